@@ -1,0 +1,161 @@
+"""
+The door of the room: what a node asks of the engine.
+
+`genesis` … `apply` … `seal` make a chain; the first `apply` of a header opens its block, `seal` closes it. The executor
+returns changes and never persists them; it is used from one thread, the one node gives it, one call at a time.
+Two implementations pass the same tests: `vm.machine.Machine` (WASM) and `vm.twin.Twin` (the bundles under CPython).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from genesis.chain import Deployment, InboxEntry, SignedTransaction
+from genesis.spec import ChainSpec
+
+PAGE_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is fixed when a block's first batch is cut; inbox entries (deposits) are credited before its first transaction."""
+
+    height: int
+    time_ms: int
+    gap_ms: int
+    parent: bytes
+    inbox: tuple[InboxEntry, ...]
+    deployments_active: tuple[Deployment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    One transaction's result.
+
+    status: "done", "failed" (undone, fee charged) or "refused" (not executable: no fee, sequence not used).
+    reason: text where known, else the reason word in hex. fee: raw 10⁻¹⁸ of the fee asset. results: packed words of each call,
+    empty for a failed one. call_reasons: per call, "" when it succeeded.
+    events: index range into the batch's events.
+    """
+
+    transaction: bytes
+    status: str
+    reason: str
+    gas_used: int
+    fee: int
+    results: tuple[bytes, ...]
+    call_reasons: tuple[str, ...]
+    events: tuple[int, int]
+    created: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event as it left WASM: the emitting program's number, the event's number in its ABI, packed fields."""
+
+    program: int
+    event: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalBurnt:
+    """amount: raw 10⁻¹⁸; index: counts from 0 over the chain's life."""
+
+    index: int
+    account: bytes
+    asset: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """outcomes: in the order of the batch given; order: the positions in the order they ran; events: all, hooks' included."""
+
+    outcomes: tuple[Outcome, ...]
+    order: tuple[int, ...]
+    events: tuple[Record, ...]
+    gas_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Roots after the block; withdrawals burnt in it; pages changed: (program, page) → None until exported."""
+
+    height: int
+    state_root: bytes
+    claims_root: bytes
+    withdrawals: tuple[WithdrawalBurnt, ...]
+    dirty_pages: int
+    gas_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A view call. gas: cap of this query."""
+
+    program: bytes
+    selector: int
+    arguments: bytes
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """reason "" means it succeeded."""
+
+    reason: str
+    result: bytes
+    gas_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramInfo:
+    """number: index of creation, 1 is the first program (0 is the kernel)."""
+
+    number: int
+    address: bytes
+    name: str
+    code_hash: bytes
+    abi_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointChunk:
+    """Pages of one program: program number, first page, consecutive 1 KiB pages."""
+
+    program: int
+    first_page: int
+    pages: bytes
+
+
+class Executor(Protocol):
+    def genesis(self, spec: ChainSpec) -> bytes:
+        """Create the genesis programs and allocations; return the state root of height 0."""
+
+    def apply(self, opening: Opening, batch: Sequence[SignedTransaction]) -> BatchResult:
+        """Run a batch of the block that `opening` names. Raises Corrupt when the engine itself failed."""
+
+    def seal(self) -> Sealed: ...
+
+    def rollback(self, height: int) -> None:
+        """Back to the state after `height`; also drops an open block. Raises Invalid when it is beyond what is kept."""
+
+    def query(self, calls: Sequence[Query]) -> tuple[Answer, ...]: ...
+
+    def simulate(self, batch: Sequence[SignedTransaction]) -> BatchResult:
+        """Run as the next batch would, then undo everything. Signatures need not be valid: `signer` is taken as given."""
+
+    def programs(self) -> tuple[ProgramInfo, ...]: ...
+
+    def prove(self, program: bytes, page: int) -> tuple[bytes, ...]:
+        """The page and the siblings from page to state root, for `genesis.merkle.verify_page`, as of the last seal."""
+
+    def export(self, since_height: int | None) -> Iterator[CheckpointChunk]:
+        """Pages dirtied after that sealed height (None: all) up to the last seal, with the meta needed by `restore`."""
+
+    def restore(self, spec: ChainSpec, meta: bytes, chunks: Iterator[CheckpointChunk]) -> bytes:
+        """Rebuild from checkpoint; returns the state root to compare."""
