@@ -1,0 +1,307 @@
+"""
+Everything a node keeps, in one LevelDB: the one file that imports plyvel.
+
+A block is one atomic synced write: header, body, receipts, index of its transactions, cursors, and the end of its batch log.
+The batch log holds what was acknowledged of the block still open, synced batch by batch. A checkpoint of state pages is
+staged in small writes, committed by one, and then folded in; a crash at any moment leaves the old one or the new one.
+Every checksum is verified on every read. A full disk, a failed sync and a damaged file raise Corrupt with the path: after
+it the store is not to be used. Methods may be called from any thread; one process at a time may open the folder.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import plyvel
+
+from genesis.errors import Corrupt, Invalid, Unavailable
+
+FORMAT = 1
+PAGE_BYTES = 1024
+WRITE_BUFFER_BYTES = 32 << 20
+CACHE_BYTES = 64 << 20
+BLOOM_BITS = 10
+FOLD_BYTES = 1 << 20
+"""Pages folded in per write: short enough that a synced batch never waits long behind one."""
+
+_IDENTITY, _HEAD, _CHECKPOINT, _STAGED = b"identity", b"head", b"checkpoint", b"staged"
+_HEADER, _BODY, _RECEIPTS, _TRANSACTION, _CURSOR, _LOG, _PAGE, _STAGE = (bytes([n]) for n in range(1, 9))
+_U64 = struct.Struct(">Q")
+_U64_U32 = struct.Struct(">QI")
+_U32_U32 = struct.Struct(">II")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """Canonical bytes as they came; the store looks into none of them. transactions: ids in the block's order, 32 bytes each."""
+
+    height: int
+    header: bytes
+    body: bytes
+    receipts: bytes
+    transactions: Sequence[bytes] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a transaction stands: its block and its place among the block's transactions, from 0."""
+
+    height: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Consecutive 1 KiB state pages of one program (0 is the kernel)."""
+
+    program: int
+    first_page: int
+    data: bytes
+
+
+class Store:
+    """A node's folder. Use as a context manager, or call close()."""
+
+    def __init__(self, path: Path, chain: bytes) -> None:
+        """
+        Open the folder, creating it when missing, and finish what a crash interrupted.
+
+        Args:
+            path: the LevelDB folder.
+            chain: the genesis hash; a folder of another chain is refused.
+
+        Raises:
+            Invalid: the folder belongs to another chain or to another format of Tenor.
+            Unavailable: another process has it open.
+            Corrupt: a file is damaged, or the disk is full.
+        """
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        with self._guarded("open"):
+            self._db: Any = plyvel.DB(
+                str(path),
+                create_if_missing=True,
+                paranoid_checks=True,
+                write_buffer_size=WRITE_BUFFER_BYTES,
+                lru_cache_size=CACHE_BYTES,
+                bloom_filter_bits=BLOOM_BITS,
+            )
+        try:
+            self._check_identity(_U64.pack(FORMAT) + chain)
+            self._recover_checkpoint()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Release the folder; harmless when repeated."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Blocks
+
+    def head(self) -> int | None:
+        """The height of the newest block, None before the first."""
+        row = self._get(_HEAD)
+        return None if row is None else int(_U64.unpack(row)[0])
+
+    def put_block(self, block: StoredBlock, cursors: Mapping[str, bytes]) -> None:
+        """Write a block with everything that belongs to it, synced; its batch log ends. Heights follow one another."""
+        head = self.head()
+        assert head is None or block.height == head + 1, f"block {block.height} does not follow {head}"
+        height = _U64.pack(block.height)
+        with self._write("write a block", sync=True) as batch:
+            batch.put(_HEADER + height, block.header)
+            batch.put(_BODY + height, block.body)
+            batch.put(_RECEIPTS + height, block.receipts)
+            for index, transaction in enumerate(block.transactions):
+                batch.put(_TRANSACTION + transaction, _U64_U32.pack(block.height, index))
+            for name, value in cursors.items():
+                batch.put(_CURSOR + name.encode(), value)
+            for key, _ in self._rows(_LOG, stop=_LOG + _U64.pack(block.height + 1)):
+                batch.delete(key)
+            batch.put(_HEAD, height)
+
+    def header(self, height: int) -> bytes | None:
+        return self._get(_HEADER + _U64.pack(height))
+
+    def body(self, height: int) -> bytes | None:
+        return self._get(_BODY + _U64.pack(height))
+
+    def receipts(self, height: int) -> bytes | None:
+        return self._get(_RECEIPTS + _U64.pack(height))
+
+    def position(self, transaction: bytes) -> Position | None:
+        """Where the transaction with this id stands, None when no block holds it."""
+        row = self._get(_TRANSACTION + transaction)
+        return None if row is None else Position(*_U64_U32.unpack(row))
+
+    def blocks(self, first: int, last: int) -> Iterator[StoredBlock]:
+        """The blocks from first to last, both included, as far as there are any; without transaction ids."""
+        for height in range(first, last + 1):
+            key = _U64.pack(height)
+            header, body, receipts = (self._get(kind + key) for kind in (_HEADER, _BODY, _RECEIPTS))
+            if header is None:
+                return
+            if body is None or receipts is None:
+                raise Corrupt(f"{self.path}: block {height} has a header but lacks its body or receipts.")
+            yield StoredBlock(height, header, body, receipts)
+
+    # Cursors
+
+    def cursor(self, name: str) -> bytes | None:
+        return self._get(_CURSOR + name.encode())
+
+    def put_cursors(self, cursors: Mapping[str, bytes]) -> None:
+        """Write cursors that belong to no block (what was posted, what is final), synced and all at once."""
+        with self._write("write cursors", sync=True) as batch:
+            for name, value in cursors.items():
+                batch.put(_CURSOR + name.encode(), value)
+
+    # Batch log
+
+    def append_batch(self, height: int, number: int, data: bytes) -> None:
+        """Keep batch `number` (from 0) of the open block `height`; on return it survives a crash."""
+        with self._write("write the batch log", sync=True) as batch:
+            batch.put(_LOG + _U64_U32.pack(height, number), data)
+
+    def batches(self, height: int) -> tuple[bytes, ...]:
+        """The logged batches of the open block `height` in order. Raises Corrupt when one is missing between others."""
+        found = []
+        for key, data in self._rows(_LOG + _U64.pack(height)):
+            number = _U64_U32.unpack(key[1:])[1]
+            if number != len(found):
+                raise Corrupt(f"{self.path}: the batch log of block {height} goes from {len(found) - 1} to {number}.")
+            found.append(data)
+        return tuple(found)
+
+    # Checkpoint
+
+    def put_checkpoint(self, height: int, meta: bytes, changed: Iterable[Pages]) -> None:
+        """
+        Bring the checkpoint to `height`: pages changed since the last one, and what the executor needs to restore them.
+
+        One at a time. `changed` is consumed lazily and written in small pieces, so that other writes pass between them.
+        """
+        self._drop_stage()
+        for number, pages in enumerate(changed):
+            assert len(pages.data) % PAGE_BYTES == 0, "a chunk holds whole pages"
+            with self._write("write a checkpoint") as batch:
+                key = _STAGE + _U64.pack(number)
+                batch.put(key, _U32_U32.pack(pages.program, pages.first_page) + pages.data)
+        with self._write("commit a checkpoint", sync=True) as batch:
+            batch.put(_STAGED, _U64.pack(height) + meta)
+        self._fold()
+
+    def checkpoint(self) -> tuple[int, bytes] | None:
+        """Height and meta of the checkpoint, None before the first."""
+        row = self._get(_CHECKPOINT)
+        return None if row is None else (_U64.unpack(row[:8])[0], row[8:])
+
+    def pages(self, chunk_pages_max: int = 256) -> Iterator[Pages]:
+        """All pages of the checkpoint, by program and page, neighbours joined up to chunk_pages_max."""
+        run: list[bytes] = []
+        program = first = 0
+        for key, data in self._rows(_PAGE):
+            at = _U32_U32.unpack(key[1:])
+            if run and (at != (program, first + len(run)) or len(run) == chunk_pages_max):
+                yield Pages(program, first, b"".join(run))
+                run = []
+            if not run:
+                program, first = at
+            run.append(data)
+        if run:
+            yield Pages(program, first, b"".join(run))
+
+    def _recover_checkpoint(self) -> None:
+        if self._get(_STAGED) is None:
+            self._drop_stage()
+        else:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Move the committed stage into place; repeating it after a crash changes nothing."""
+        for _, row in self._rows(_STAGE):
+            program, first = _U32_U32.unpack(row[:8])
+            for start in range(8, len(row), FOLD_BYTES):
+                with self._write("fold a checkpoint") as batch:
+                    for at in range(start, min(start + FOLD_BYTES, len(row)), PAGE_BYTES):
+                        page = first + (at - 8) // PAGE_BYTES
+                        batch.put(_PAGE + _U32_U32.pack(program, page), row[at : at + PAGE_BYTES])
+        with self._write("fold a checkpoint", sync=True) as batch:
+            batch.put(_CHECKPOINT, self._get(_STAGED))
+            batch.delete(_STAGED)
+        self._drop_stage()
+
+    def _drop_stage(self) -> None:
+        with self._write("drop a stage") as batch:
+            for key, _ in self._rows(_STAGE):
+                batch.delete(key)
+
+    # LevelDB
+
+    def _check_identity(self, identity: bytes) -> None:
+        found = self._get(_IDENTITY)
+        if found is None:
+            with self._write("write the identity", sync=True) as batch:
+                batch.put(_IDENTITY, identity)
+        elif found[:8] != identity[:8]:
+            wrote = _U64.unpack(found[:8])[0]
+            raise Invalid(
+                f"{self.path} has storage format {wrote}, this Tenor reads {FORMAT}; name another folder.",
+                "wrong_store",
+            )
+        elif found != identity:
+            raise Invalid(
+                f"{self.path} belongs to the chain with genesis {found[8:].hex()}, not {identity[8:].hex()}; name another folder.",
+                "wrong_store",
+            )
+
+    def _get(self, key: bytes) -> bytes | None:
+        with self._guarded("read"):
+            row: bytes | None = self._db.get(key, verify_checksums=True)
+        return row
+
+    def _rows(self, prefix: bytes, stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        end = _after(prefix) if stop is None else stop
+        with self._guarded("read"), self._db.iterator(start=prefix, stop=end, verify_checksums=True) as rows:
+            yield from rows
+
+    @contextmanager
+    def _write(self, what: str, sync: bool = False) -> Iterator[Any]:
+        """One atomic write; nothing is written when the block inside raises."""
+        with self._guarded(what), self._db.write_batch(transaction=True, sync=sync) as batch:
+            yield batch
+
+    @contextmanager
+    def _guarded(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except plyvel.CorruptionError as error:
+            raise Corrupt(
+                f"{self.path} is damaged (tried to {what}): {error}. Restore it from a backup or start from peers."
+            ) from error
+        except (plyvel.IOError, OSError) as error:
+            if "lock" in str(error).lower():
+                raise Unavailable(f"{self.path} is open in another process; stop that node first.") from error
+            raise Corrupt(
+                f"{self.path}: the disk failed (tried to {what}): {error}. Free space or replace it, then start again."
+            ) from error
+
+
+def _after(prefix: bytes) -> bytes:
+    """The first key behind all keys with this prefix; the prefix's last byte is below 255 or it is a height."""
+    return (int.from_bytes(prefix, "big") + 1).to_bytes(len(prefix), "big")
