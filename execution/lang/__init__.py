@@ -1,0 +1,89 @@
+"""
+The language under plain CPython: everything a program imports.
+
+A program is an ordinary Python module of a bundle; here its types get their meaning, `execution.compiler` gives them the same one in
+WASM, and the two agree on every bit. Python's own integers do not overflow: `instrument` loads a bundle with checked arithmetic,
+`sandbox` runs it. Neither is imported here.
+"""
+
+from typing import Optional
+
+from execution.lang.ambient import block, tx
+from execution.lang.containers import Map, OrderedMap
+from execution.lang.decimal import Decimal
+from execution.lang.feeds import DONE, RETRY, Feed, Outcome, Quote, QuoteStatus, World, publish
+from execution.lang.listing import List
+from execution.lang.program import (
+    Program,
+    ProgramRef,
+    at_end,
+    emit,
+    external,
+    hook,
+    schedule,
+    subscribe,
+    unsubscribe,
+    view,
+)
+from execution.lang.rejection import Reason, Rejected, reason, require
+from execution.lang.rounding import (
+    div_down,
+    div_up,
+    mul_div,
+    mul_div_down,
+    mul_div_up,
+    mul_down,
+    mul_up,
+    sqrt,
+)
+from execution.lang.struct import Enum, Event, Record, Struct
+from execution.lang.values import Account, Asset, Duration, Symbol, Timestamp
+
+__all__ = [
+    "DONE",
+    "RETRY",
+    "Account",
+    "Asset",
+    "Decimal",
+    "Duration",
+    "Enum",
+    "Event",
+    "Feed",
+    "List",
+    "Map",
+    "Optional",
+    "OrderedMap",
+    "Outcome",
+    "Program",
+    "ProgramRef",
+    "Quote",
+    "QuoteStatus",
+    "Reason",
+    "Record",
+    "Rejected",
+    "Struct",
+    "Symbol",
+    "Timestamp",
+    "World",
+    "at_end",
+    "block",
+    "div_down",
+    "div_up",
+    "emit",
+    "external",
+    "hook",
+    "mul_div",
+    "mul_div_down",
+    "mul_div_up",
+    "mul_down",
+    "mul_up",
+    "publish",
+    "reason",
+    "require",
+    "schedule",
+    "sqrt",
+    "subscribe",
+    "tx",
+    "unsubscribe",
+    "view",
+]

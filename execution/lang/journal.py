@@ -1,0 +1,50 @@
+"""
+The undo log of the CPython side: every write to state records how to take it back.
+
+A mark is a position in the log; undoing to a mark runs the records after it backwards, which restores fields, containers
+(insertion order included), events and queues exactly. Without an open journal (a container in a unit test) nothing is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Journal:
+    """Records of one chain, oldest first."""
+
+    __slots__ = ("records",)
+
+    def __init__(self) -> None:
+        self.records: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+
+    def mark(self) -> int:
+        return len(self.records)
+
+    def undo(self, mark: int) -> None:
+        """Take back every write after the mark. Nothing is recorded meanwhile."""
+        with opened(None):
+            while len(self.records) > mark:
+                undo, arguments = self.records.pop()
+                undo(*arguments)
+
+
+_open: list[Journal | None] = [None]
+
+
+def record(undo: Callable[..., Any], *arguments: Any) -> None:
+    """Say how to take back the write that follows."""
+    journal = _open[-1]
+    if journal is not None:
+        journal.records.append((undo, arguments))
+
+
+@contextmanager
+def opened(journal: Journal | None) -> Iterator[None]:
+    _open.append(journal)
+    try:
+        yield
+    finally:
+        _open.pop()

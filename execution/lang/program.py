@@ -1,0 +1,197 @@
+"""
+Program: the class a bundle deploys, its entry points, and what it asks of the chain.
+
+Fields are the annotations of the class, zero at first; `create` runs once at deployment. `@external` entries change state,
+`@view` entries cannot, `@hook` methods are called by the chain; everything else is internal. A ProgramRef[T] is typed as T, whose
+entries take two keywords more: `gas`, a cap, and (views only) `world`; its address is `reference.me`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
+
+from execution.lang.ambient import engine, writing
+from execution.lang.feeds import Feed, Outcome, Quote, World
+from execution.lang.kinds import Kind, ValueKind, member_kinds
+from execution.lang.rejection import READ_ONLY, Rejected
+from execution.lang.struct import Event, store
+from execution.lang.values import Account, Timestamp
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+
+Order = Literal["cancel", "post_only", "trade"]
+ENTRY = "__entry__"
+
+
+class External(Protocol[P, R_co]):
+    """A call that may change state. With gas=, a cap, the arguments are checked at run time only."""
+
+    @overload
+    def __call__(self, *arguments: P.args, **keywords: P.kwargs) -> R_co: ...
+    @overload
+    def __call__(self, *arguments: object, gas: int, **keywords: object) -> R_co: ...
+
+
+class View(Protocol[P, R_co]):
+    """A call that may not change state, answered in a world when one is given."""
+
+    @overload
+    def __call__(self, *arguments: P.args, **keywords: P.kwargs) -> R_co: ...
+    @overload
+    def __call__(self, *arguments: object, gas: int, world: World = ..., **keywords: object) -> R_co: ...
+    @overload
+    def __call__(self, *arguments: object, world: World, **keywords: object) -> R_co: ...
+
+
+Method = Callable[Concatenate[Any, P], R]
+
+
+@overload
+def external(method: Method[P, R]) -> External[P, R]: ...
+@overload
+def external(*, order: Order) -> Callable[[Method[P, R]], External[P, R]]: ...
+def external(method: Any = None, *, order: Order = "trade") -> Any:
+    """An entry that changes state, reachable by transactions of its order class or a later one."""
+    if method is None:
+        return partial(_mark, kind="external", order=order)
+    return _mark(method, "external", order)
+
+
+def view(method: Method[P, R]) -> View[P, R]:
+    """An entry that only reads."""
+    marked: View[P, R] = _mark(method, "view", "cancel")
+    return marked
+
+
+def hook(method: Callable[P, R]) -> Callable[P, R]:
+    """A handler for subscribe or schedule, called by the chain only."""
+    marked: Callable[P, R] = _mark(method, "hook", "cancel")
+    return marked
+
+
+def _mark(method: Any, kind: str, order: str) -> Any:
+    setattr(method, ENTRY, (kind, order))
+    return method
+
+
+def fields_of(cls: type) -> dict[str, Kind]:
+    """The fields of a program class, resolved once at first use."""
+    known: dict[str, Kind] | None = cls.__dict__.get("__fields__")
+    if known is None:
+        known = member_kinds(cls, Program)
+        setattr(cls, "__fields__", known)
+    return known
+
+
+class Program:
+    """me: the program's own address. Instances are made by the chain."""
+
+    if TYPE_CHECKING:
+        me: Account
+    else:
+        __address__: Account
+
+        def __init__(self) -> None:
+            raise TypeError(f"{type(self).__name__} is made by deploying it on a chain")
+
+        @property
+        def me(self) -> Account:
+            return self.__address__
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if not writing():
+                raise Rejected(READ_ONLY)
+            store(self, fields_of(type(self)), name, value)
+
+
+def instance(cls: type[Program], address: Account) -> Any:
+    """A zeroed program at an address."""
+    made = object.__new__(cls)
+    object.__setattr__(made, "__address__", address)
+    for name, kind in fields_of(cls).items():
+        object.__setattr__(made, name, kind.zero())
+    return made
+
+
+def emit(event: Event) -> None:
+    """Append an event to the transaction's."""
+    engine().emit(event)
+
+
+def at_end(handler: Callable[[Account], None], account: Account) -> None:
+    """Run self.handler(account) at the end of the outermost call, once per handler and account; it may still reject the call."""
+    engine().at_end(handler, account)
+
+
+def subscribe(feed: Feed, handler: Callable[[Quote], Outcome]) -> None:
+    """Run the hook after every publication of the feed, from the next batch on. Twice is once."""
+    engine().subscribe(feed, handler)
+
+
+def unsubscribe(feed: Feed, handler: Callable[[Quote], Outcome]) -> None:
+    """End a subscription; nothing when there is none."""
+    engine().unsubscribe(feed, handler)
+
+
+def schedule(time: Timestamp, handler: Callable[[Timestamp], Outcome]) -> None:
+    """Run the hook once in the first batch whose block time is at or after `time`."""
+    engine().schedule(time, handler)
+
+
+if TYPE_CHECKING:
+    ProgramRef = Annotated[T, "reference"]
+else:
+
+    class ProgramRef(Generic[T]):
+        """An address seen through the interface of a program class."""
+
+        __slots__ = ("__address__", "__interface__")
+
+        def __init__(self, address: Account, interface: type = Program) -> None:
+            self.__address__ = address
+            self.__interface__ = interface
+
+        @property
+        def me(self) -> Account:
+            return self.__address__
+
+        def __getattr__(self, name: str) -> Any:
+            return partial(_invoke, self, name)
+
+        def __eq__(self, other: object) -> bool:
+            if isinstance(other, Account):
+                return other == self.__address__
+            return isinstance(other, ProgramRef) and other.__address__ == self.__address__
+
+        def __hash__(self) -> int:
+            return hash(self.__address__)
+
+        def __repr__(self) -> str:
+            return f"ProgramRef[{self.__interface__.__name__}](0x{self.__address__.data.hex()})"
+
+        @classmethod
+        def __kind__(cls, arguments: tuple[Any, ...]) -> Kind:
+            return ReferenceKind(arguments[0])
+
+    def _invoke(target, name, /, *arguments, gas=None, world=None, **keywords) -> Any:
+        return engine().invoke(target.__address__, target.__interface__, name, arguments, keywords, gas, world)
+
+    class ReferenceKind(ValueKind):
+        """Accepts an Account and references of other interfaces: only the address counts."""
+
+        def __init__(self, interface: type) -> None:
+            super().__init__("account", ProgramRef, None, lambda value: value.__address__.data, None)
+            object.__setattr__(self, "make", lambda plain: ProgramRef(Account(plain), interface))
+
+        def zero(self) -> Any:
+            return self.make(bytes(20))
+
+        def coerce(self, value: object) -> Any:
+            if not isinstance(value, Account | ProgramRef):
+                raise TypeError(f"expected a program's address, got {value!r}")
+            return self.make((value if isinstance(value, Account) else value.__address__).data)
