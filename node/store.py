@@ -1,11 +1,11 @@
 """
 Everything a node keeps, in one LevelDB: the one file that imports plyvel.
 
-A block is one atomic synced write: header, body, receipts, index of its transactions, cursors, and the end of its batch log.
-The batch log holds what was acknowledged of the block still open, synced batch by batch. A checkpoint of state pages is
-staged in small writes, committed by one, and then folded in; a crash at any moment leaves the old one or the new one.
-Every checksum is verified on every read. A full disk, a failed sync and a damaged file raise Corrupt with the path: after
-it the store is not to be used. Methods may be called from any thread; one process at a time may open the folder.
+A block is one atomic synced write: header, body, receipts, index of its transactions, cursors, and the end of its
+batch log. The batch log holds what was acknowledged of the block still open, synced batch by batch. A checkpoint of
+state pages is staged in small writes, committed by one, then folded in; a crash leaves the old or the new one. Every
+checksum is verified on every read. A full disk, a failed sync and a damaged file raise Corrupt with the path: the
+store is not to be used after it. Methods may be called from any thread; one process at a time opens the folder.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _U32_U32 = struct.Struct(">II")
 
 @dataclass(frozen=True, slots=True)
 class StoredBlock:
-    """Canonical bytes as they came; the store looks into none of them. transactions: ids in the block's order, 32 bytes each."""
+    """Canonical bytes as they came; the store looks into none. transactions: ids of 32 bytes in the block's order."""
 
     height: int
     header: bytes
@@ -180,7 +180,7 @@ class Store:
 
     def batches(self, height: int) -> tuple[bytes, ...]:
         """The logged batches of the open block `height` in order. Raises Corrupt when one is missing between others."""
-        found = []
+        found: list[bytes] = []
         for key, data in self._rows(_LOG + _U64.pack(height)):
             number = _U64_U32.unpack(key[1:])[1]
             if number != len(found):
@@ -266,7 +266,8 @@ class Store:
             )
         elif found != identity:
             raise Invalid(
-                f"{self.path} belongs to the chain with genesis {found[8:].hex()}, not {identity[8:].hex()}; name another folder.",
+                f"{self.path} belongs to the chain with genesis {found[8:].hex()}, not {identity[8:].hex()}; "
+                "name another folder.",
                 "wrong_store",
             )
 

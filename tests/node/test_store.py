@@ -180,7 +180,8 @@ def test_a_damaged_file_is_corrupt_and_named(store: Store, tmp_path: Path) -> No
 def test_a_full_disk_is_corrupt_and_named(tmp_path: Path) -> None:
     """A process whose files may not grow sees what a full disk shows: writes fail."""
     script = (
-        "import resource, signal, sys; from pathlib import Path; from node.store import *; from genesis.errors import Corrupt\n"
+        "import resource, signal, sys\nfrom pathlib import Path\n"
+        "from genesis.errors import Corrupt\nfrom node.store import *\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); store = Store(Path(sys.argv[1]), b'g' * 32)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
         "try:\n    for n in range(400): store.append_batch(1, n, b'x' * 10_000)\n"
@@ -198,8 +199,11 @@ def test_a_killed_process_loses_nothing_acknowledged(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from node.store import *\n"
         "store = Store(Path(sys.argv[1]), b'g' * 32)\n"
         "for height in range(1, 1000):\n"
-        "    for number in range(3): store.append_batch(height, number, b'%d.%d' % (height, number)); print(height, number, flush=True)\n"
-        "    store.put_block(StoredBlock(height, b'h', b'b', b'r', [b'%032d' % height]), {'c': b'%d' % height})\n"
+        "    for number in range(3):\n"
+        "        store.append_batch(height, number, b'%d.%d' % (height, number))\n"
+        "        print(height, number, flush=True)\n"
+        "    block = StoredBlock(height, b'h', b'b', b'r', [b'%032d' % height])\n"
+        "    store.put_block(block, {'c': b'%d' % height})\n"
         "    print(height, flush=True)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "db")], stdout=subprocess.PIPE, text=True)
