@@ -1,0 +1,198 @@
+"""
+What passes between the chain and its settlement chain: inbox entries down, votes, certificates, commitments and withdrawals up.
+
+What validators sign is keccak256(tag ‖ fixed-width big-endian fields), so that a contract can rebuild it without a decoder.
+A certificate is a quorum (> 2/3 of stake) of finalise votes for one block; one validator is a quorum of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from genesis import codec, crypto
+from genesis.errors import Invalid
+
+VOTE_TAG = b"\x19Tenor vote v1\n"
+VALIDATORS_MAX = 256
+INBOX_DEPOSIT = 0
+"""Kind of an inbox entry. 1 is kept for forced transactions."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """
+    A deposit on the settlement chain, in the order of its inbox.
+
+    index: from 0, without gaps. account: credited. asset: index in the bank. amount: raw 10⁻¹⁸, positive.
+    settlement_height: block of the settlement chain that holds it.
+    """
+
+    index: int
+    account: bytes
+    asset: int
+    amount: int
+    settlement_height: int
+    kind: int = INBOX_DEPOSIT
+
+    def __post_init__(self) -> None:
+        codec.check_uint(self.index, 63, "An inbox entry's index")
+        codec.check_bytes(self.account, crypto.ADDRESS_BYTES, "An inbox entry's account")
+        codec.check_uint(self.asset, 32, "An inbox entry's asset")
+        codec.check_amount(self.amount, "An inbox entry's amount")
+        codec.check_uint(self.settlement_height, 63, "An inbox entry's settlement height")
+        if self.kind != INBOX_DEPOSIT or self.amount == 0:
+            raise Invalid("An inbox entry is a deposit (kind 0) of a positive amount.", "malformed")
+
+    def fields(self) -> tuple[Any, ...]:
+        amount = codec.encode_amount(self.amount)
+        return (self.kind, self.index, self.account, self.asset, amount, self.settlement_height)
+
+    @classmethod
+    def of(cls, members: object) -> InboxEntry:
+        kind, index, account, asset, amount, height = codec.expect_array(members, 6, "An inbox entry")
+        return cls(index, account, asset, codec.decode_amount(amount, "An inbox entry's amount"), height, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """
+    An amount burnt on the chain, to be paid out on the settlement chain against a proof.
+
+    index: counts from 0 over the chain's life. amount: raw 10⁻¹⁸, positive.
+    """
+
+    index: int
+    account: bytes
+    asset: int
+    amount: int
+
+    def __post_init__(self) -> None:
+        codec.check_uint(self.index, 63, "A withdrawal's index")
+        codec.check_bytes(self.account, crypto.ADDRESS_BYTES, "A withdrawal's account")
+        codec.check_uint(self.asset, 32, "A withdrawal's asset")
+        codec.check_amount(self.amount, "A withdrawal's amount")
+
+    def leaf_bytes(self) -> bytes:
+        """Content of its Merkle leaf, 48 bytes big-endian: index u64 ‖ account ‖ asset u32 ‖ amount u128."""
+        return self.index.to_bytes(8, "big") + self.account + self.asset.to_bytes(4, "big") + self.amount.to_bytes(16, "big")
+
+    def fields(self) -> tuple[Any, ...]:
+        return (self.index, self.account, self.asset, codec.encode_amount(self.amount))
+
+    @classmethod
+    def of(cls, members: object) -> Withdrawal:
+        index, account, asset, amount = codec.expect_array(members, 4, "A withdrawal")
+        return cls(index, account, asset, codec.decode_amount(amount, "A withdrawal's amount"))
+
+
+class VoteKind(IntEnum):
+    """Simplex's three votes; only FINALISE leaves the room of consensus."""
+
+    NOTARISE = 0
+    NULLIFY = 1
+    FINALISE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """
+    A validator's signed word about a height and view.
+
+    block_hash: 32 zero bytes in a NULLIFY vote. validators: version of the validator set that the vote counts in.
+    """
+
+    kind: VoteKind
+    chain: int
+    height: int
+    view: int
+    block_hash: bytes
+    validators: int
+    signature: bytes
+
+    def signer(self) -> bytes:
+        """Return the address that signed. Raises Invalid "bad_signature"."""
+        return crypto.recover(vote_digest(self.kind, self.chain, self.height, self.view, self.block_hash, self.validators), self.signature)
+
+
+def vote_digest(kind: VoteKind, chain: int, height: int, view: int, block_hash: bytes, validators: int) -> bytes:
+    """Return keccak256(VOTE_TAG ‖ kind u8 ‖ chain u64 ‖ height u64 ‖ view u64 ‖ block hash ‖ validators u64), big-endian."""
+    numbers = b"".join(number.to_bytes(8, "big") for number in (chain, height, view))
+    return crypto.keccak256(VOTE_TAG + bytes((kind,)) + numbers + block_hash + validators.to_bytes(8, "big"))
+
+
+def sign_vote(
+    kind: VoteKind, chain: int, height: int, view: int, block_hash: bytes, validators: int, private_key: bytes
+) -> Vote:
+    """Sign a vote. Whoever calls this has synced it to disk first."""
+    digest = vote_digest(kind, chain, height, view, block_hash, validators)
+    return Vote(kind, chain, height, view, block_hash, validators, crypto.sign(digest, private_key))
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """
+    A quorum of finalise votes for one block.
+
+    signatures: ordered by signer's address, one each; who signed is recovered, never stated.
+    """
+
+    height: int
+    view: int
+    block_hash: bytes
+    validators: int
+    signatures: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        codec.check_uint(self.height, 63, "A certificate's height")
+        codec.check_uint(self.view, 63, "A certificate's view")
+        codec.check_bytes(self.block_hash, crypto.HASH_BYTES, "A certificate's block hash")
+        codec.check_uint(self.validators, 63, "A certificate's validator-set version")
+        if not 1 <= len(self.signatures) <= VALIDATORS_MAX:
+            raise Invalid(f"A certificate has 1 to {VALIDATORS_MAX} signatures.", "malformed")
+        for signature in self.signatures:
+            codec.check_bytes(signature, crypto.SIGNATURE_BYTES, "A certificate's signature")
+
+    def fields(self) -> tuple[Any, ...]:
+        return (self.height, self.view, self.block_hash, self.validators, self.signatures)
+
+    @classmethod
+    def of(cls, members: object) -> Certificate:
+        *head, signatures = codec.expect_array(members, 5, "A certificate")
+        return cls(*head, codec.expect_array(signatures, None, "A certificate's signatures"))
+
+    def encode(self) -> bytes:
+        return codec.encode(self.fields())
+
+
+def certify(votes: Iterable[Vote]) -> Certificate:
+    """Gather finalise votes for one block into a certificate; whether they are a quorum, `check_certificate` says."""
+    gathered = sorted(votes, key=Vote.signer)
+    first = gathered[0]
+    assert all((v.kind, v.height, v.view, v.block_hash) == (VoteKind.FINALISE, first.height, first.view, first.block_hash) for v in gathered)
+    return Certificate(first.height, first.view, first.block_hash, first.validators, tuple(v.signature for v in gathered))
+
+
+def check_certificate(certificate: Certificate, chain: int, stakes: Mapping[bytes, int]) -> None:
+    """
+    Check that signatures of > 2/3 of the stake stand under the block.
+
+    Args:
+        stakes: address → stake of the validator set whose version the certificate names.
+
+    Raises:
+        Invalid: "bad_signature", "unknown_validator", "repeated_signature" or "no_quorum".
+    """
+    c = certificate
+    digest = vote_digest(VoteKind.FINALISE, chain, c.height, c.view, c.block_hash, c.validators)
+    signers = [crypto.recover(digest, signature) for signature in c.signatures]
+    if sorted(set(signers)) != signers:
+        raise Invalid(f"The certificate of height {c.height} is not ordered by signer, each once.", "repeated_signature")
+    for signer in signers:
+        if signer not in stakes:
+            raise Invalid(f"{crypto.checksum_address(signer)} is no validator of set {c.validators}.", "unknown_validator")
+    signed, total = sum(stakes[signer] for signer in signers), sum(stakes.values())
+    if 3 * signed <= 2 * total:
+        raise Invalid(f"{signed} of stake {total} signed height {c.height}; a quorum is more than 2/3.", "no_quorum")

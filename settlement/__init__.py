@@ -1,0 +1,1 @@
+"""The chain's last word: the door to a settlement chain and its implementations."""
