@@ -1,10 +1,11 @@
 """
-An encoder of WASM modules: `ModuleBuilder` collects types, imports, functions, memories …, and `encode` writes the bytes.
+An encoder of WASM modules: `ModuleBuilder` collects types, imports, functions, memories …; `encode` writes the bytes.
 
-A body is a flat list of tuples, ("local.get", 0), ("i64.const", 5), ("i64.add",), ("i64.load", memory, offset), in the order of
-the binary format; `block`, `loop`, `if`, `try_table` are closed by ("end",). INSTRUCTIONS is the written list of what this
-engine ever emits: nothing in floating point, no `unreachable`, nothing whose result depends on the machine. What can still trap
-(a division, a load outside its memory, an indirect call) is checked by the code emitted before it. Equal calls give equal bytes.
+A body is a flat list of tuples, ("local.get", 0), ("i64.const", 5), ("i64.add",), ("i64.load", memory, offset), in the
+order of the binary format; `block`, `loop`, `if`, `try_table` are closed by ("end",). INSTRUCTIONS is the written list of
+what this engine ever emits: nothing in floating point, no `unreachable`, nothing whose result depends on the machine. What
+can still trap (a division, a load outside its memory, an indirect call) is checked by the code emitted before it. Equal
+calls give equal bytes.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ Instruction = tuple[Immediate, ...]
 VALUE_TYPES: dict[ValueType, int] = {"i32": 0x7F, "i64": 0x7E}
 FUNCREF = 0x70
 EMPTY_BLOCK = 0x40
+_KINDS = ("function", "table", "memory", "global", "tag")  # in the order of their numbers
 
-# Immediates by kind of instruction: "" none · "index" one u32 · "s32"/"s64" a constant · "memory N" memory and offset of an
-# access of 2^N bytes · "block" result types or a type index · "copy" two memories · "fill" one memory ·
+# Immediates by kind of instruction: "" none · "index" one u32 · "s32"/"s64" a constant · "memory N" memory and offset of
+# an access of 2^N bytes · "block" result types or a type index · "copy" two memories · "fill" one memory ·
 # "indirect" type and table · "table" labels and default · "try" block type and catch clauses (tag, label).
 INSTRUCTIONS: dict[str, tuple[bytes, str]] = {
     "block": (b"\x02", "block"),
@@ -165,8 +167,13 @@ def _memory_access(alignment: int, memory: int, offset: int) -> bytes:
     return unsigned(alignment | 0x40) + unsigned(memory) + unsigned(offset)
 
 
-def _catches(clauses: Sequence[tuple[int, int]]) -> bytes:
-    return vector([b"\x00" + unsigned(tag) + unsigned(label) for tag, label in clauses])
+def _catches(clauses: tuple[object, ...]) -> bytes:
+    """Pairs of tag and label."""
+    encoded = []
+    for clause in clauses:
+        assert isinstance(clause, tuple)
+        encoded.append(b"\x00" + unsigned(clause[0]) + unsigned(clause[1]))
+    return vector(encoded)
 
 
 def encode_instruction(instruction: Instruction) -> bytes:
@@ -224,8 +231,8 @@ class ModuleBuilder:
     """
     A module under construction. Every method returns the index of what it adds, in WASM's index space of that kind.
 
-    Imports of a kind come before definitions of it (asserted). `declare` reserves a function's index, `define` gives its body,
-    so that functions may call one another in any order.
+    Imports of a kind come before definitions of it (asserted). `declare` reserves a function's index, `define` gives its
+    body, so that functions may call one another in any order.
     """
 
     _types: list[bytes] = field(default_factory=list)
@@ -316,8 +323,7 @@ class ModuleBuilder:
 
     def export(self, name: str, kind: str, index: int) -> None:
         """kind: "function", "table", "memory", "global" or "tag"."""
-        number = ("function", "table", "memory", "global", "tag").index(kind)
-        self._exports.append(text(name) + bytes([number]) + unsigned(index))
+        self._exports.append(text(name) + bytes([_KINDS.index(kind)]) + unsigned(index))
 
     def encode(self) -> bytes:
         """The module's bytes. Every declared function must have been defined."""

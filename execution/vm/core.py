@@ -57,6 +57,8 @@ class Memory:
 class Globals:
     """Global variables with their types; read and written as attributes."""
 
+    kinds: dict[str, ValueType]
+
     def __init__(self, **kinds: ValueType) -> None:
         object.__setattr__(self, "kinds", kinds)
 

@@ -200,17 +200,16 @@ class _Front:
                 return t.SetGlobal(name, self._checked(_coerce(self._expression(value), kind), kind, target))
             case ast.Tuple(elements):
                 values = value.elts if isinstance(value, ast.Tuple) else [value]
-                expressions = tuple(self._expression(item) for item in values)
-                kinds = [kind for expression in expressions for kind in t.kinds_of(expression)]
+                expressions = [self._expression(item) for item in values]
                 names = [element.id if isinstance(element, ast.Name) else "" for element in elements]
+                if len(expressions) == len(names):
+                    expressions = [_coerce(e, self._kinds.get(name, "i64")) for e, name in zip(expressions, names)]
+                kinds = [kind for expression in expressions for kind in t.kinds_of(expression)]
                 if len(kinds) != len(names) or "" in names:
                     self._fail(target, f"{len(kinds)} values for {len(names)} names")
-                typed = tuple(
-                    _coerce(item, self._kinds.get(name, "i64")) for item, name in zip(expressions, names)
-                )
                 for name, kind in zip(names, kinds):
                     self._declare(name, kind, target)
-                return t.Assign(tuple(names), typed if len(typed) == len(names) else expressions)
+                return t.Assign(tuple(names), tuple(expressions))
         self._fail(target, "this cannot be assigned")
 
     def _set(self, name: str, value: t.Expression, node: ast.AST) -> t.Assign:
@@ -413,9 +412,7 @@ class _Front:
             return t.GetGlobal(owner.kinds[node.attr], node.attr)
         return self._constant(node, getattr(owner, node.attr, None))
 
-    def _operands(
-        self, node: ast.AST, first: t.Expression, second: t.Expression
-    ) -> tuple[t.Expression, t.Expression]:
+    def _operands(self, node: ast.AST, first: t.Expression, second: t.Expression) -> tuple[t.Expression, t.Expression]:
         """Both with one type, which an untyped constant takes from the other."""
         if isinstance(first, t.Const) and not first.kind:
             first = _coerce(first, t.kinds_of(second)[0])
