@@ -1,22 +1,12 @@
 """
 The chain's words in one place: import transactions, blocks, receipts and what passes to settlement from here.
 
-Each stands in a file of its own: `transaction`, `block`, `receipt`, `settling`, `commitment`.
+Each stands in a file of its own: `transaction`, `header`, `block`, `receipt`, `settling`, `commitment`.
 """
 
-from genesis.block import (
-    Batch,
-    Block,
-    Body,
-    Deployment,
-    Header,
-    commitment_span,
-    events_root,
-    receipts_root,
-    sign_block,
-    withdrawals_root,
-)
+from genesis.block import Batch, Block, Body, Deployment, events_root, receipts_root, sign_block, withdrawals_root
 from genesis.commitment import Commitment
+from genesis.header import Header, commitment_span
 from genesis.receipt import STAGES, Receipt, Stage, Status
 from genesis.settling import (
     Certificate,
@@ -46,9 +36,41 @@ from genesis.transaction import (
 )
 
 __all__ = [
-    "STAGES", "AnyTransaction", "Batch", "Block", "Body", "Call", "Certificate", "Commitment", "DeployTransaction", "Deployment",
-    "Header", "InboxEntry", "OrderClass", "Receipt", "SignedTransaction", "Stage", "Status", "Transaction", "Vote", "VoteKind",
-    "Withdrawal", "certify", "check_certificate", "commitment_span", "decode", "events_root", "order_class", "program_address",
-    "receipts_root", "sign", "sign_block", "sign_vote", "transaction_id", "unsigned", "unsigned_bytes", "vote_digest",
+    "STAGES",
+    "AnyTransaction",
+    "Batch",
+    "Block",
+    "Body",
+    "Call",
+    "Certificate",
+    "Commitment",
+    "DeployTransaction",
+    "Deployment",
+    "Header",
+    "InboxEntry",
+    "OrderClass",
+    "Receipt",
+    "SignedTransaction",
+    "Stage",
+    "Status",
+    "Transaction",
+    "Vote",
+    "VoteKind",
+    "Withdrawal",
+    "certify",
+    "check_certificate",
+    "commitment_span",
+    "decode",
+    "events_root",
+    "order_class",
+    "program_address",
+    "receipts_root",
+    "sign",
+    "sign_block",
+    "sign_vote",
+    "transaction_id",
+    "unsigned",
+    "unsigned_bytes",
+    "vote_digest",
     "withdrawals_root",
-]  # fmt: skip
+]

@@ -1,16 +1,16 @@
 """
 Canonical msgpack: exactly one encoding per value, anything else fails.
 
-Values are None, bool, int in [−2⁶³, 2⁶⁴), str, bytes and arrays of these; no maps, floats or extensions. Amounts wider than 64 bits
-travel as 16 big-endian bytes. Canonical means: shortest form of every head, checked by encoding again and comparing.
-Decoding bounds size, depth and length first, so that hostile input costs no more than its bytes.
+Values are None, bool, int in [−2⁶³, 2⁶⁴), str, bytes and arrays of these; no maps, floats or extensions. Amounts
+wider than 64 bits travel as 16 big-endian bytes. Canonical means: shortest form of every head, checked by encoding
+again and comparing. Decoding bounds size, depth and length first, so that hostile input costs no more than its bytes.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from genesis.errors import Invalid
 
@@ -48,10 +48,12 @@ def decode(data: bytes, size_max: int, depth_max: int = DEPTH_MAX) -> Value:
         value: Value = msgpack.unpackb(data, use_list=False, raw=False, max_map_len=0, max_ext_len=0)
     except (ValueError, RecursionError) as error:
         code = "too_deep" if isinstance(error, msgpack.StackError | RecursionError) else "malformed"
-        raise Invalid(f"Not msgpack of arrays, text, bytes and integers: {error or code}.", code) from error
+        raise Invalid(f"Not msgpack of arrays, text, bytes and integers: {error}.", code) from error
     _check(value, depth_max)
     if encode(value) != data:
-        raise Invalid("The encoding is not the shortest one; encode every length and integer minimally.", "non_canonical")
+        raise Invalid(
+            "The encoding is not the shortest one; encode every length and integer minimally.", "non_canonical"
+        )
     return value
 
 

@@ -1,8 +1,8 @@
 """
 Commitments: what the chain tells its settlement chain about a span of blocks.
 
-A commitment is the header of its last block and the certificate of that block; everything it claims (state, claims and withdrawals
-root, inbox entries consumed) stands in the certified header, so nothing else needs a signature.
+A commitment is the header of its last block and the certificate of that block; everything it claims (state, claims
+and withdrawals root, inbox entries consumed) stands in the certified header, so nothing else needs a signature.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from genesis import codec, crypto
-from genesis.block import Header
 from genesis.errors import Invalid
+from genesis.header import Header
 from genesis.settling import Certificate
 
 COMMITMENT_BYTES_MAX = 64 * 1024

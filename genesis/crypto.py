@@ -1,8 +1,8 @@
 """
 Hashes, secp256k1 signatures and account addresses: the one file that imports coincurve and a C keccak.
 
-Signatures are 65 bytes r ‖ s ‖ v, v 0 or 1, over a 32-byte digest. Only the low half of s is valid (BIP-62, EIP-2), so a
-signature has no second form. An account is the last 20 bytes of keccak256 of the public key, as in Ethereum.
+Signatures are 65 bytes r ‖ s ‖ v, v 0 or 1, over a 32-byte digest. Only the low half of s is valid (BIP-62, EIP-2),
+so a signature has no second form. An account is the last 20 bytes of keccak256 of the public key, as in Ethereum.
 Keccak is safe-pysha3's: 1 µs a call, pycryptodome's 5.
 """
 
@@ -63,11 +63,17 @@ def recover(digest: bytes, signature: bytes) -> bytes:
     """
     assert len(digest) == HASH_BYTES, "recover takes a 32-byte digest, not a message"
     if len(signature) != SIGNATURE_BYTES:
-        raise Invalid(f"A signature has {SIGNATURE_BYTES} bytes r ‖ s ‖ v; this one has {len(signature)}.", "bad_signature")
+        raise Invalid(
+            f"A signature has {SIGNATURE_BYTES} bytes r ‖ s ‖ v; this one has {len(signature)}.", "bad_signature"
+        )
     if signature[64] > 1:
-        raise Invalid(f"The recovery byte is 0 or 1, not {signature[64]} (Ethereum's 27 is 0, 28 is 1).", "bad_signature")
+        raise Invalid(
+            f"The recovery byte is 0 or 1, not {signature[64]} (Ethereum's 27 is 0, 28 is 1).", "bad_signature"
+        )
     if signature[32:64] > _HALF_ORDER:
-        raise Invalid("The signature's s lies in the high half; use ORDER − s and flip the recovery byte.", "bad_signature")
+        raise Invalid(
+            "The signature's s lies in the high half; use ORDER − s and flip the recovery byte.", "bad_signature"
+        )
     try:
         public = PublicKey.from_signature_and_message(signature, digest, hasher=None)
     except ValueError as error:

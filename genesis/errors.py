@@ -1,8 +1,8 @@
 """
 The error tree: who is at fault decides what the caller does.
 
-`Invalid` is the sender's fault: do not retry. `Unavailable` is the world's: retry later. `Corrupt` is ours: stop the node.
-A broken invariant is an `assert`. Every message says what is wrong, where, and what would have been right.
+`Invalid` is the sender's fault: do not retry. `Unavailable` is the world's: retry later. `Corrupt` is ours: stop the
+node. A broken invariant is an `assert`. Every message says what is wrong, where, and what would have been right.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ class Invalid(TenorError):
 
     Args:
         message: one sentence for a person.
-        code: one lower-case word for machines ("wrong_chain", "bad_signature", "non_canonical", …); RPC maps it to a number.
+        code: one lower-case word for machines ("wrong_chain", "bad_signature", "non_canonical", …); RPC maps it to a
+        number.
     """
 
     def __init__(self, message: str, code: str = "invalid") -> None:

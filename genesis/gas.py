@@ -1,15 +1,17 @@
 """
-The default gas table: units per operation, one unit being about one nanosecond on a 3 GHz core (measured on compiled code).
+The default gas table: units per operation, one unit being about one nanosecond on a 3 GHz core (measured on compiled
+code).
 
-Names are those of the compiler's IR (`execution/compiler/ir.py`) and of what kernel and runtime charge as it arises. Page and event costs
-stand for hashing and storing, which cost more than executing. A chain takes its table from its spec, never from here.
+Names are those of the compiler's IR (`execution/compiler/ir.py`) and of what kernel and runtime charge as it arises.
+Page and event costs stand for hashing and storing, which cost more than executing. A chain takes its table from its
+spec, never from here.
 """
 
 from __future__ import annotations
 
 _CHEAP = (
-    "copy.w copy.d add.w sub.w neg.w abs.w min.w max.w address.w low.d high.d join.d eq.w ne.w lt.w le.w gt.w ge.w eq.d ne.d "
-    "lt.d le.d gt.d ge.d not.w and.w or.w"
+    "copy.w copy.d add.w sub.w neg.w abs.w min.w max.w address.w low.d high.d join.d eq.w ne.w lt.w le.w gt.w ge.w "
+    "eq.d ne.d lt.d le.d gt.d ge.d not.w and.w or.w"
 )
 _OPERATIONS = dict.fromkeys(_CHEAP.split(), 1) | {
     "mul.w": 2, "floordiv.w": 9, "mod.w": 9,
@@ -28,8 +30,8 @@ _INSTRUCTIONS = {
 }  # fmt: skip
 
 _RUNTIME = {
-    "runtime:map_find": 25, "runtime:map_put": 60, "runtime:map_drop": 80, "runtime:omap_find": 40, "runtime:omap_put": 100,
-    "runtime:omap_drop": 120, "runtime:omap_ceil": 40, "runtime:omap_floor": 40, "runtime:list_at": 8,
+    "runtime:map_find": 25, "runtime:map_put": 60, "runtime:map_drop": 80, "runtime:omap_find": 40,
+    "runtime:omap_put": 100, "runtime:omap_drop": 120, "runtime:omap_ceil": 40, "runtime:omap_floor": 40, "runtime:list_at": 8,
     "runtime:list_push": 25, "runtime:list_pop": 20, "runtime:container_free": 60, "runtime:runtime": 60,
 }  # fmt: skip
 

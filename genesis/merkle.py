@@ -1,9 +1,10 @@
 """
 Merkle trees, all SHA-256 with tagged leaves and nodes, so that a leaf never passes for a node.
 
-Pages: leaf 0x00 ‖ page, node 0x01 ‖ 16 children, depth 6; programs: the same tree over leaves 0x02 ‖ address ‖ code hash ‖ page root, by index of
-creation. Lists (withdrawals, receipts, …): binary, same tags, padded to the next power of two. What is absent, a leaf
-(a page of zeros, too) or a whole subtree of pages, is 32 zero bytes. `PageTree` keeps a page tree between blocks and hashes only what changed.
+Pages: leaf 0x00 ‖ page, node 0x01 ‖ 16 children, depth 6; programs: the same tree over leaves 0x02 ‖ address ‖ code
+hash ‖ page root, by index of creation. Lists (withdrawals, receipts, …): binary, same tags, padded to the next power
+of two. What is absent, a leaf (a page of zeros, too) or a whole subtree of pages, is 32 zero bytes. `PageTree` keeps
+a page tree between blocks and hashes only what changed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def leaf(content: bytes) -> bytes:
 
 
 def page_leaf(page: bytes) -> bytes:
-    """Return a page's leaf; ABSENT for b"" and for a page of zeros, so that a root depends on contents, not on history."""
+    """
+    Return a page's leaf; ABSENT for b"" and for a page of zeros, so that a root depends on contents, not on history.
+    """
     return leaf(page) if page.strip(b"\x00") else ABSENT
 
 
@@ -47,8 +50,8 @@ class PageTree:
     """
     A 16-ary tree of fixed depth 6 that is updated in place, many leaves at once.
 
-    Each level is one bytearray of nodes as they are hashed (0x01 and 16 children of 32 bytes), so that hashing a node needs no
-    joining. Memory: 33 bytes a leaf up to the highest index used. Not for use from several threads.
+    Each level is one bytearray of nodes as they are hashed (0x01 and 16 children of 32 bytes), so that hashing a node
+    needs no joining. Memory: 33 bytes a leaf up to the highest index used. Not for use from several threads.
     """
 
     def __init__(self) -> None:
@@ -61,7 +64,7 @@ class PageTree:
         return self._root
 
     def update(self, pages: Iterable[tuple[int, bytes]]) -> bytes:
-        """Set pages by number (1 KiB, or b"" for none); return the new root. About 2 µs a page at 5,000 pages."""
+        """Set pages by number (1 KiB, or b"" for none); return the new root. 1.6 (neighbours) to 2.7 µs (scattered) a page."""
         sha, absent, zeros = _sha256, ABSENT, _ZERO_PAGE_TAGGED
         leaves = {}
         for number, page in pages:
@@ -97,9 +100,18 @@ class PageTree:
 
 
 def wide_root(leaf_hash: bytes, index: int, siblings: Sequence[bytes]) -> bytes:
-    """Return the root that a leaf hash at `index` and its siblings lead to. Raises Invalid "bad_proof" for a wrong shape."""
-    if not 0 <= index < LEAVES_MAX or len(siblings) != DEPTH or any(len(others) != _SIBLINGS_BYTES for others in siblings):
-        raise Invalid(f"A page proof has {DEPTH} levels of {_SIBLINGS_BYTES} bytes and an index below 16^6.", "bad_proof")
+    """
+    Return the root that a leaf hash at `index` and its siblings lead to. Raises Invalid "bad_proof" for a wrong
+    shape.
+    """
+    if (
+        not 0 <= index < LEAVES_MAX
+        or len(siblings) != DEPTH
+        or any(len(others) != _SIBLINGS_BYTES for others in siblings)
+    ):
+        raise Invalid(
+            f"A page proof has {DEPTH} levels of {_SIBLINGS_BYTES} bytes and an index below 16^6.", "bad_proof"
+        )
     current = leaf_hash
     for others in siblings:
         index, position = divmod(index, ARITY)
@@ -108,7 +120,9 @@ def wide_root(leaf_hash: bytes, index: int, siblings: Sequence[bytes]) -> bytes:
     return current
 
 
-def prove_page(page: bytes, number: int, pages: PageTree, code: tuple[bytes, bytes], program: int, programs: PageTree) -> tuple[bytes, ...]:
+def prove_page(
+    page: bytes, number: int, pages: PageTree, code: tuple[bytes, bytes], program: int, programs: PageTree
+) -> tuple[bytes, ...]:
     """
     Return a page and its way to the state root: page, 6 × 480 bytes, address ‖ code hash, 6 × 480 bytes.
 
@@ -131,7 +145,9 @@ def verify_page(state_root: bytes, address: bytes, program: int, number: int, pr
         Invalid: "bad_proof".
     """
     if len(proof) != 2 * DEPTH + 2 or len(proof[0]) not in (0, PAGE_BYTES) or len(proof[DEPTH + 1]) != 52:
-        raise Invalid(f"A page proof has {2 * DEPTH + 2} parts: page, siblings, address and code hash, siblings.", "bad_proof")
+        raise Invalid(
+            f"A page proof has {2 * DEPTH + 2} parts: page, siblings, address and code hash, siblings.", "bad_proof"
+        )
     page, code = proof[0], proof[DEPTH + 1]
     if code[:20] != address:
         raise Invalid("The proof is about another program.", "bad_proof")
@@ -143,7 +159,10 @@ def verify_page(state_root: bytes, address: bytes, program: int, number: int, pr
 
 
 def list_root(items: Iterable[bytes]) -> bytes:
-    """Return the root of a list: binary tree over leaf(item), padded with absent leaves to a power of two. Empty: ABSENT."""
+    """
+    Return the root of a list: binary tree over leaf(item), padded with absent leaves to a power of two. Empty:
+    ABSENT.
+    """
     return _list_levels(items)[-1][0]
 
 
@@ -160,7 +179,9 @@ def prove_item(items: Sequence[bytes], position: int) -> tuple[bytes, ...]:
 def verify_item(root: bytes, item: bytes, position: int, siblings: Sequence[bytes]) -> None:
     """Check that `item` stands at `position` of the list with this root. Raises Invalid "bad_proof"."""
     if len(siblings) > _LIST_DEPTH_MAX or not 0 <= position < 1 << len(siblings) or any(len(s) != 32 for s in siblings):
-        raise Invalid("A list proof has one hash of 32 bytes per level, and a position that its levels can hold.", "bad_proof")
+        raise Invalid(
+            "A list proof has one hash of 32 bytes per level, and a position that its levels can hold.", "bad_proof"
+        )
     current = leaf(item)
     for sibling in siblings:
         pair = sibling + current if position & 1 else current + sibling

@@ -1,8 +1,8 @@
 """
 Receipts: what became of one transaction.
 
-All but `stage` is fixed by execution and committed to by the header's receipts root; the stage is what a node knows about the
-block around it, so it stands outside the committed bytes.
+All but `stage` is fixed by execution and committed to by the header's receipts root; the stage is what a node knows
+about the block around it, so it stands outside the committed bytes.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class Receipt:
     @classmethod
     def decode(cls, data: bytes, stage: Stage = "executed") -> Receipt:
         """Raises Invalid for bytes that `encode` cannot have written."""
-        members = codec.decode_array(data, 11, RECEIPT_BYTES_MAX, "A receipt", depth_max=2)
-        transaction, height, position, status, reason, gas_used, fee, results, call_reasons, events, created = members
-        if type(status) is not int or not 0 <= status < len(STATUSES):
+        members = list(codec.decode_array(data, 11, RECEIPT_BYTES_MAX, "A receipt", depth_max=2))
+        if type(members[3]) is not int or not 0 <= members[3] < len(STATUSES):
             raise Invalid("A receipt's status is 0, 1 or 2.", "malformed")
-        amount = codec.decode_amount(fee, "A receipt's fee")
-        return cls(transaction, height, position, STATUSES[status], reason, gas_used, amount, results, call_reasons, events, created, stage)  # fmt: skip
+        members[3] = STATUSES[members[3]]
+        members[6] = codec.decode_amount(members[6], "A receipt's fee")
+        return cls(*members, stage=stage)

@@ -1,8 +1,9 @@
 """
-What passes between the chain and its settlement chain: inbox entries down, votes, certificates, commitments and withdrawals up.
+What passes between the chain and its settlement chain: inbox entries down, votes, certificates, commitments and
+withdrawals up.
 
-What validators sign is keccak256(tag ‖ fixed-width big-endian fields), so that a contract can rebuild it without a decoder.
-A certificate is a quorum (> 2/3 of stake) of finalise votes for one block; one validator is a quorum of one.
+What validators sign is keccak256(tag ‖ fixed-width big-endian fields), so that a contract can rebuild it without a
+decoder. A certificate is a quorum (> 2/3 of stake) of finalise votes for one block; one validator is a quorum of one.
 """
 
 from __future__ import annotations
@@ -77,7 +78,12 @@ class Withdrawal:
 
     def leaf_bytes(self) -> bytes:
         """Content of its Merkle leaf, 48 bytes big-endian: index u64 ‖ account ‖ asset u32 ‖ amount u128."""
-        return self.index.to_bytes(8, "big") + self.account + self.asset.to_bytes(4, "big") + self.amount.to_bytes(16, "big")
+        return (
+            self.index.to_bytes(8, "big")
+            + self.account
+            + self.asset.to_bytes(4, "big")
+            + self.amount.to_bytes(16, "big")
+        )
 
     def fields(self) -> tuple[Any, ...]:
         return (self.index, self.account, self.asset, codec.encode_amount(self.amount))
@@ -114,11 +120,15 @@ class Vote:
 
     def signer(self) -> bytes:
         """Return the address that signed. Raises Invalid "bad_signature"."""
-        return crypto.recover(vote_digest(self.kind, self.chain, self.height, self.view, self.block_hash, self.validators), self.signature)
+        digest = vote_digest(self.kind, self.chain, self.height, self.view, self.block_hash, self.validators)
+        return crypto.recover(digest, self.signature)
 
 
 def vote_digest(kind: VoteKind, chain: int, height: int, view: int, block_hash: bytes, validators: int) -> bytes:
-    """Return keccak256(VOTE_TAG ‖ kind u8 ‖ chain u64 ‖ height u64 ‖ view u64 ‖ block hash ‖ validators u64), big-endian."""
+    """
+    Return keccak256(VOTE_TAG ‖ kind u8 ‖ chain u64 ‖ height u64 ‖ view u64 ‖ block hash ‖ validators u64),
+    big-endian.
+    """
     numbers = b"".join(number.to_bytes(8, "big") for number in (chain, height, view))
     return crypto.keccak256(VOTE_TAG + bytes((kind,)) + numbers + block_hash + validators.to_bytes(8, "big"))
 
@@ -160,8 +170,9 @@ class Certificate:
 
     @classmethod
     def of(cls, members: object) -> Certificate:
-        *head, signatures = codec.expect_array(members, 5, "A certificate")
-        return cls(*head, codec.expect_array(signatures, None, "A certificate's signatures"))
+        height, view, block_hash, validators, signatures = codec.expect_array(members, 5, "A certificate")
+        signed = codec.expect_array(signatures, None, "A certificate's signatures")
+        return cls(height, view, block_hash, validators, signed)
 
     def encode(self) -> bytes:
         return codec.encode(self.fields())
@@ -170,9 +181,10 @@ class Certificate:
 def certify(votes: Iterable[Vote]) -> Certificate:
     """Gather finalise votes for one block into a certificate; whether they are a quorum, `check_certificate` says."""
     gathered = sorted(votes, key=Vote.signer)
-    first = gathered[0]
-    assert all((v.kind, v.height, v.view, v.block_hash) == (VoteKind.FINALISE, first.height, first.view, first.block_hash) for v in gathered)
-    return Certificate(first.height, first.view, first.block_hash, first.validators, tuple(v.signature for v in gathered))
+    blocks = {(vote.height, vote.view, vote.block_hash, vote.validators) for vote in gathered}
+    assert len(blocks) == 1 and all(vote.kind is VoteKind.FINALISE for vote in gathered), "votes for different blocks"
+    height, view, block_hash, validators = blocks.pop()
+    return Certificate(height, view, block_hash, validators, tuple(vote.signature for vote in gathered))
 
 
 def check_certificate(certificate: Certificate, chain: int, stakes: Mapping[bytes, int]) -> None:
@@ -189,10 +201,14 @@ def check_certificate(certificate: Certificate, chain: int, stakes: Mapping[byte
     digest = vote_digest(VoteKind.FINALISE, chain, c.height, c.view, c.block_hash, c.validators)
     signers = [crypto.recover(digest, signature) for signature in c.signatures]
     if sorted(set(signers)) != signers:
-        raise Invalid(f"The certificate of height {c.height} is not ordered by signer, each once.", "repeated_signature")
+        raise Invalid(
+            f"The certificate of height {c.height} is not ordered by signer, each once.", "repeated_signature"
+        )
     for signer in signers:
         if signer not in stakes:
-            raise Invalid(f"{crypto.checksum_address(signer)} is no validator of set {c.validators}.", "unknown_validator")
+            raise Invalid(
+                f"{crypto.checksum_address(signer)} is no validator of set {c.validators}.", "unknown_validator"
+            )
     signed, total = sum(stakes[signer] for signer in signers), sum(stakes.values())
     if 3 * signed <= 2 * total:
         raise Invalid(f"{signed} of stake {total} signed height {c.height}; a quorum is more than 2/3.", "no_quorum")

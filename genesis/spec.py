@@ -1,9 +1,10 @@
 """
 ChainSpec: every constant that all nodes of a chain must share, with its unit and where it comes from.
 
-A spec never changes; a later version begins at a height. Its hash, together with the state root of height 0 (`genesis_hash`), is the parent
-of block 1, so two chains that differ in any constant or in one byte of a genesis program share no block. What belongs to one node
-(ports, paths, memory) is in the node's config; what belongs to the formats is a constant beside the format.
+A spec never changes; a later version begins at a height. Its hash, together with the state root of height 0
+(`genesis_hash`), is the parent of block 1, so two chains that differ in any constant or in one byte of a genesis
+program share no block. What belongs to one node (ports, paths, memory) is in the node's config; what belongs to the
+formats is a constant beside the format.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -91,7 +93,9 @@ class ChainSpec:
 
     # Fees
     fee_min: int = 1_000_000_000  # raw 10⁻¹⁸ of the fee asset per gas: a full transaction costs 0.005
-    storage_deposit: int = 100_000_000_000_000  # raw per container entry, returned on deletion; formats, Storage deposit
+    storage_deposit: int = (
+        100_000_000_000_000  # raw per container entry, returned on deletion; formats, Storage deposit
+    )
 
     # Bounds of execution
     call_depth_max: int = 16  # programs on the stack, design §5 Same failure everywhere
@@ -122,8 +126,12 @@ class ChainSpec:
         _check_limits(self)
 
     def encode(self) -> bytes:
-        """Return canonical msgpack of [name, value] pairs in the order of the fields; allocations' amounts as 16 bytes."""
-        return codec.encode(tuple((field.name, _plain(field.name, getattr(self, field.name))) for field in fields(self)))
+        """
+        Return canonical msgpack of [name, value] pairs in the order of the fields; allocations' amounts as 16 bytes.
+        """
+        return codec.encode(
+            tuple((field.name, _plain(field.name, getattr(self, field.name))) for field in fields(self))
+        )
 
     def hash(self) -> bytes:
         """Return SHA-256 of `encode()`."""
@@ -151,7 +159,11 @@ def genesis_address(program: str) -> bytes:
 
 
 def _check_people(spec: ChainSpec) -> None:
-    for name, address in (("admin", spec.admin), ("fee_account", spec.fee_account), *(("reporters", r) for r in spec.reporters)):
+    for name, address in (
+        ("admin", spec.admin),
+        ("fee_account", spec.fee_account),
+        *(("reporters", r) for r in spec.reporters),
+    ):
         codec.check_bytes(address, crypto.ADDRESS_BYTES, f"An address of the spec's {name}")
     for symbol in spec.assets:
         codec.check_text(symbol, SYMBOL_BYTES_MAX, "An asset's symbol")
@@ -165,7 +177,7 @@ def _check_people(spec: ChainSpec) -> None:
 
 def _check_limits(spec: ChainSpec) -> None:
     ordered = ("gas_transaction_min", "gas_transaction_max", "gas_batch_max", "gas_block_max")
-    for small, large in zip(ordered, ordered[1:], strict=False):
+    for small, large in pairwise(ordered):
         if getattr(spec, small) > getattr(spec, large):
             raise Invalid(f"{small} is above {large}; raise one or lower the other.", "bad_spec")
     for name in ("block_time_ms", "batch_time_ms", "commitment_blocks", "checkpoint_blocks", "deployment_delay_blocks"):

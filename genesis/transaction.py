@@ -1,14 +1,16 @@
 """
 Transactions: what an account signs, and how it stands on the wire.
 
-On the wire: one raw byte `kind`, then the canonical msgpack array of the fields below in their order; the signed form has the
-signature as one more member at the end. The id, which is also what is signed, is keccak256(TAG ‖ unsigned wire bytes).
-Kinds 0x00–0x04 and ≥ 0xc0 stay Ethereum's own. Values that break a bound of the format cannot be built; bounds that a
-chain chooses (gas, fee minimum, lanes per signer) stand in `ChainSpec` and are checked by mempool and kernel.
+On the wire: one raw byte `kind`, then the canonical msgpack array of the fields below in their order; the signed form
+has the signature as one more member at the end. The id, which is also what is signed, is keccak256(TAG ‖ unsigned
+wire bytes). Kinds 0x00–0x04 and ≥ 0xc0 stay Ethereum's own. Values that break a bound of the format cannot be built;
+bounds that a chain chooses (gas, fee minimum, lanes per signer) stand in `ChainSpec` and are checked by mempool and
+kernel.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -77,9 +79,9 @@ class Transaction:
     """
     Calls of one account under one signature.
 
-    chain: chain id. account: who acts; the signer is it or its agent. lane: u32, lanes belong to the signer, top bits are
-    the order class. sequence: number in the lane. expiry: last block time in ms. gas: units at most. fee: price per gas,
-    raw 10⁻¹⁸ of the fee asset. atomic: one failing call undoes all. calls: 1 to CALLS_MAX.
+    chain: chain id. account: who acts; the signer is it or its agent. lane: u32, lanes belong to the signer, top bits
+    are the order class. sequence: number in the lane. expiry: last block time in ms. gas: units at most. fee: price
+    per gas, raw 10⁻¹⁸ of the fee asset. atomic: one failing call undoes all. calls: 1 to CALLS_MAX.
     """
 
     chain: int
@@ -112,9 +114,9 @@ class DeployTransaction:
     """
     A program's source, to become a program some blocks later. Head fields as in Transaction.
 
-    name: of the program class's bundle, ASCII. files: (path, text) ordered by path, paths unique, the first is the entry
-    unless the compiler is told otherwise by name. arguments: packed arguments of `create`. admin: address, or b"" for
-    a program nobody can ever upgrade.
+    name: of the program class's bundle, ASCII. files: (path, text) ordered by path, paths unique, the first is the
+    entry unless the compiler is told otherwise by name. arguments: packed arguments of `create`. admin: address, or
+    b"" for a program nobody can ever upgrade.
     """
 
     chain: int
@@ -201,7 +203,9 @@ def decode(raw: bytes) -> SignedTransaction:
         raise Invalid(f"A transaction has at most {RAW_BYTES_MAX} bytes; this one has {len(raw)}.", "too_large")
     kind = raw[0] if raw else None
     if kind not in _BUILDERS:
-        raise Invalid(f"A transaction opens with kind 0x20 (calls) or 0x21 (deployment), not {raw[:1].hex()!r}.", "unknown_kind")
+        raise Invalid(
+            f"A transaction opens with kind 0x20 (calls) or 0x21 (deployment), not {raw[:1].hex()!r}.", "unknown_kind"
+        )
     build, length = _BUILDERS[kind]
     members = codec.decode_array(raw[1:], length + 1, RAW_BYTES_MAX, "A signed transaction", depth_max=3)
     transaction = build(members[:-1])
@@ -213,7 +217,8 @@ def decode(raw: bytes) -> SignedTransaction:
 
 def decode_trusted(raw: bytes, signer: bytes) -> SignedTransaction:
     """
-    Decode wire bytes that this node itself has decoded before (gateway to core, own store): no recovery, no canonical check.
+    Decode wire bytes that this node itself has decoded before (gateway to core, own store): no recovery, no canonical
+    check.
 
     signer: what `decode` found. Raises Invalid only when the bytes are not a transaction at all.
     """
@@ -269,7 +274,9 @@ def _check_arguments(arguments: object, what: str) -> None:
 
 def _build_calls(members: tuple[Any, ...]) -> Transaction:
     calls = codec.expect_array(members[8], None, "calls")
-    return Transaction(*members[:8], tuple(Call(*codec.expect_array(call, 4, "A call")) for call in calls))
+    chain, account, lane, sequence, expiry, gas, fee, atomic = members[:8]
+    built = tuple(Call(*codec.expect_array(call, 4, "A call")) for call in calls)
+    return Transaction(chain, account, lane, sequence, expiry, gas, fee, atomic, built)
 
 
 def _build_deploy(members: tuple[Any, ...]) -> DeployTransaction:
@@ -279,4 +286,7 @@ def _build_deploy(members: tuple[Any, ...]) -> DeployTransaction:
     return DeployTransaction(*members)
 
 
-_BUILDERS = {KIND_CALLS: (_build_calls, 9), KIND_DEPLOY: (_build_deploy, 11)}
+_BUILDERS: dict[int | None, tuple[Callable[[tuple[Any, ...]], AnyTransaction], int]] = {
+    KIND_CALLS: (_build_calls, 9),
+    KIND_DEPLOY: (_build_deploy, 11),
+}

@@ -1,8 +1,9 @@
 """
 Chain specs as TOML: the presets that come with Tenor, and a loader for one's own.
 
-Keys are the fields of `ChainSpec`; what is left out has the default that stands there. Addresses are text (EIP-55 or lower case), amounts of
-allocations are decimal text in whole units of the asset. Unknown, missing and ill-typed keys are errors that name the key.
+Keys are the fields of `ChainSpec`; what is left out has the default that stands there. Addresses are text (EIP-55 or
+lower case), amounts of allocations are decimal text in whole units of the asset. Unknown, missing and ill-typed keys
+are errors that name the key.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def parse_spec(text: str) -> ChainSpec:
 def parse_amount(text: str) -> int:
     """Return whole units with up to 18 places, e.g. "1000.25", in raw 10⁻¹⁸. Raises Invalid "bad_spec"."""
     if not re.fullmatch(r"[0-9]{1,24}(\.[0-9]{1,18})?", text):
-        raise Invalid(f"An amount is digits with at most {_PLACES} places, as in \"1000.25\", not {text!r}.", "bad_spec")
+        raise Invalid(f'An amount is digits with at most {_PLACES} places, as in "1000.25", not {text!r}.', "bad_spec")
     whole, _, places = text.partition(".")
     return int(whole) * 10**_PLACES + int(places.ljust(_PLACES, "0"))
 
@@ -62,15 +63,17 @@ def _value(key: str, value: Any) -> Any:
     try:
         return _READERS.get(key, _integer)(value)
     except (KeyError, TypeError, AttributeError) as error:
-        raise Invalid(f"{key} of the chain spec has the wrong form; compare genesis/presets/devnet.toml.", "bad_spec") from error
+        raise Invalid(
+            f"{key} of the chain spec has the wrong form; compare genesis/presets/devnet.toml.", "bad_spec"
+        ) from error
     except Invalid as error:
         raise Invalid(f"{key} of the chain spec: {error}", "bad_spec") from error
 
 
-def _integer(value: Any) -> int:
-    if type(value) is not int:
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError
-    return value
+    return int(value)
 
 
 def _allocation(table: dict[str, Any]) -> Allocation:
