@@ -1,0 +1,183 @@
+"""
+What every pass asks of an instruction: what it reads and writes, its inner blocks, and the same instruction with others.
+
+Pure functions over the values of `ir`; the only place beside the text form that lists fields of every instruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from execution.compiler.ir import (
+    AtEnd,
+    Block,
+    CallFunction,
+    Context,
+    Emit,
+    If,
+    Instruction,
+    Invoke,
+    Leave,
+    Load,
+    Loop,
+    Op,
+    Operand,
+    Reg,
+    Reject,
+    Return,
+    Runtime,
+    Scope,
+    ScratchLoad,
+    ScratchStore,
+    Service,
+    Store,
+    Touch,
+    Try,
+)
+
+
+def reads(instruction: Instruction) -> tuple[Operand, ...]:
+    """Operands read by the instruction itself, not by its inner blocks."""
+    match instruction:
+        case Op() | CallFunction() | Runtime() | Emit() | Service() | Return():
+            return instruction.args
+        case Load() | Touch() | ScratchLoad():
+            return (instruction.address,)
+        case Store() | ScratchStore():
+            return (instruction.address, instruction.value)
+        case AtEnd():
+            return instruction.account
+        case Reject():
+            return (instruction.reason,)
+        case If():
+            return (instruction.condition,)
+        case Invoke():
+            gas = () if instruction.gas is None else (instruction.gas,)
+            return (*instruction.target, *instruction.args, *gas, *instruction.world)
+        case _:
+            return ()
+
+
+def writes(instruction: Instruction) -> tuple[Reg, ...]:
+    """Registers written by the instruction itself, not by its inner blocks."""
+    match instruction:
+        case Op() | CallFunction() | Runtime() | Context() | Service() | Invoke():
+            return instruction.out
+        case Load() | ScratchLoad():
+            return (instruction.out,)
+        case Try():
+            return (instruction.reason,)
+        case _:
+            return ()
+
+
+def blocks(instruction: Instruction) -> tuple[Block, ...]:
+    """The inner blocks, in the order of the text."""
+    match instruction:
+        case If():
+            return (instruction.then, instruction.other)
+        case Scope() | Loop():
+            return (instruction.body,)
+        case Try():
+            return (instruction.body, instruction.handler)
+        case _:
+            return ()
+
+
+def walk(block: Block) -> Iterator[Instruction]:
+    """Every instruction of the block and of the blocks within, in the order of the text."""
+    for instruction in block:
+        yield instruction
+        for inner in blocks(instruction):
+            yield from walk(inner)
+
+
+def written(block: Block) -> set[Reg]:
+    """Every register assigned anywhere within."""
+    return {reg for instruction in walk(block) for reg in writes(instruction)}
+
+
+def with_blocks(instruction: Instruction, change: Callable[[Block], Block]) -> Instruction:
+    """The instruction with each inner block changed; itself when it has none."""
+    match instruction:
+        case If(condition, then, other, line):
+            return If(condition, change(then), change(other), line)
+        case Scope(label, body, line):
+            return Scope(label, change(body), line)
+        case Loop(body, line):
+            return Loop(change(body), line)
+        case Try(body, reason, handler, line):
+            return Try(change(body), reason, change(handler), line)
+        case _:
+            return instruction
+
+
+def with_reads(instruction: Instruction, change: Callable[[Operand], Operand]) -> Instruction:
+    """The instruction with each operand it reads changed; inner blocks stay."""
+    match instruction:
+        case Op() | CallFunction() | Runtime() | Emit() | Service() | Return():
+            return replace(instruction, args=tuple(map(change, instruction.args)))
+        case Load() | Touch() | ScratchLoad():
+            return replace(instruction, address=change(instruction.address))
+        case Store() | ScratchStore():
+            return replace(instruction, address=change(instruction.address), value=change(instruction.value))
+        case AtEnd(_, (a, b, c)):
+            return replace(instruction, account=(change(a), change(b), change(c)))
+        case Reject():
+            return replace(instruction, reason=change(instruction.reason))
+        case If():
+            return replace(instruction, condition=change(instruction.condition))
+        case Invoke(_, (a, b, c)):
+            return replace(
+                instruction,
+                target=(change(a), change(b), change(c)),
+                args=tuple(map(change, instruction.args)),
+                gas=None if instruction.gas is None else change(instruction.gas),
+                world=tuple(map(change, instruction.world)),
+            )
+        case _:
+            return instruction
+
+
+def with_writes(instruction: Instruction, change: Callable[[Reg], Reg]) -> Instruction:
+    """The instruction with each register it writes changed; inner blocks stay."""
+    match instruction:
+        case Op() | CallFunction() | Runtime() | Context() | Service() | Invoke():
+            return replace(instruction, out=tuple(map(change, instruction.out)))
+        case Load() | ScratchLoad():
+            return replace(instruction, out=change(instruction.out))
+        case Try():
+            return replace(instruction, reason=change(instruction.reason))
+        case _:
+            return instruction
+
+
+def leaves(block: Block, label: int) -> bool:
+    """Whether a Leave of this label stands anywhere within."""
+    return any(isinstance(instruction, Leave) and instruction.label == label for instruction in walk(block))
+
+
+def falls_through(block: Block) -> bool:
+    """Whether control may reach the end of the block."""
+    if not block:
+        return True
+    match block[-1]:
+        case Reject() | Leave() | Return() | Loop():
+            return False
+        case If(_, then, other):
+            return falls_through(then) or falls_through(other)
+        case Scope(label, body):
+            return falls_through(body) or leaves(body, label)
+        case Try(body, _, handler):
+            return falls_through(body) or falls_through(handler)
+        case _:
+            return True
+
+
+def reachable(instructions: Sequence[Instruction]) -> Block:
+    """The instructions up to the first that never ends normally."""
+    for index, instruction in enumerate(instructions):
+        if not falls_through((instruction,)):
+            return tuple(instructions[: index + 1])
+    return tuple(instructions)

@@ -1,0 +1,102 @@
+"""
+Gas: puts a Gas instruction in front of every straight line, the last pass of `optimise`.
+
+A straight line is charged whole when it is entered: up to and with the next instruction that has inner blocks. What depends on
+data (pages saved, probes, the callee of an Invoke) is charged by the runtime and the kernel when it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from execution.compiler.ir import (
+    AtEnd,
+    Block,
+    CallFunction,
+    Const,
+    Context,
+    Emit,
+    Gas,
+    If,
+    Instruction,
+    Invoke,
+    Keep,
+    Leave,
+    Load,
+    Loop,
+    Module,
+    Op,
+    Reject,
+    Return,
+    Runtime,
+    Scope,
+    ScratchLoad,
+    ScratchStore,
+    Service,
+    Store,
+    Touch,
+    Try,
+)
+from execution.compiler.ir_walk import blocks, reads, with_blocks, writes
+
+_WORDS: dict[type, str] = {
+    Load: "load",
+    Store: "store",
+    ScratchLoad: "scratch_load",
+    ScratchStore: "scratch_store",
+    Touch: "touch",
+    Context: "context",
+    CallFunction: "call",
+    Invoke: "invoke",
+    Emit: "emit",
+    AtEnd: "at_end",
+    Service: "service",
+    Reject: "reject",
+    If: "if",
+    Scope: "scope",
+    Loop: "loop",
+    Leave: "leave",
+    Try: "try",
+    Keep: "keep",
+    Return: "return",
+}
+
+
+def insert_gas(module: Module, table: Mapping[str, int]) -> Module:
+    """The module with every straight line charged by the table; KeyError names an entry the table lacks."""
+    return replace(module, functions=tuple(replace(f, body=_block(f.body, table)) for f in module.functions))
+
+
+def _block(block: Block, table: Mapping[str, int]) -> Block:
+    found: list[Instruction] = []
+    line: list[Instruction] = []
+    for instruction in block:
+        line.append(with_blocks(instruction, lambda inner: _block(inner, table)))
+        if blocks(instruction):
+            found += _charged(line, table)
+            line = []
+    return (*found, *_charged(line, table))
+
+
+def _charged(line: list[Instruction], table: Mapping[str, int]) -> list[Instruction]:
+    amount = sum(cost(instruction, table) for instruction in line)
+    return [Gas(amount, line[0].line), *line] if amount else line
+
+
+def cost(instruction: Instruction, table: Mapping[str, int]) -> int:
+    """Units of one instruction, its inner blocks left aside."""
+    match instruction:
+        case Op(name, _, args):
+            if name.startswith("copy.") and isinstance(args[0], Const):
+                return 0
+            return table[name]
+        case Runtime(_, name):
+            return table.get(f"runtime:{name.partition('.')[0]}", table["runtime:runtime"])
+        case Invoke() | Emit() | Service() | AtEnd():
+            packed = sum(1 if operand.kind == "w" else 2 for operand in (*reads(instruction), *writes(instruction)))
+            return table[_WORDS[type(instruction)]] + packed * table["word"]
+        case Gas():
+            return 0
+        case _:
+            return table[_WORDS[type(instruction)]]

@@ -1,0 +1,54 @@
+"""
+The last stage: a module of the IR becomes the bytes of a WASM module, with what it needs of the runtime inside.
+
+Same module, same bytes. Runtime functions are emitted only when used, in order of their names.
+Shape of the result: `write_names` (imports), `write_flow` (functions), `write_entries` (exports).
+"""
+
+from __future__ import annotations
+
+from execution.compiler.ir import Instruction, Module, Op, Runtime
+from execution.compiler.ir_walk import walk
+from execution.compiler.write_division import floordiv_words, mod_words
+from execution.compiler.write_entries import write_entries
+from execution.compiler.write_flow import write_function
+from execution.compiler.write_names import FUNCTIONS, GLOBAL, MEMORIES, TAGS, Names, import_kernel
+from execution.compiler.write_ops import needs_call
+from execution.vm.core_wasm import Emitter
+from execution.vm.core_wasm import Names as CoreNames
+from execution.vm.runtime.table import BARRIER, DECIMAL, find
+from execution.wasm import ModuleBuilder, ValueType
+
+WORD_FUNCTIONS = {"floordiv.w": floordiv_words, "mod.w": mod_words}
+
+
+def write(module: Module) -> bytes:
+    """The WASM module; the IR must have passed the checker."""
+    builder = ModuleBuilder()
+    names = import_kernel(builder, module.heap)
+    _emit_runtime(names, tuple(i for function in module.functions for i in walk(function.body)))
+    for function in module.functions:
+        params = _kinds(tuple(param.kind for param in function.params))
+        names.own[function.name] = builder.declare(params, _kinds(function.results))
+    for function in module.functions:
+        body = write_function(names, function)
+        builder.define(names.own[function.name], body.locals, body.code)
+    write_entries(names, module)
+    return builder.encode()
+
+
+def _kinds(kinds: tuple[str, ...]) -> list[ValueType]:
+    """A word is one i64, a decimal two."""
+    return ["i64"] * sum(1 if kind == "w" else 2 for kind in kinds)
+
+
+def _emit_runtime(names: Names, instructions: tuple[Instruction, ...]) -> None:
+    tags = {name: index for index, name in enumerate(TAGS)}
+    functions = {name: names.imported[name] for name in FUNCTIONS}
+    emitter = Emitter(names.builder, CoreNames(MEMORIES, GLOBAL, tags, {}, functions))
+    for name, function in BARRIER.items():
+        names.runtime[name] = emitter.function(function)
+    for name in sorted({i.name for i in instructions if isinstance(i, Runtime)}):
+        names.runtime[name] = emitter.function(find(name))
+    for name in sorted({i.name for i in instructions if isinstance(i, Op) and needs_call(i)}):
+        names.operations[name] = emitter.function(WORD_FUNCTIONS[name] if name in WORD_FUNCTIONS else DECIMAL[name])

@@ -1,0 +1,94 @@
+"""
+Loads, stores and the barrier as WASM.
+
+Touch compares the marks of the first and the last page of its range with the current mark and calls `save` only for a page
+not yet journalled. Eight bytes or fewer lie in one page: words are aligned, by the layout. A range longer than a page
+goes through the runtime.
+"""
+
+from __future__ import annotations
+
+from execution.compiler.ir import Const, Load, Operand, ScratchLoad, ScratchStore, Store, Touch
+from execution.compiler.write_body import Body
+from execution.compiler.write_names import MARKS, SCRATCH, STATE
+from execution.vm.layout import PAGE_BYTES, WORD_BYTES
+
+PAGE_SHIFT = 10
+assert 1 << PAGE_SHIFT == PAGE_BYTES
+
+
+def write_load(body: Body, load: Load | ScratchLoad) -> None:
+    """Read a word, a decimal or an unsigned u32."""
+    memory = STATE if isinstance(load, Load) else SCRATCH
+    narrow = isinstance(load, Load) and load.size == 4
+    body.address(load.address)
+    body.add(("i64.load32_u" if narrow else "i64.load", memory, load.offset))
+    if load.out.kind == "d":
+        body.address(load.address)
+        body.add(("i64.load", memory, load.offset + WORD_BYTES))
+    body.pop(load.out)
+
+
+def write_store(body: Body, store: Store | ScratchStore) -> None:
+    """Write a word, a decimal or the low 32 bits of a word."""
+    memory = STATE if isinstance(store, Store) else SCRATCH
+    narrow = isinstance(store, Store) and store.size == 4
+    body.address(store.address)
+    body.low(store.value)
+    body.add(("i64.store32" if narrow else "i64.store", memory, store.offset))
+    if store.value.kind == "d":
+        body.address(store.address)
+        body.high(store.value)
+        body.add(("i64.store", memory, store.offset + WORD_BYTES))
+
+
+def write_touch(body: Body, touch: Touch) -> None:
+    """Journal every page of the range that is not yet saved under the current mark."""
+    if isinstance(touch.address, Const):
+        first = touch.address.value + touch.offset
+        last = first if touch.size <= WORD_BYTES else first + touch.size - 1
+        for page in range(first >> PAGE_SHIFT, (last >> PAGE_SHIFT) + 1):
+            _save_known_page(body, page)
+        return
+    if touch.size > PAGE_BYTES:
+        _push_place(body, touch.address, touch.offset)
+        body.const(touch.size)
+        body.add(("call", body.names.runtime["touch"]))
+        return
+    _save_page_at(body, touch.address, touch.offset)
+    if touch.size > WORD_BYTES:
+        _save_page_at(body, touch.address, touch.offset + touch.size - 1)
+
+
+def _push_place(body: Body, address: Operand, offset: int) -> None:
+    body.low(address)
+    if offset:
+        body.const(offset)
+        body.add("i64.add")
+
+
+def _save_known_page(body: Body, page: int) -> None:
+    body.const32(0)
+    body.add(("i64.load", MARKS, page * WORD_BYTES))
+    body.get_global("mark")
+    body.add("i64.lt_s")
+    body.open("if", "touch")
+    body.const(page)
+    body.add(("call", body.names.runtime["save"]))
+    body.end()
+
+
+def _save_page_at(body: Body, address: Operand, offset: int) -> None:
+    page = body.temporary("page")
+    _push_place(body, address, offset)
+    body.const(PAGE_SHIFT)
+    body.add("i64.shr_u")
+    body.tee(page)
+    body.const(3)
+    body.add("i64.shl", "i32.wrap_i64", ("i64.load", MARKS, 0))
+    body.get_global("mark")
+    body.add("i64.lt_s")
+    body.open("if", "touch")
+    body.get(page)
+    body.add(("call", body.names.runtime["save"]))
+    body.end()
