@@ -14,7 +14,7 @@ from typing import Any
 from genesis import codec, crypto, merkle
 from genesis.errors import Invalid
 from genesis.header import Header
-from genesis.settling import InboxEntry, Withdrawal
+from genesis.settling import InboxEntry
 from genesis.transaction import SignedTransaction
 from genesis.transaction import decode as decode_transaction
 
@@ -168,11 +168,6 @@ def events_root(events: Iterable[tuple[int, int, bytes]]) -> bytes:
     return merkle.list_root(
         program.to_bytes(4, "big") + event.to_bytes(4, "big") + data for program, event, data in events
     )
-
-
-def withdrawals_root(withdrawals: Iterable[Withdrawal]) -> bytes:
-    """Return the list root over all withdrawals of a commitment span so far, in order of index."""
-    return merkle.list_root(withdrawal.leaf_bytes() for withdrawal in withdrawals)
 
 
 def _batch(transactions: object) -> Batch:

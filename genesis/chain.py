@@ -4,7 +4,7 @@ The chain's words in one place: import transactions, blocks, receipts and what p
 Each stands in a file of its own: `transaction`, `header`, `block`, `receipt`, `settling`, `commitment`.
 """
 
-from genesis.block import Batch, Block, Body, Deployment, events_root, receipts_root, sign_block, withdrawals_root
+from genesis.block import BLOCK_BYTES_MAX, Batch, Block, Body, Deployment, events_root, receipts_root, sign_block
 from genesis.commitment import Commitment
 from genesis.header import Header, commitment_span
 from genesis.receipt import STAGES, Receipt, Stage, Status
@@ -14,10 +14,13 @@ from genesis.settling import (
     Vote,
     VoteKind,
     Withdrawal,
+    WithdrawalProof,
     certify,
     check_certificate,
+    prove_withdrawal,
     sign_vote,
     vote_digest,
+    withdrawals_root,
 )
 from genesis.transaction import (
     AnyTransaction,
@@ -36,6 +39,7 @@ from genesis.transaction import (
 )
 
 __all__ = [
+    "BLOCK_BYTES_MAX",
     "STAGES",
     "AnyTransaction",
     "Batch",
@@ -57,6 +61,7 @@ __all__ = [
     "Vote",
     "VoteKind",
     "Withdrawal",
+    "WithdrawalProof",
     "certify",
     "check_certificate",
     "commitment_span",
@@ -64,6 +69,7 @@ __all__ = [
     "events_root",
     "order_class",
     "program_address",
+    "prove_withdrawal",
     "receipts_root",
     "sign",
     "sign_block",

@@ -31,8 +31,9 @@ _INSTRUCTIONS = {
 
 _RUNTIME = {
     "runtime:map_find": 25, "runtime:map_put": 60, "runtime:map_drop": 80, "runtime:omap_find": 40,
-    "runtime:omap_put": 100, "runtime:omap_drop": 120, "runtime:omap_ceil": 40, "runtime:omap_floor": 40, "runtime:list_at": 8,
-    "runtime:list_push": 25, "runtime:list_pop": 20, "runtime:container_free": 60, "runtime:runtime": 60,
+    "runtime:omap_put": 100, "runtime:omap_drop": 120, "runtime:omap_ceil": 40, "runtime:omap_floor": 40,
+    "runtime:list_at": 8, "runtime:list_push": 25, "runtime:list_pop": 20,
+    "runtime:container_free": 60, "runtime:runtime": 60,
 }  # fmt: skip
 
 _KERNEL = {

@@ -65,4 +65,5 @@ class Receipt:
             raise Invalid("A receipt's status is 0, 1 or 2.", "malformed")
         members[3] = STATUSES[members[3]]
         members[6] = codec.decode_amount(members[6], "A receipt's fee")
-        return cls(*members, stage=stage)
+        members.append(stage)
+        return cls(*members)

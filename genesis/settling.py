@@ -8,12 +8,12 @@ decoder. A certificate is a quorum (> 2/3 of stake) of finalise votes for one bl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from genesis import codec, crypto
+from genesis import codec, crypto, merkle
 from genesis.errors import Invalid
 
 VOTE_TAG = b"\x19Tenor vote v1\n"
@@ -92,6 +92,34 @@ class Withdrawal:
     def of(cls, members: object) -> Withdrawal:
         index, account, asset, amount = codec.expect_array(members, 4, "A withdrawal")
         return cls(index, account, asset, codec.decode_amount(amount, "A withdrawal's amount"))
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalProof:
+    """
+    A withdrawal's place under a commitment.
+
+    height: last height of the commitment. position: among the withdrawals of its span. siblings: from the leaf upwards.
+    """
+
+    height: int
+    position: int
+    siblings: tuple[bytes, ...]
+
+    def check(self, withdrawals_root: bytes, withdrawal: Withdrawal) -> None:
+        """Raises Invalid "bad_proof" unless the withdrawal stands under the root."""
+        merkle.verify_item(withdrawals_root, withdrawal.leaf_bytes(), self.position, self.siblings)
+
+
+def withdrawals_root(withdrawals: Iterable[Withdrawal]) -> bytes:
+    """Return the list root over all withdrawals of a commitment span so far, in order of index."""
+    return merkle.list_root(withdrawal.leaf_bytes() for withdrawal in withdrawals)
+
+
+def prove_withdrawal(withdrawals: Sequence[Withdrawal], position: int, height: int) -> WithdrawalProof:
+    """Prove the withdrawal at `position` of a span's withdrawals under the commitment that ends at `height`."""
+    leaves = [withdrawal.leaf_bytes() for withdrawal in withdrawals]
+    return WithdrawalProof(height, position, merkle.prove_item(leaves, position))
 
 
 class VoteKind(IntEnum):

@@ -21,6 +21,7 @@ from genesis.spec import Allocation, ChainSpec, Validator
 
 PRESETS = ("devnet",)
 _PLACES = 18
+_UNIT = 1_000_000_000_000_000_000
 
 
 def load_preset(name: str) -> ChainSpec:
@@ -56,7 +57,7 @@ def parse_amount(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,24}(\.[0-9]{1,18})?", text):
         raise Invalid(f'An amount is digits with at most {_PLACES} places, as in "1000.25", not {text!r}.', "bad_spec")
     whole, _, places = text.partition(".")
-    return int(whole) * 10**_PLACES + int(places.ljust(_PLACES, "0"))
+    return int(whole) * _UNIT + int(places.ljust(_PLACES, "0"))
 
 
 def _value(key: str, value: Any) -> Any:
@@ -73,7 +74,7 @@ def _value(key: str, value: Any) -> Any:
 def _integer(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError
-    return int(value)
+    return value
 
 
 def _allocation(table: dict[str, Any]) -> Allocation:
