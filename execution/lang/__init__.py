@@ -1,9 +1,9 @@
 """
 The language under plain CPython: everything a program imports.
 
-A program is an ordinary Python module of a bundle; here its types get their meaning, `execution.compiler` gives them the same one in
-WASM, and the two agree on every bit. Python's own integers do not overflow: `instrument` loads a bundle with checked arithmetic,
-`sandbox` runs it. Neither is imported here.
+A program is an ordinary Python module of a bundle; here its types get their meaning, `execution.compiler` gives them
+the same one in WASM, and the two agree on every bit. Python's own integers do not overflow: `instrument` loads a
+bundle with checked arithmetic, `sandbox` runs it. Neither is imported here.
 """
 
 from typing import Optional

@@ -1,9 +1,9 @@
 """
 The ambient context: what a program sees of the chain without being told.
 
-`Engine` is what a runner of programs offers; `sandbox.Chain` is the one under CPython. It is entered around every outermost
-call, so `tx`, `block` and the functions of `program` answer only inside a call. In a world other than 0 the time is
-shifted and `tx` is empty: both accounts are zero.
+`Engine` is what a runner of programs offers; `sandbox.Chain` is the one under CPython. It is entered around every
+outermost call, so `tx`, `block` and the functions of `program` answer only inside a call. In a world other than 0 the
+time is shifted and `tx` is empty: both accounts are zero.
 """
 
 from __future__ import annotations
@@ -35,10 +35,6 @@ class Engine(Protocol):
     def sender(self) -> Account: ...
     @property
     def signer(self) -> Account: ...
-    @property
-    def view(self) -> bool:
-        """Whether the running call may not write."""
-
     def invoke(
         self, target: Account, interface: type, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any],
         gas: int | None, world: World | None,
@@ -62,11 +58,6 @@ def engine() -> Engine:
     if not _running:
         raise RuntimeError("no chain is running: tx, block, emit and calls work only inside a call of a sandbox Chain")
     return _running[-1]
-
-
-def writing() -> bool:
-    """False inside a view: storage is read-only there."""
-    return not (_running and _running[-1].view)
 
 
 @contextmanager

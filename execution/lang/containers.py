@@ -1,9 +1,10 @@
 """
 Map and OrderedMap: storage keyed by a flat value.
 
-A Map keeps insertion order (overwriting keeps the place), an OrderedMap the order of its keys. `m[k]` of a missing key is Rejected
-"missing key". Values are flat, or records and containers, which are borrowed: `m[k]`, `m.create(k)`, `m.obtain(k)`.
-Keys are compared by their plain image; entries are linked, so that undoing a deletion restores its exact place.
+A Map keeps insertion order (overwriting keeps the place), an OrderedMap the order of its keys. `m[k]` of a missing
+key is Rejected "missing key". Values are flat, or records and containers, which are borrowed: `m[k]`, `m.create(k)`,
+`m.obtain(k)`. Keys are compared by their plain image; entries are linked, so that undoing a deletion restores its
+exact place.
 """
 
 from __future__ import annotations

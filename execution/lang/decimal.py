@@ -1,9 +1,9 @@
 """
 Decimal: a signed number with 18 places in 128 bits, exact to the last place or refused.
 
-A value is an integer `raw` counting 10⁻¹⁸, −2¹²⁷ ≤ raw < 2¹²⁷; intermediates are unbounded (256 bits suffice). `*` and `/` round
-half to even, `//` and `%` are Python's floor. It mixes with int, which converts exactly, and never with float.
-Rounding functions stand in `rounding`.
+A value is an integer `raw` counting 10⁻¹⁸, −2¹²⁷ ≤ raw < 2¹²⁷; intermediates are unbounded (256 bits suffice). `*`
+and `/` round half to even, `//` and `%` are Python's floor. It mixes with int, which converts exactly, and never with
+float. Rounding functions stand in `rounding`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from execution.lang.kinds import INT_MAX, INT_MIN, Kind, ValueKind
 from execution.lang.rejection import DIVISION_BY_ZERO, OVERFLOW, Rejected
 
 PLACES = 18
-SCALE = 10**PLACES
+SCALE: int = 10**PLACES
 RAW_MIN = -(1 << 127)
 RAW_MAX = (1 << 127) - 1
 

@@ -1,8 +1,9 @@
 """
 The undo log of the CPython side: every write to state records how to take it back.
 
-A mark is a position in the log; undoing to a mark runs the records after it backwards, which restores fields, containers
-(insertion order included), events and queues exactly. Without an open journal (a container in a unit test) nothing is recorded.
+A mark is a position in the log; undoing to a mark runs the records after it backwards, which restores fields,
+containers (insertion order included), events and queues exactly. Without an open journal (a container in a unit test)
+nothing is recorded.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from execution.lang.rejection import READ_ONLY, Rejected
 
 
 class Journal:
@@ -19,6 +22,9 @@ class Journal:
 
     def __init__(self) -> None:
         self.records: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+
+    def note(self, undo: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.records.append((undo, arguments))
 
     def mark(self) -> int:
         return len(self.records)
@@ -31,6 +37,15 @@ class Journal:
                 undo(*arguments)
 
 
+class ReadOnly(Journal):
+    """Open while a view runs: storage is not written there."""
+
+    __slots__ = ()
+
+    def note(self, undo: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        raise Rejected(READ_ONLY)
+
+
 _open: list[Journal | None] = [None]
 
 
@@ -38,7 +53,7 @@ def record(undo: Callable[..., Any], *arguments: Any) -> None:
     """Say how to take back the write that follows."""
     journal = _open[-1]
     if journal is not None:
-        journal.records.append((undo, arguments))
+        journal.note(undo, arguments)
 
 
 @contextmanager

@@ -1,14 +1,15 @@
 """
 Kinds: what an annotation means at run time, in one place.
 
-A kind knows the zero of its type, converts a value that is stored, passed or returned (an int where a Decimal is expected
-becomes one, exactly), and turns values into plain Python data (ints, bytes, str, tuples, None) and back. Plain data is what
-crosses from program to program, what keys are compared by, and what a snapshot of state is made of.
-Language classes describe themselves through `__kind__`; this file knows only bool, int, None, Optional and tuple.
+A kind knows the zero of its type, converts a value that is stored, passed or returned (an int where a Decimal is
+expected becomes one, exactly), and turns values into plain Python data (ints, bytes, str, tuples, None) and back.
+Plain data is what crosses from program to program, what keys are compared by, and what a snapshot of state is made
+of. Language classes describe themselves through `__kind__`; this file knows only bool, int, None, Optional and tuple.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 import typing
@@ -159,7 +160,7 @@ def member_kinds(cls: type, stop: type) -> dict[str, Kind]:
         if not issubclass(base, stop) or base is stop:
             continue
         namespace = base.__dict__.get(NAMESPACE) or vars(sys.modules[base.__module__])
-        for name, annotation in base.__dict__.get("__annotations__", {}).items():
+        for name, annotation in inspect.get_annotations(base).items():
             if isinstance(annotation, str):
                 annotation = eval(annotation, namespace)
             kinds[name] = kind_of(annotation)

@@ -1,5 +1,6 @@
 """
-List: storage numbered from 0. Indices outside 0 ≤ i < len are Rejected "index out of range"; popping nothing is "empty".
+List: storage numbered from 0. Indices outside 0 ≤ i < len are Rejected "index out of range"; popping nothing is
+"empty".
 
 Appending or popping while the list is iterated is Rejected "changed while iterating"; overwriting is allowed.
 """

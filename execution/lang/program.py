@@ -1,21 +1,21 @@
 """
 Program: the class a bundle deploys, its entry points, and what it asks of the chain.
 
-Fields are the annotations of the class, zero at first; `create` runs once at deployment. `@external` entries change state,
-`@view` entries cannot, `@hook` methods are called by the chain; everything else is internal. A ProgramRef[T] is typed as T, whose
-entries take two keywords more: `gas`, a cap, and (views only) `world`; its address is `reference.me`.
+Fields are the annotations of the class, zero at first; `create` runs once at deployment. `@external` entries change
+state, `@view` entries cannot, `@hook` methods are called by the chain; everything else is internal. A ProgramRef[T]
+is typed as T, whose entries take two keywords more: `gas`, a cap, and (views only) `world`; its address is
+`reference.me`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
-from execution.lang.ambient import engine, writing
+from execution.lang.ambient import engine
 from execution.lang.feeds import Feed, Outcome, Quote, World
 from execution.lang.kinds import Kind, ValueKind, member_kinds
-from execution.lang.rejection import READ_ONLY, Rejected
 from execution.lang.struct import Event, store
 from execution.lang.values import Account, Timestamp
 
@@ -79,13 +79,10 @@ def _mark(method: Any, kind: str, order: str) -> Any:
     return method
 
 
+@cache
 def fields_of(cls: type) -> dict[str, Kind]:
-    """The fields of a program class, resolved once at first use."""
-    known: dict[str, Kind] | None = cls.__dict__.get("__fields__")
-    if known is None:
-        known = member_kinds(cls, Program)
-        setattr(cls, "__fields__", known)
-    return known
+    """The fields of a program class, bases' first."""
+    return member_kinds(cls, Program)
 
 
 class Program:
@@ -104,8 +101,6 @@ class Program:
             return self.__address__
 
         def __setattr__(self, name: str, value: object) -> None:
-            if not writing():
-                raise Rejected(READ_ONLY)
             store(self, fields_of(type(self)), name, value)
 
 
@@ -124,7 +119,10 @@ def emit(event: Event) -> None:
 
 
 def at_end(handler: Callable[[Account], None], account: Account) -> None:
-    """Run self.handler(account) at the end of the outermost call, once per handler and account; it may still reject the call."""
+    """
+    Run self.handler(account) at the end of the outermost call, once per handler and account; it may still reject the
+    call.
+    """
     engine().at_end(handler, account)
 
 

@@ -1,8 +1,9 @@
 """
 Failure as a program sees it: a reason, and the exception that carries it.
 
-A reason is one word, the first 8 bytes of SHA-256 of its text read as a little-endian signed integer, so it is the same word in
-every program and in WASM. The text travels along under CPython for people; comparison looks at the word only.
+A reason is one word, the first 8 bytes of SHA-256 of its text read as a little-endian signed integer, so it is the
+same word in every program and in WASM. The text travels along under CPython for people; comparison looks at the word
+only.
 """
 
 from __future__ import annotations

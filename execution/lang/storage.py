@@ -1,8 +1,8 @@
 """
 What the containers share: the iteration guard and the kinds of keys and values.
 
-Adding or removing a key while the container is iterated is Rejected "changed while iterating" at that moment; overwriting a
-value is allowed. A loop that ends by `break`, `return` or an exception ends the iteration.
+Adding or removing a key while the container is iterated is Rejected "changed while iterating" at that moment;
+overwriting a value is allowed. A loop that ends by `break`, `return` or an exception ends the iteration.
 """
 
 from __future__ import annotations

@@ -1,21 +1,24 @@
 """
 Classes of members: Struct (a frozen value), Event (a Struct that is emitted), Record (a node of storage), Enum.
 
-Members are the annotations in order; constructors take them by position or keyword and convert ints to Decimals where one is
-declared. Two structs are equal when class name and members are. A Record lives only as the value of a container; names for
-it are borrows, and writing a member of a borrow is a write to storage.
+Members are the annotations in order; constructors take them by position or keyword and convert ints to Decimals where
+one is declared. Two structs are equal when class name and members are. A Record lives only as the value of a
+container; names for it are borrows, and writing a member of a borrow is a write to storage.
 """
 
 from __future__ import annotations
 
 import enum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 from execution.lang import journal
 from execution.lang.kinds import Kind, Plain, member_kinds
 
 
-def _bind(cls: type, names: tuple[str, ...], values: tuple[object, ...], keywords: dict[str, object]) -> dict[str, object]:
+def _bind(
+    cls: type, names: tuple[str, ...], values: tuple[object, ...], keywords: dict[str, object]
+) -> dict[str, object]:
     if len(values) > len(names):
         raise TypeError(f"{cls.__name__} has {len(names)} members, got {len(values)}")
     given = dict(zip(names, values, strict=False))
@@ -29,13 +32,10 @@ def _bind(cls: type, names: tuple[str, ...], values: tuple[object, ...], keyword
     return given
 
 
+@cache
 def kinds_of(cls: type) -> dict[str, Kind]:
-    """The kinds of a class's members, resolved once at first use."""
-    known: dict[str, Kind] | None = cls.__dict__.get("__kinds__")
-    if known is None:
-        known = member_kinds(cls, Struct if issubclass(cls, Struct) else Record)
-        setattr(cls, "__kinds__", known)
-    return known
+    """The kinds of a class's members."""
+    return member_kinds(cls, Struct if issubclass(cls, Struct) else Record)
 
 
 @dataclass_transform(frozen_default=True, eq_default=True)

@@ -1,8 +1,8 @@
 """
 The small values: who (Account), what (Asset, Symbol), when (Timestamp, Duration).
 
-All are immutable and compared by value. Times count milliseconds in signed 64 bits; their arithmetic is checked and refuses
-with "overflow". An Asset is an index in the bank. A program's address is an Account.
+All are immutable and compared by value. Times count milliseconds in signed 64 bits; their arithmetic is checked and
+refuses with "overflow". An Asset is an index in the bank. A program's address is an Account.
 """
 
 from __future__ import annotations

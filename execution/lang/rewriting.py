@@ -1,0 +1,121 @@
+"""
+The rewriting itself: from a program's syntax tree to one whose operators are calls of `arithmetic`.
+
+    a + b                  →  add(a, b)             for + - * / // % ** and unary minus, abs, min, max
+    target += b            →  target += Operand(b)
+    x: Decimal = b         →  x: Decimal = decimal(b)
+    def f(a: Decimal)      →  @typed, innermost
+    try: … except Rejected →  try: with savepoint(): …
+    class C: …             →  class C with the namespace its annotations are read in
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, TypeVar
+
+from execution.lang import arithmetic
+from execution.lang.kinds import NAMESPACE
+
+PREFIX = "__tenor_"
+MARK = f"{PREFIX}instrumented__"
+
+OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.FloorDiv: "floor_divide",
+    ast.Mod: "modulo",
+    ast.Pow: "power",
+}
+BUILTINS = {"abs": "absolute", "min": "minimum", "max": "maximum"}
+
+RUNTIME: dict[str, Any] = {
+    MARK: True,
+    **{f"{PREFIX}{name}__": getattr(arithmetic, name) for name in (*OPERATORS.values(), *BUILTINS.values())},
+    **{
+        f"{PREFIX}{name}__": getattr(arithmetic, name)
+        for name in ("negate", "Operand", "decimal", "typed", "savepoint")
+    },
+}
+
+Node = TypeVar("Node", bound=ast.AST)
+
+
+def rewrite(tree: ast.Module) -> ast.Module:
+    """The same module, instrumented in place."""
+    rewritten: ast.Module = _Rewriter().visit(tree)
+    return ast.fix_missing_locations(rewritten)
+
+
+def _runtime(name: str) -> ast.Name:
+    return ast.Name(f"{PREFIX}{name}__", ast.Load())
+
+
+def _call(name: str, place: ast.AST, *arguments: ast.expr) -> ast.Call:
+    return ast.copy_location(ast.Call(_runtime(name), list(arguments), []), place)
+
+
+def _mentions_decimal(annotation: ast.expr | None) -> bool:
+    return annotation is not None and any(
+        isinstance(node, ast.Name) and node.id == "Decimal" for node in ast.walk(annotation)
+    )
+
+
+def _starts_with_docstring(body: list[ast.stmt]) -> bool:
+    first = body[0]
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+
+
+class _Rewriter(ast.NodeTransformer):
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        name = OPERATORS.get(type(node.op))
+        return node if name is None else _call(name, node, node.left, node.right)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+            return _call("negate", node, node.operand)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in BUILTINS:
+            node.func = ast.copy_location(_runtime(BUILTINS[node.func.id]), node.func)
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AugAssign:
+        self.generic_visit(node)
+        node.value = _call("Operand", node.value, node.value)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
+        if node.value is not None:
+            node.value = self.visit(node.value)
+            if _mentions_decimal(node.annotation):
+                node.value = _call("decimal", node.value, node.value)
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.body = [self.visit(statement) for statement in node.body]
+        if any(_mentions_decimal(argument.annotation) for argument in node.args.args) or _mentions_decimal(
+            node.returns
+        ):
+            node.decorator_list.append(ast.copy_location(_runtime("typed"), node))
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        self.generic_visit(node)
+        target = ast.Name(NAMESPACE, ast.Store())
+        value = ast.Call(ast.Name("globals", ast.Load()), [], [])
+        assignment = ast.copy_location(ast.Assign([target], value), node)
+        node.body.insert(1 if _starts_with_docstring(node.body) else 0, assignment)
+        return node
+
+    def visit_Try(self, node: ast.Try) -> ast.Try:
+        self.generic_visit(node)
+        guarded = ast.With([ast.withitem(_call("savepoint", node))], node.body)
+        node.body = [ast.copy_location(guarded, node)]
+        return node

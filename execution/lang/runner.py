@@ -1,0 +1,254 @@
+"""
+The engine under CPython: frames, calls between programs, savepoints, events, handlers for the end of the outermost
+call.
+
+It mirrors the kernel: a call first finds its program, then looks whether it is on the stack, then at the depth; then
+come entry, order class, read-only and arguments. View and world are inherited by everything below a call. Nothing has
+a gas cost; a cap is accepted and never met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from execution.lang.ambient import entered
+from execution.lang.decimal import Decimal
+from execution.lang.entries import RANKS, EntryPoint, entry_of
+from execution.lang.feeds import Feed, Quote, World
+from execution.lang.frames import Deployed, Emitted, Frame, Opened, Stored, answer, shifted
+from execution.lang.hooks import Handler, Hooks
+from execution.lang.journal import Journal, ReadOnly, opened, record
+from execution.lang.kinds import Plain
+from execution.lang.rejection import (
+    BAD_ARGUMENT,
+    CALL_DEPTH,
+    NOT_AUTHORISED,
+    ON_THE_STACK,
+    ORDER_CLASS,
+    READ_ONLY,
+    UNKNOWN_ENTRY,
+    UNKNOWN_PROGRAM,
+    Rejected,
+)
+from execution.lang.struct import Event
+from execution.lang.values import Account, Duration, Timestamp
+
+DEPTH_MAX = 32  # calls on the stack, as the chain's constants set it
+
+
+class Runner:
+    """
+    programs: by address. events: in order of emission. quotes: by index of the feed. oracle: the one program that may
+    publish.
+
+    Everything that a failing call must undo is written through the journal.
+    """
+
+    def __init__(self, depth_max: int = DEPTH_MAX) -> None:
+        self.depth_max = depth_max
+        self.journal = Journal()
+        self._read_only = ReadOnly()
+        self.programs: dict[Account, Deployed] = {}
+        self.events: list[Emitted] = []
+        self.quotes: dict[int, Stored] = {}
+        self.hooks = Hooks()
+        self.oracle: Account | None = None
+        self.opened = Opened(Timestamp(0), 0, Duration(0))
+        self._frames: list[Frame] = []
+        self._signer = Account.zero()
+        self._rank = RANKS["trade"]
+        self._waiting: list[tuple[Account, str, Account]] = []
+
+    # ---- what programs see
+
+    @property
+    def time(self) -> Timestamp:
+        return shifted(self.opened.time, self._world)
+
+    @property
+    def height(self) -> int:
+        return self.opened.height
+
+    @property
+    def gap(self) -> Duration:
+        return self.opened.gap
+
+    @property
+    def world(self) -> int:
+        return 0 if self._world is None else self._world.number
+
+    @property
+    def sender(self) -> Account:
+        return self._frames[-1].sender if self._world is None else Account.zero()
+
+    @property
+    def signer(self) -> Account:
+        return self._signer if self._world is None else Account.zero()
+
+    @property
+    def view(self) -> bool:
+        """Whether the running call may not write."""
+        return bool(self._frames) and self._frames[-1].view
+
+    @property
+    def _world(self) -> World | None:
+        return self._frames[-1].world if self._frames else None
+
+    # ---- calls
+
+    def invoke(
+        self, target: Account, interface: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any],
+        gas: int | None, world: World | None,
+    ) -> Any:  # fmt: skip
+        """A program calls an entry of another; the interface class says how arguments and result are read."""
+        declared = entry_of(interface, name)
+        if declared.kind == "hook" or (gas is not None and gas < 0):
+            raise TypeError(f"{interface.__name__}.{name} is no entry, or its gas cap is negative")
+        plain = declared.pack(arguments, keywords)
+        caller = self._frames[-1]
+        viewing = caller.view or declared.kind == "view"
+        if world is not None and (not viewing or world.number < 1):
+            raise Rejected(BAD_ARGUMENT)
+        frame = Frame(target, caller.me, viewing, world or caller.world)
+        return declared.result.load(self.enter(frame, declared.signature, plain))
+
+    def enter(self, frame: Frame, signature: str, plain: tuple[Plain, ...]) -> Plain:
+        """Run an external entry or a view in a frame; returns the plain image of its result."""
+        deployed = self._push(frame)
+        try:
+            entry = deployed.entries.get(signature)
+            if entry is None:
+                raise Rejected(UNKNOWN_ENTRY)
+            if entry.kind != "view" and entry.rank > self._rank:
+                raise Rejected(ORDER_CLASS)
+            if entry.kind != "view" and frame.view:
+                raise Rejected(READ_ONLY)
+            return self._run(deployed, entry, plain)
+        finally:
+            self._frames.pop()
+
+    def enter_hook(self, address: Account, sender: Account, name: str, arguments: tuple[Any, ...]) -> Any:
+        """Run `create` or a handler, which only the chain may call."""
+        deployed = self._push(Frame(address, sender, False, None))
+        try:
+            entry = entry_of(deployed.cls, name)
+            return entry.result.load(self._run(deployed, entry, entry.pack(arguments, {})))
+        finally:
+            self._frames.pop()
+
+    def _push(self, frame: Frame) -> Deployed:
+        """Onto the stack, or Rejected."""
+        deployed = self.programs.get(frame.me)
+        if deployed is None:
+            raise Rejected(UNKNOWN_PROGRAM)
+        if any(above.me == frame.me for above in self._frames):
+            raise Rejected(ON_THE_STACK)
+        if len(self._frames) >= self.depth_max:
+            raise Rejected(CALL_DEPTH)
+        self._frames.append(frame)
+        return deployed
+
+    def _run(self, deployed: Deployed, entry: EntryPoint, plain: tuple[Plain, ...]) -> Plain:
+        try:
+            arguments = entry.unpack(plain)
+        except ValueError:
+            raise Rejected(BAD_ARGUMENT) from None
+        method = getattr(deployed.program, entry.name)
+        with opened(self._read_only if self.view else self.journal):
+            result = method(*arguments)
+        return entry.result.plain(entry.result.coerce(result))
+
+    # ---- undo
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Whatever leaves the block by an exception takes its writes back."""
+        mark = self.journal.mark()
+        kept = False
+        try:
+            yield
+            kept = True
+        finally:
+            if not kept:
+                self.journal.undo(mark)
+
+    @contextmanager
+    def outermost(self, signer: Account, rank: int) -> Iterator[None]:
+        """
+        Around an outermost call: everything or nothing. Handlers queued inside run at its end and may still reject it.
+
+        rank: index of the transaction's order class.
+        """
+        before = self._signer, self._rank
+        self._signer, self._rank = signer, rank
+        try:
+            with entered(self), opened(self.journal), self.savepoint():
+                self._waiting.clear()
+                yield
+                self._run_handlers()
+        finally:
+            self._signer, self._rank = before
+            self._waiting.clear()
+
+    def _run_handlers(self) -> None:
+        while self._waiting:
+            program, name, account = self._waiting.pop(0)
+            self.enter_hook(program, program, name, (account,))
+
+    # ---- what programs leave behind
+
+    def emit(self, event: Event) -> None:
+        self._check_writable()
+        record(self.events.pop)
+        self.events.append(Emitted(self._frames[-1].me, event))
+
+    def at_end(self, handler: Callable[..., Any], account: Account) -> None:
+        """Once while it waits: a handler that has begun may be queued again."""
+        self._check_writable()
+        entry = (self._frames[-1].me, handler.__name__, account)
+        if entry not in self._waiting:
+            record(self._waiting.pop)
+            self._waiting.append(entry)
+
+    def _check_writable(self) -> None:
+        if self.view:
+            raise Rejected(READ_ONLY)
+
+    # ---- prices and times
+
+    def quote(self, feed: Feed) -> Quote:
+        return answer(feed, self.quotes.get(feed.index), self.opened.time, self._world)
+
+    def publish(self, feed: Feed, price: Decimal, confidence: Decimal, time: Timestamp, max_age: Duration) -> None:
+        self._check_writable()
+        if self._frames[-1].me != self.oracle:
+            raise Rejected(NOT_AUTHORISED)
+        self.set_quote(feed, Stored(price, confidence, time, max_age))
+
+    def set_quote(self, feed: Feed, stored: Stored) -> None:
+        before = self.quotes.get(feed.index)
+        if before is None:
+            record(self.quotes.pop, feed.index)
+        else:
+            record(self.quotes.__setitem__, feed.index, before)
+        self.quotes[feed.index] = stored
+        self.hooks.publish(feed.index)
+
+    def subscribe(self, feed: Feed, handler: Callable[..., Any]) -> None:
+        self._check_writable()
+        self.hooks.subscribe(feed.index, self._handler(handler))
+
+    def unsubscribe(self, feed: Feed, handler: Callable[..., Any]) -> None:
+        self._check_writable()
+        self.hooks.unsubscribe(feed.index, self._handler(handler))
+
+    def schedule(self, time: Timestamp, handler: Callable[..., Any]) -> None:
+        self._check_writable()
+        if time < Timestamp(0):
+            raise Rejected(BAD_ARGUMENT)
+        self.hooks.schedule(time.ms, self._handler(handler))
+
+    def _handler(self, handler: Callable[..., Any]) -> Handler:
+        return Handler(self._frames[-1].me.data, handler.__name__)

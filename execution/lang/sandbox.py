@@ -1,0 +1,252 @@
+"""
+A chain under CPython, for tests, debugging and differential runs: deploy, call, run batches with hooks, look at state.
+
+    chain = Chain()
+    bank = chain.deploy(Bank, Symbol("USD"), admin, fees)
+    chain.call(alice, bank, "transfer", Asset(0), bob, Decimal(5))
+    chain.state(bank)                                      # plain data, field by field
+
+Programs must be instrumented (`instrument`). A failing call raises Rejected and leaves nothing behind. Fees, gas,
+sequence numbers and signatures are the kernel's and the node's: they do not exist here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from execution.lang.decimal import Decimal
+from execution.lang.entries import RANKS, EntryPoint, entries_of
+from execution.lang.feeds import Feed, Outcome, World
+from execution.lang.frames import Deployed, Emitted, Frame, Opened, Stored
+from execution.lang.hooks import PRICE, Due
+from execution.lang.instrument import instrumented
+from execution.lang.journal import opened
+from execution.lang.kinds import Plain
+from execution.lang.program import Order, Program, fields_of, instance
+from execution.lang.rejection import UNKNOWN_PROGRAM, Reason, Rejected
+from execution.lang.runner import DEPTH_MAX, Runner
+from execution.lang.values import Account, Duration, Timestamp
+
+HOOK_TRIES_MAX = 16
+FIRST_PROGRAM = 0x1000
+PHASES: tuple[Order, ...] = ("cancel", "post_only", "trade")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    target: Account
+    method: str
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """
+    calls: all or nothing when atomic, else each on its own. account: who acts, the signer itself unless it is an
+    agent.
+    """
+
+    signer: Account
+    calls: tuple[Call, ...]
+    order: Order = "trade"
+    atomic: bool = True
+    account: Account | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """
+    results, reasons: per call; the reason is None when it succeeded. An atomic transaction that fails has results of
+    None.
+    """
+
+    results: tuple[Any, ...]
+    reasons: tuple[Reason | None, ...]
+
+    @property
+    def done(self) -> bool:
+        return all(reason is None for reason in self.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailed:
+    program: Account
+    name: str
+    reason: Reason
+    tries: int
+
+
+class Chain:
+    """
+    oracle, clearing: the pinned programs, whose hooks run first. hook_failures: every failure of a hook, in order.
+    """
+
+    def __init__(self, depth_max: int = DEPTH_MAX) -> None:
+        self.runner = Runner(depth_max)
+        self.clearing: Account | None = None
+        self.hook_failures: list[HookFailed] = []
+
+    # ---- set-up
+
+    def deploy(
+        self, cls: type[Program], *arguments: Any, address: Account | None = None, sender: Account | None = None
+    ) -> Account:
+        """Create a program and run its `create`, if it has one. Rejected leaves nothing deployed."""
+        if not instrumented(cls):
+            raise TypeError(f"{cls.__module__} computes as Python does; load it by execution.lang.instrument")
+        number = len(self.runner.programs) + 1
+        place = address or Account.numbered(FIRST_PROGRAM + number)
+        if place in self.runner.programs:
+            raise ValueError(f"there is a program at {place} already")
+        self.runner.programs[place] = Deployed(number, instance(cls, place), cls, entries_of(cls))
+        created = False
+        try:
+            if hasattr(cls, "create"):
+                deployer = sender or Account.zero()
+                with self.runner.outermost(deployer, RANKS["trade"]):
+                    self.runner.enter_hook(place, deployer, "create", arguments)
+            created = True
+        finally:
+            if not created:
+                del self.runner.programs[place]
+        return place
+
+    def pin(self, oracle: Account | None = None, clearing: Account | None = None) -> None:
+        """Say which programs are the chain's own."""
+        self.runner.oracle = oracle or self.runner.oracle
+        self.clearing = clearing or self.clearing
+
+    def open_block(self, time: Timestamp, height: int | None = None, gap: Duration = Duration(0)) -> None:  # noqa: B008
+        """Begin a block; without a height the next one."""
+        last = self.runner.opened.height
+        self.runner.opened = Opened(time, last + 1 if height is None else height, gap)
+
+    def set_quote(self, feed: Feed, price: Decimal, max_age: Duration, confidence: Decimal = Decimal(0)) -> None:  # noqa: B008
+        """A quote observed now, as if the oracle had published it."""
+        with opened(self.runner.journal):
+            self.runner.set_quote(feed, Stored(price, confidence, self.runner.opened.time, max_age))
+
+    # ---- calls
+
+    def call(
+        self, sender: Account, target: Account, method: str, *arguments: Any,
+        order: Order = "trade", signer: Account | None = None,
+    ) -> Any:  # fmt: skip
+        """One outermost call; its result. Rejected when it fails, with everything undone."""
+        with self.runner.outermost(signer or sender, RANKS[order]):
+            return self._enter(Frame(target, sender, False, None), Call(target, method, arguments))
+
+    def read(self, target: Account, method: str, *arguments: Any, world: World | None = None) -> Any:
+        """Ask a view, in a world if one is given."""
+        with self.runner.outermost(Account.zero(), RANKS["trade"]):
+            return self._enter(Frame(target, Account.zero(), True, world), Call(target, method, arguments))
+
+    def transact(self, transaction: Transaction) -> Receipt:
+        """Run the calls of one transaction in order."""
+        return self._atomic(transaction) if transaction.atomic else self._independent(transaction)
+
+    def _atomic(self, transaction: Transaction) -> Receipt:
+        results: list[Any] = []
+        calls = transaction.calls
+        try:
+            with self.runner.outermost(transaction.signer, RANKS[transaction.order]):
+                for call in calls:
+                    result = self._enter(_frame(transaction, call), call)
+                    results.append(result)
+        except Rejected as refusal:
+            failed = min(len(results), len(calls) - 1)
+            reasons = tuple(refusal.reason if index == failed else None for index in range(len(calls)))
+            return Receipt((None,) * len(calls), reasons)
+        return Receipt(tuple(results), (None,) * len(calls))
+
+    def _independent(self, transaction: Transaction) -> Receipt:
+        receipts = [
+            self._atomic(Transaction(transaction.signer, (call,), transaction.order, True, transaction.account))
+            for call in transaction.calls
+        ]
+        results = tuple(result for receipt in receipts for result in receipt.results)
+        return Receipt(results, tuple(reason for receipt in receipts for reason in receipt.reasons))
+
+    def _enter(self, frame: Frame, call: Call) -> Any:
+        deployed = self.runner.programs.get(call.target)
+        if deployed is None:
+            raise Rejected(UNKNOWN_PROGRAM)
+        entry = _named(deployed, call.method)
+        return entry.result.load(self.runner.enter(frame, entry.signature, entry.pack(call.arguments, {})))
+
+    # ---- batches
+
+    def batch(self, transactions: Iterable[Transaction] = ()) -> tuple[Receipt, ...]:
+        """
+        Run a batch in its phases: hooks of oracle and clearing, cancel, post_only, hooks of programs, trade.
+
+        Receipts are in the order given. What a phase makes due runs in the next batch.
+        """
+        given = tuple(transactions)
+        receipts: dict[int, Receipt] = {}
+        with opened(self.runner.journal):
+            self.runner.hooks.open_batch(self.runner.opened.time.ms)
+        ready = self.runner.hooks.ready()
+        self._run_hooks([due for due in ready if self._own(due)])
+        for phase in PHASES:
+            if phase == "trade":
+                self._run_hooks([due for due in ready if not self._own(due)])
+            for index, transaction in enumerate(given):
+                if transaction.order == phase:
+                    receipts[index] = self.transact(transaction)
+        return tuple(receipts[index] for index in range(len(given)))
+
+    def _own(self, due: Due) -> bool:
+        return due.address in (self.runner.oracle, self.clearing)
+
+    def _run_hooks(self, ready: list[Due]) -> None:
+        for due in ready:
+            try:
+                outcome = self._run_hook(due)
+            except Rejected as refusal:
+                tries = self.runner.hooks.again(due)
+                self.hook_failures.append(HookFailed(due.address, due.name, refusal.reason, tries))
+                if tries >= HOOK_TRIES_MAX:
+                    self.runner.hooks.done(due)
+                continue
+            if outcome == Outcome.RETRY:
+                self.runner.hooks.again(due)
+            else:
+                self.runner.hooks.done(due)
+
+    def _run_hook(self, due: Due) -> Any:
+        with self.runner.outermost(Account.zero(), RANKS["trade"]):
+            cause = self.runner.quote(Feed(due.argument)) if due.cause == PRICE else Timestamp(due.argument)
+            return self.runner.enter_hook(due.address, due.address, due.name, (cause,))
+
+    # ---- looking
+
+    @property
+    def events(self) -> list[Emitted]:
+        return self.runner.events
+
+    def program(self, address: Account) -> Any:
+        """The live program, for a debugger; writing to it bypasses the journal."""
+        return self.runner.programs[address].program
+
+    def state(self, address: Account) -> dict[str, Plain]:
+        """
+        Fields as plain data: Map and List as lists (pairs in order), structs and records as tuples of members,
+        Optional as None or the value, Decimal as its raw int, Enum as its number, Account as 20 bytes, Symbol as str,
+        the rest as int.
+        """
+        deployed = self.runner.programs[address]
+        return {name: kind.plain(getattr(deployed.program, name)) for name, kind in fields_of(deployed.cls).items()}
+
+
+def _frame(transaction: Transaction, call: Call) -> Frame:
+    return Frame(call.target, transaction.account or transaction.signer, False, None)
+
+
+def _named(deployed: Deployed, method: str) -> EntryPoint:
+    for entry in deployed.entries.values():
+        if entry.name == method:
+            return entry
+    raise AttributeError(f"{deployed.cls.__name__} has no external or view {method}")
