@@ -49,7 +49,6 @@ class EntryPoint:
         return tuple(kind.load(item) for kind, item in zip(self.parameters.values(), plain, strict=True))
 
 
-@cache
 def signature_of(function: Callable[..., Any]) -> tuple[dict[str, Kind], Kind]:
     """Kinds of the annotated parameters and of the result."""
     hints = typing.get_type_hints(function)
@@ -57,13 +56,16 @@ def signature_of(function: Callable[..., Any]) -> tuple[dict[str, Kind], Kind]:
     return {name: kind_of(hint) for name, hint in hints.items()}, result
 
 
-@cache
 def entry_of(cls: type[Program], name: str) -> EntryPoint:
     """The method as an entry point; AttributeError when the class has none of this name."""
-    method = getattr(cls, name)
+    return _entry(getattr(cls, name))
+
+
+@cache
+def _entry(method: Callable[..., Any]) -> EntryPoint:
     kind, order = getattr(method, ENTRY, ("hook", "cancel"))
     parameters, result = signature_of(method)
-    return EntryPoint(name, kind, RANKS[order], parameters, result)
+    return EntryPoint(method.__name__, kind, RANKS[order], parameters, result)
 
 
 def entries_of(cls: type[Program]) -> dict[str, EntryPoint]:

@@ -10,7 +10,7 @@ is typed as T, whose entries take two keywords more: `gas`, a cap, and (views on
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from execution.lang.ambient import engine
@@ -79,10 +79,14 @@ def _mark(method: Any, kind: str, order: str) -> Any:
     return method
 
 
-@cache
+_fields: dict[type, dict[str, Kind]] = {}
+
+
 def fields_of(cls: type) -> dict[str, Kind]:
-    """The fields of a program class, bases' first."""
-    return member_kinds(cls, Program)
+    """The fields of a program class in order; resolved at first use."""
+    if cls not in _fields:
+        _fields[cls] = member_kinds(cls, Program)
+    return _fields[cls]
 
 
 class Program:

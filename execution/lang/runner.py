@@ -4,7 +4,7 @@ call.
 
 It mirrors the kernel: a call first finds its program, then looks whether it is on the stack, then at the depth; then
 come entry, order class, read-only and arguments. View and world are inherited by everything below a call. Nothing has
-a gas cost; a cap is accepted and never met.
+a gas cost; a cap is accepted, and met only when it is not positive.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from execution.lang.rejection import (
     NOT_AUTHORISED,
     ON_THE_STACK,
     ORDER_CLASS,
+    OUT_OF_GAS,
     READ_ONLY,
     UNKNOWN_ENTRY,
     UNKNOWN_PROGRAM,
@@ -104,20 +105,22 @@ class Runner:
     ) -> Any:  # fmt: skip
         """A program calls an entry of another; the interface class says how arguments and result are read."""
         declared = entry_of(interface, name)
-        if declared.kind == "hook" or (gas is not None and gas < 0):
-            raise TypeError(f"{interface.__name__}.{name} is no entry, or its gas cap is negative")
+        if declared.kind == "hook":
+            raise TypeError(f"{interface.__name__}.{name} is not an entry of the program")
         plain = declared.pack(arguments, keywords)
         caller = self._frames[-1]
         viewing = caller.view or declared.kind == "view"
         if world is not None and (not viewing or world.number < 1):
             raise Rejected(BAD_ARGUMENT)
         frame = Frame(target, caller.me, viewing, world or caller.world)
-        return declared.result.load(self.enter(frame, declared.signature, plain))
+        return declared.result.load(self.enter(frame, declared.signature, plain, gas))
 
-    def enter(self, frame: Frame, signature: str, plain: tuple[Plain, ...]) -> Plain:
+    def enter(self, frame: Frame, signature: str, plain: tuple[Plain, ...], gas: int | None = None) -> Plain:
         """Run an external entry or a view in a frame; returns the plain image of its result."""
         deployed = self._push(frame)
         try:
+            if gas is not None and gas <= 0:
+                raise Rejected(OUT_OF_GAS)
             entry = deployed.entries.get(signature)
             if entry is None:
                 raise Rejected(UNKNOWN_ENTRY)

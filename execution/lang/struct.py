@@ -9,7 +9,6 @@ container; names for it are borrows, and writing a member of a borrow is a write
 from __future__ import annotations
 
 import enum
-from functools import cache
 from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 from execution.lang import journal
@@ -32,10 +31,14 @@ def _bind(
     return given
 
 
-@cache
+_kinds: dict[type, dict[str, Kind]] = {}
+
+
 def kinds_of(cls: type) -> dict[str, Kind]:
-    """The kinds of a class's members."""
-    return member_kinds(cls, Struct if issubclass(cls, Struct) else Record)
+    """The kinds of a class's members; resolved at first use, since annotations may name later classes."""
+    if cls not in _kinds:
+        _kinds[cls] = member_kinds(cls, Struct if issubclass(cls, Struct) else Record)
+    return _kinds[cls]
 
 
 @dataclass_transform(frozen_default=True, eq_default=True)
