@@ -1,28 +1,32 @@
 """
 Core Python: a systems subset of Python over i32 and i64 in which the kernel and the runtime are written.
 
-One source, two machines: `core_wasm.Emitter` compiles a function into a WASM module, `core_mirror.Mirror` runs it under CPython on
-bytearrays; both give the same bits (wrapping arithmetic included). Written like this, in any module:
+One source, two machines: `core_wasm.Emitter` compiles a function into a WASM module, `core_mirror.Mirror` runs it under
+CPython on bytearrays; both give the same bits (wrapping arithmetic included). Written like this, in any module:
 
-    STATE = Memory("state")                       # resolved by name when emitted: names.memories["state"]
-    g = Globals(gas="i64", sp="i32")              # g.gas reads, g.gas -= 5 writes; names.globals["gas"]
-    class reject(Tag): parameters = ("i64",)      # raise reject(7) throws, except reject as r: … r.value catches
-    call = Extern("call", ("i64", "i32"), ())     # an imported function: names.functions["call"]
-    dispatch = Table("dispatch", ("i32",), ())    # dispatch(index, 5) is call_indirect: check the index first, null traps
-    K = parameter("K")                            # a constant of generation: emitter.function(find, K=3)
+    STATE = Memory("state")                     # found by name when emitted: names.memories["state"]
+    g = Globals(gas="i64", sp="i32")            # g.gas reads, g.gas -= 5 writes: names.globals["gas"]
+    class reject(Tag): parameters = ("i64",)    # raise reject(7) throws, except reject as r: … r.value catches
+    call = Extern("call", ("i64", "i32"), ())   # an imported function: names.functions["call"]
+    dispatch = Table("dispatch", ("i32",), ())  # dispatch(index, 5) is call_indirect: an index out of range or null traps
+    K = parameter("K")                          # a constant of generation: emitter.function(find, K=3)
 
-    @core(key=K)                                  # `key` becomes K word parameters; key[i] needs a constant i
-    def find(entry: i64, key: Words) -> i64:      # several results: -> tuple[i64, i64]
+    @core(key=K)                                # `key` becomes K word parameters; key[i] needs a constant i
+    def find(entry: i64, key: Words) -> i64:    # several results: -> tuple[i64, i64]
         while entry:
-            for i in unroll(K):                   # expanded; `for i in range(a, b)` is a loop
+            equal = 1                           # a local has the type of its first value; a literal is i64, or x: i32 = 0
+            for i in unroll(K):                 # expanded; `for i in range(a, b)` is a loop
                 if load64(STATE, entry + 8 + 8 * i) != key[i]:
-                    break_ = 1                    # locals take the type of their first value: a literal is i64, or x: i32 = 0
-            entry = load32(STATE, entry)          # loads give i64, load8/16/32 zero-extended; addresses may be i32 or i64
+                    equal = 0
+            if equal:
+                break
+            entry = load32(STATE, entry)        # loads give i64, narrow ones zero-extended; addresses are i32 or i64
         return entry
 
-Statements: assignment (also of tuples), if, while, for, break, continue, return, raise, try, calls. Operators + - * & | ^ ~ << >> wrap and
-are signed, comparisons too and give i32; unsigned and wide ones are the intrinsics below. Names of the module that hold ints, and calls of
-plain Python functions on constants, are folded; an `if` on a constant keeps only the taken branch.
+Statements: assignment (also of tuples), if, while, for, break, continue, return, raise, try, calls. Operators
++ - * & | ^ ~ << >> wrap and are signed, comparisons too and give i32; unsigned and wide ones are the intrinsics below.
+Names of the module that hold ints, and calls of plain Python functions on constants, are folded; an `if` on a constant keeps
+only the taken branch. `@inline` instead of `@core()` writes a small function out where it is called.
 """
 
 from __future__ import annotations
@@ -150,9 +154,10 @@ add128, sub128 = WideIntrinsic("add128"), WideIntrinsic("sub128")  # (a low, a h
 class CoreFunction(Generic[P, R]):
     """A function in core Python: its source, and the module it names things in."""
 
-    def __init__(self, function: Callable[P, R], word_counts: dict[str, int]) -> None:
+    def __init__(self, function: Callable[P, R], word_counts: dict[str, int], inlined: bool = False) -> None:
         self.name = function.__name__
         self.word_counts = word_counts
+        self.inlined = inlined
         self._function = function
         self._tree: ast.FunctionDef | None = None
 
@@ -210,3 +215,12 @@ class Bound(Generic[P, R]):
 def core(**word_counts: int) -> Callable[[Callable[P, R]], CoreFunction[P, R]]:
     """Decorate a function of core Python; name=K makes the parameter `name` a row of K words."""
     return lambda function: CoreFunction(function, word_counts)
+
+
+def inline(function: Callable[P, R]) -> CoreFunction[P, R]:
+    """
+    Decorate a small function that is written out where it is called.
+
+    Its only return is its last statement, and a call of it is the whole right side of an assignment.
+    """
+    return CoreFunction(function, {}, inlined=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from copy import deepcopy
 from types import FunctionType, ModuleType
 from typing import Any, NoReturn
 
@@ -115,6 +116,24 @@ def _to_i64(expression: t.Expression, extend: str) -> t.Expression:
     return t.Operation(("i64",), f"i64.extend_i32_{extend}", (expression,))
 
 
+class _Rename(ast.NodeTransformer):
+    """Puts a prefix before a function's parameters and locals."""
+
+    def __init__(self, prefix: str, tree: ast.FunctionDef) -> None:
+        self._prefix = prefix
+        stores = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        self._renamed = stores | {argument.arg for argument in tree.args.args}
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        if node.id in self._renamed:
+            node.id = self._prefix + node.id
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.arg = self._prefix + node.arg
+        return node
+
+
 class _Front:
     def __init__(self, of: t.Instance) -> None:
         self._function, constants = of
@@ -126,6 +145,7 @@ class _Front:
         self._unrolled: dict[str, int] = {}
         self._caught: dict[str, str] = {}
         self._loops: list[str] = []
+        self._inlines = 0
 
     def function(self) -> t.Function:
         body = self._block(self._function.tree.body)
@@ -152,6 +172,8 @@ class _Front:
                 return []
             case ast.Expr(value):
                 return [self._expression_statement(value)]
+            case ast.Assign([target], ast.Call(called) as value) if self._is_inlined(called):
+                return self._inline(target, value)
             case ast.Assign([target], value):
                 return [self._assign(target, value)]
             case ast.AnnAssign(ast.Name(name), ast.Name(kind), value) if value and kind in ("i32", "i64"):
@@ -211,6 +233,27 @@ class _Front:
                     self._declare(name, kind, target)
                 return t.Assign(tuple(names), tuple(expressions))
         self._fail(target, "this cannot be assigned")
+
+    def _is_inlined(self, node: ast.expr) -> bool:
+        called = self._resolve(node)
+        return isinstance(called, CoreFunction) and called.inlined
+
+    def _inline(self, target: ast.expr, call: ast.Call) -> list[t.Statement]:
+        """The called function's statements, its locals renamed, and its results assigned to the target."""
+        called = self._resolve(call.func)
+        self._inlines += 1
+        tree = _Rename(f"{called.name}{self._inlines}_", called.tree).visit(deepcopy(called.tree))
+        params = [argument.arg for argument in tree.args.args]
+        _, kinds = zip(*signature(instance(called, self._constants))[0])
+        out: list[t.Statement] = [t.Assign(tuple(params), self._arguments(call, kinds))]
+        self._kinds.update(zip(params, kinds))
+        outer, self._names = self._names, called.names
+        out += self._block(tree.body[:-1])
+        if not isinstance(tree.body[-1], ast.Return) or tree.body[-1].value is None:
+            self._fail(call, f"{called.name} does not end in a return")
+        finish = self._assign(target, tree.body[-1].value)
+        self._names = outer
+        return [*out, finish]
 
     def _set(self, name: str, value: t.Expression, node: ast.AST) -> t.Assign:
         value = _coerce(value, self._kinds.get(name, "i64"))

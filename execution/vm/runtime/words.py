@@ -1,0 +1,46 @@
+"""What the runtime's files share: memories, globals, tags, prices and reasons, under the names the kernel exports them."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from execution.vm.core import Globals, Memory, Tag, parameter
+
+
+def reason(text: str) -> int:
+    """The word of a reason: the first 8 bytes of the text's SHA-256, little-endian, signed."""
+    return int.from_bytes(sha256(text.encode()).digest()[:8], "little", signed=True)
+
+
+STATE = Memory("state")
+MARKS = Memory("marks")
+UNDO = Memory("undo")
+BEFORE = Memory("before")
+
+g = Globals(gas="i64", mark="i64", block_mark="i64", undo_top="i32", before_top="i32", self_index="i32")
+
+
+class reject(Tag):  # noqa: N801 - the tag's name in WASM
+    """The word is a reason."""
+
+    parameters = ("i64",)
+
+
+class exhausted(Tag):  # noqa: N801
+    """The transaction's own gas has run out."""
+
+
+# Prices in gas, given when a module is emitted; named as in the chain's gas table.
+TOUCH_PAGE = parameter("touch_page")
+PROBE = parameter("probe")
+ZERO_WORD = parameter("zero_word")
+PRICES = ("touch_page", "probe", "zero_word")
+
+OVERFLOW = reason("overflow")
+DIVISION_BY_ZERO = reason("division by zero")
+INVALID_NUMBER = reason("invalid number")
+EMPTY = reason("empty")
+INDEX_OUT_OF_RANGE = reason("index out of range")
+CHANGED_WHILE_ITERATING = reason("changed while iterating")
+STATE_FULL = reason("state full")
+TOO_MANY_PROBES = reason("too many probes")
