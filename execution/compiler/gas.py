@@ -1,8 +1,8 @@
 """
 The default gas table: units for every operation of the IR; one unit is about one nanosecond on a 3 GHz core.
 
-A chain takes its table from its spec; this one fills the spec of a new chain. Costs that depend on the data (pages saved,
-probes, nodes walked) are charged by the runtime as they arise; here stands what a call of it costs at least.
+A chain takes its table from its spec; this one fills the spec of a new chain. Costs that depend on the data (pages
+saved, probes, nodes walked) are charged by the runtime as they arise; here stands what a call of it costs at least.
 """
 
 from __future__ import annotations
@@ -83,6 +83,17 @@ _RUNTIME = {
     "runtime": 60,  # any other
 }
 
+# What the runtime charges as it goes.
+_PRICES = {
+    "touch_page": 600,  # a page saved under a new mark: 2 KiB copied now, its share of hashing and storing later
+    "probe": 3,  # each slot of an index looked at beyond the fourth
+    "zero_word": 1,  # each word given back
+}
+
 GAS: Mapping[str, int] = MappingProxyType(
-    dict.fromkeys(OPS, 1) | _OPS | _INSTRUCTIONS | {f"runtime:{name}": units for name, units in _RUNTIME.items()}
+    dict.fromkeys(OPS, 1)
+    | _OPS
+    | _INSTRUCTIONS
+    | _PRICES
+    | {f"runtime:{name}": units for name, units in _RUNTIME.items()}
 )

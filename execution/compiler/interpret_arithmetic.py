@@ -1,8 +1,8 @@
 """
 The meaning of every operation of OPS, in Python integers: exact, or a Failure with its reason text.
 
-What the constant folder and the interpreter run. Written apart from the runtime that the WASM calls, so that each checks the
-other. Words are in [−2⁶³, 2⁶³), decimals in [−2¹²⁷, 2¹²⁷) counting 10⁻¹⁸.
+What the constant folder and the interpreter run. Written apart from the runtime that the WASM calls, so that each
+checks the other. Words are in [−2⁶³, 2⁶³), decimals in [−2¹²⁷, 2¹²⁷) counting 10⁻¹⁸.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """
 Every Store stands after a Touch of its bytes, with nothing between that may move the mark.
 
-A forward walk with facts "bytes [start, end) from this base are journalled under the current mark". A fact dies when its base
-register is assigned, and all die where the mark may move: a call to another program, a savepoint, a service, or a function
-that does any of these. What a branch learns is forgotten after it, so a correct module may have to touch once more.
+A forward walk with facts "bytes [start, end) from this base are journalled under the current mark". A fact dies when
+its base register is assigned, and all die where the mark may move: a call to another program, a savepoint, a service,
+or a function that does any of these. What a branch learns is forgotten after it, so a correct module may have to
+touch once more.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class _Walk:
     def _inner(
         self, inner: tuple[Block, ...], facts: frozenset[_Fact], places: dict[Reg, tuple[_Base, int]]
     ) -> frozenset[_Fact]:
-        """Walk inner blocks with what holds on every way into them, a loop's way back included; what holds after them."""
+    """Walk inner blocks with what holds on every way into them; answer what holds after them."""
         facts = _forget(facts, places, set().union(*map(written, inner)))
         if any(_moves(instruction, self._movers) for block in inner for instruction in walk(block)):
             facts = frozenset()

@@ -1,8 +1,8 @@
 """
 Reads the text form of the IR, one line at a time (printed by `ir_text.show`).
 
-Blocks nest by braces; a line is recognised by its first word, or after `=` when it has results. Raises ValueError with the
-number of the offending line. Nothing is checked here beyond the form: that is `ir_check`'s.
+Blocks nest by braces; a line is recognised by its first word, or after `=` when it has results. Raises ValueError
+with the number of the offending line. Nothing is checked here beyond the form: that is `ir_check`'s.
 """
 
 from __future__ import annotations

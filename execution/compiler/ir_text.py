@@ -1,8 +1,9 @@
 """
 The text form of the IR: one instruction a line, blocks in braces, made to be read and diffed.
 
-`show(module)` prints, `parse(text)` reads it back; parse(show(m)) == m for every module. Registers are w3 or d4 (kind and
-number), words are 5 or -5, decimals are raw counts of 10⁻¹⁸ followed by d. `@12` at the end of a line is the source line.
+`show(module)` prints, `parse(text)` reads it back; parse(show(m)) == m for every module. Registers are w3 or d4 (kind
+and number), words are 5 or -5, decimals are raw counts of 10⁻¹⁸ followed by d. `@12` at the end of a line is the
+source line.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from execution.compiler.ir import (
     AtEnd,
     Block,
     CallFunction,
-    Const,
     Context,
     Emit,
     Entry,

@@ -1,5 +1,6 @@
 """
-What every pass asks of an instruction: what it reads and writes, its inner blocks, and the same instruction with others.
+What every pass asks of an instruction: what it reads and writes, its inner blocks, and the same instruction with
+others.
 
 Pure functions over the values of `ir`; the only place beside the text form that lists fields of every instruction.
 """

@@ -1,8 +1,8 @@
 """
 The optimiser: a tuple of pure passes over a module, the checker before, between and after; gas comes last.
 
-Every pass keeps results, rejections, state and events as they are; only gas and speed change, and gas is counted after all of
-them. Same module and table, same outcome, to the byte.
+Every pass keeps results, rejections, state and events as they are; only gas and speed change, and gas is counted
+after all of them. Same module and table, same outcome, to the byte.
 """
 
 from __future__ import annotations

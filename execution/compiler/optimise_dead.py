@@ -1,8 +1,8 @@
 """
 Dead code: pure instructions whose results nobody in the function reads, functions nobody calls, registers nobody names.
 
-Pure means it cannot reject, charge or write; loads are pure, since addresses are right by construction. Counting reads over
-the whole function is enough, since `lower` gives every intermediate value a register of its own.
+Pure means it cannot reject, charge or write; loads are pure, since addresses are right by construction. Counting
+reads over the whole function is enough, since `lower` gives every intermediate value a register of its own.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from execution.compiler.ir import (
 )
 from execution.compiler.ir_walk import leaves, reachable, reads, walk, with_blocks, with_reads, with_writes, writes
 
-PURE = frozenset(
-    "copy.w copy.d min.w max.w address.w min.d max.d to_d.w low.d high.d join.d not.w and.w or.w "
-    "eq.w ne.w lt.w le.w gt.w ge.w eq.d ne.d lt.d le.d gt.d ge.d".split()
-)
+_PURE_OF_ONE_KIND = frozenset({"address.w", "to_d.w", "not.w", "and.w", "or.w", "low.d", "high.d", "join.d"})
+PURE = _PURE_OF_ONE_KIND | {
+    f"{name}.{kind}" for name in ("copy", "min", "max", "eq", "ne", "lt", "le", "gt", "ge") for kind in "wd"
+}
 
 
 def drop_dead(module: Module) -> Module:

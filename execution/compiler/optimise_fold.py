@@ -1,8 +1,9 @@
 """
 Constant folding: an operation whose operands are all literals becomes copies of its results.
 
-Exact, by the same arithmetic the interpreter runs. An operation that fails on its literals stays, so that it fails when it is
-reached and not before. Also algebra that holds for every operand: x + 0, x · 1 of words, an If on a literal.
+Exact, by the same arithmetic the interpreter runs. An operation that fails on its literals stays, so that it fails
+when it is reached and not before. Also algebra that holds for every operand: x + 0, x · 1 of words, an If on a
+literal.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """
 Gas: puts a Gas instruction in front of every straight line, the last pass of `optimise`.
 
-A straight line is charged whole when it is entered: up to and with the next instruction that has inner blocks. What depends on
-data (pages saved, probes, the callee of an Invoke) is charged by the runtime and the kernel when it happens.
+A straight line is charged whole when it is entered: up to and with the next instruction that has inner blocks. What
+depends on data (pages saved, probes, the callee of an Invoke) is charged by the runtime and the kernel when it
+happens.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Inlining of tiny leaf functions: a straight line of few instructions, without calls, ending in its only Return.
 
-The callee's registers become new registers of the caller. A callee that reads a register before assigning it stays a call:
-its zero would be whatever the last inlined copy left.
+The callee's registers become new registers of the caller. A callee that reads a register before assigning it stays a
+call: its zero would be whatever the last inlined copy left.
 """
 
 from __future__ import annotations

@@ -7,26 +7,30 @@ Shape of the result: `write_names` (imports), `write_flow` (functions), `write_e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from execution.compiler.ir import Instruction, Module, Op, Runtime
 from execution.compiler.ir_walk import walk
-from execution.compiler.write_division import floordiv_words, mod_words
 from execution.compiler.write_entries import write_entries
 from execution.compiler.write_flow import write_function
 from execution.compiler.write_names import FUNCTIONS, GLOBAL, MEMORIES, TAGS, Names, import_kernel
 from execution.compiler.write_ops import needs_call
+from execution.compiler.write_runtime import BARRIER, OPERATIONS, container_function, prices
 from execution.vm.core_wasm import Emitter
 from execution.vm.core_wasm import Names as CoreNames
-from execution.vm.runtime.table import BARRIER, DECIMAL, find
 from execution.wasm import ModuleBuilder, ValueType
 
-WORD_FUNCTIONS = {"floordiv.w": floordiv_words, "mod.w": mod_words}
 
+def write(module: Module, gas: Mapping[str, int]) -> bytes:
+    """
+    The WASM module of a checked and charged module.
 
-def write(module: Module) -> bytes:
-    """The WASM module; the IR must have passed the checker."""
+    Args:
+        gas: the table `optimise` charged by; the runtime's own prices are taken from it.
+    """
     builder = ModuleBuilder()
     names = import_kernel(builder, module.heap)
-    _emit_runtime(names, tuple(i for function in module.functions for i in walk(function.body)))
+    _emit_runtime(names, tuple(i for function in module.functions for i in walk(function.body)), prices(gas))
     for function in module.functions:
         params = _kinds(tuple(param.kind for param in function.params))
         names.own[function.name] = builder.declare(params, _kinds(function.results))
@@ -42,13 +46,14 @@ def _kinds(kinds: tuple[str, ...]) -> list[ValueType]:
     return ["i64"] * sum(1 if kind == "w" else 2 for kind in kinds)
 
 
-def _emit_runtime(names: Names, instructions: tuple[Instruction, ...]) -> None:
+def _emit_runtime(names: Names, instructions: tuple[Instruction, ...], constants: Mapping[str, int]) -> None:
     tags = {name: index for index, name in enumerate(TAGS)}
     functions = {name: names.imported[name] for name in FUNCTIONS}
     emitter = Emitter(names.builder, CoreNames(MEMORIES, GLOBAL, tags, {}, functions))
     for name, function in BARRIER.items():
-        names.runtime[name] = emitter.function(function)
+        names.runtime[name] = emitter.function(function, **constants)
     for name in sorted({i.name for i in instructions if isinstance(i, Runtime)}):
-        names.runtime[name] = emitter.function(find(name))
+        names.runtime[name] = emitter.function(container_function(name), **constants)
     for name in sorted({i.name for i in instructions if isinstance(i, Op) and needs_call(i)}):
-        names.operations[name] = emitter.function(WORD_FUNCTIONS[name] if name in WORD_FUNCTIONS else DECIMAL[name])
+        operation, bound = OPERATIONS[name]
+        names.operations[name] = emitter.function(operation, **bound)

@@ -1,8 +1,9 @@
 """
 The body of one function under construction: registers as locals, temporaries, labels, and pushing of operands.
 
-A word is one i64 local, a decimal two, low first. Where an inline check fails, control leaves to a block at the end of the
-function (or of the body of a Try), which throws: a check is then one `br_if`, and the straight path stays dense.
+A word is one i64 local, a decimal two, low first. Where an inline check fails, control leaves to a block at the end
+of the function (or of the body of a Try), which throws: a check is then one `br_if`, and the straight path stays
+dense.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from execution.compiler.ir import Const, Function, Operand, Reg
-from execution.compiler.write_names import EXHAUSTED, GLOBAL, REJECT, Code, Names, reason_word
+from execution.compiler.write_names import EXHAUSTED, GLOBAL, REJECT, Code, Names
+from execution.vm.runtime.words import reason
 from execution.wasm import Instruction, ValueType
 
 EXHAUSTED_LABEL = "exhausted"
@@ -150,8 +152,8 @@ class Body:
 
     # Failures
 
-    def throw(self, reason: str) -> None:
-        self.const(reason_word(reason))
+    def throw(self, text: str) -> None:
+        self.const(reason(text))
         self.add(("throw", REJECT))
 
     def open_failures(self) -> None:

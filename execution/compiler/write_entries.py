@@ -1,38 +1,36 @@
 """
 The exports of a program module beside its memories: dispatch, restore, start.
 
-dispatch finds the entry by selector (binary search over unsigned selectors), refuses what the caller may not reach, and runs
-it: a hook only for the kernel, under the view flag only views, and no entry above the class of the transaction.
+dispatch finds the entry by selector (binary search over unsigned selectors), refuses what the caller may not reach,
+and runs it: a hook only for the kernel, under the view flag only views, and no entry above the class of the
+transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from execution.compiler.ir import Const, Entry, Function, Module, Touch
+from execution.compiler.ir import Entry, Function, Module
 from execution.compiler.write_body import Body
 from execution.compiler.write_kernel import selector_number
-from execution.compiler.write_memory import write_touch
-from execution.compiler.write_names import FLAG_KERNEL, FLAG_VIEW, SCRATCH, STATE, UNDO, Names
+from execution.compiler.write_names import FLAG_KERNEL, FLAG_VIEW, SCRATCH, Names
 from execution.vm.kernel.places import CLASS
-from execution.vm.layout import HEAP_TOP, MAGIC, MAGIC_OFFSET, PAGE_BYTES
+from execution.wasm import ValueType
 
 SELECTOR, ARGS, FLAGS = range(3)  # parameters of dispatch
-PAGE, SOURCE = range(2)  # parameters of restore
 LINEAR_MAX = 4  # entries tried one after another
 TRADE = 2
 
 
 def write_entries(names: Names, module: Module) -> None:
-    """Define and export dispatch, restore and start."""
-    exports = {
-        "dispatch": (("i32", "i32", "i32"), _dispatch(names, module)),
-        "restore": (("i32", "i32"), _restore(names)),
-        "start": ((), _start(names, module)),
-    }
-    for name, (params, body) in exports.items():
-        index = names.builder.function(params, (), body.locals, body.code)
-        names.builder.export(name, "function", index)
+    """Define dispatch and start; export them and the runtime's restore."""
+    names.builder.export("dispatch", "function", _define(names, ("i32", "i32", "i32"), _dispatch(names, module)))
+    names.builder.export("restore", "function", names.runtime["restore"])
+    names.builder.export("start", "function", _define(names, (), _start(names, module)))
+
+
+def _define(names: Names, params: Sequence[ValueType], body: Body) -> int:
+    return names.builder.function(params, (), body.locals, body.code)
 
 
 def _empty(names: Names, name: str) -> Body:
@@ -101,23 +99,8 @@ def _check_class(body: Body, entry: Entry) -> None:
     body.end()
 
 
-def _restore(names: Names) -> Body:
-    body = _empty(names, "restore")
-    body.get(PAGE)
-    body.const32(PAGE_BYTES)
-    body.add("i32.mul")
-    body.get(SOURCE)
-    body.const32(PAGE_BYTES)
-    body.add(("memory.copy", STATE, UNDO))
-    return body
-
-
 def _start(names: Names, module: Module) -> Body:
-    """Write the program record, journalled as any write."""
     body = _empty(names, "start")
-    write_touch(body, Touch(Const(0, "w"), 0, PAGE_BYTES))
-    for offset, value in ((MAGIC_OFFSET, MAGIC), (HEAP_TOP, module.heap)):
-        body.const32(0)
-        body.const(value)
-        body.add(("i64.store", STATE, offset))
+    body.const(module.heap)
+    body.add(("call", names.runtime["start"]))
     return body

@@ -1,8 +1,8 @@
 """
 A function of the IR as WASM: structured control carries over one to one.
 
-Try is a savepoint around a try_table that catches only `reject`; want of gas passes through. A comparison that feeds the If
-right after it, and nothing else, stays an i32.
+Try is a savepoint around a try_table that catches only `reject`; want of gas passes through. A comparison that feeds
+the If right after it, and nothing else, stays an i32.
 """
 
 from __future__ import annotations

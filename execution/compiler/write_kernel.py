@@ -1,8 +1,8 @@
 """
 What a program asks of the kernel, as WASM: context, calls of other programs, events, the queue of the end, services.
 
-Operands are packed at scratch[sp], low word first. Around a call of another program sp stands behind the packed words, so that
-the callee packs its own above; a rejection leaves sp to undo_savepoint, which restores it.
+Operands are packed at scratch[sp], low word first. Around a call of another program sp stands behind the packed
+words, so that the callee packs its own above; a rejection leaves sp to undo_savepoint, which restores it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
 Loads, stores and the barrier as WASM.
 
-Touch compares the marks of the first and the last page of its range with the current mark and calls `save` only for a page
-not yet journalled. Eight bytes or fewer lie in one page: words are aligned, by the layout. A range longer than a page
-goes through the runtime.
+Touch compares the marks of the first and the last page of its range with the current mark and calls `save` only for a
+page not yet journalled. Eight bytes or fewer lie in one page: words are aligned, by the layout. A range longer than a
+page goes through the runtime.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ kernel's own (`places`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from execution.compiler.ir import SERVICES
 from execution.wasm import Instruction, ModuleBuilder, ValueType
@@ -48,11 +47,6 @@ SERVICE_NUMBERS = {name: number for number, name in enumerate(SERVICES)}
 
 FLAG_VIEW = 1  # of `call` and `dispatch`
 FLAG_KERNEL = 2  # of `dispatch`: the kernel itself calls
-
-
-def reason_word(text: str) -> int:
-    """The word of a reason: the first 8 bytes of the text's SHA-256, little-endian, signed."""
-    return int.from_bytes(sha256(text.encode()).digest()[:8], "little", signed=True)
 
 
 @dataclass(slots=True)

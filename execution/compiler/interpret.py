@@ -1,0 +1,102 @@
+"""
+The interpreter of the IR: a program that runs in Python, on the memories and kernel functions of a mirror.
+
+The third leg beside CPython and WASM: same results, rejections, gas and bytes of state as the WASM that `write` makes
+of the same module. Operations run on Python integers; containers are the runtime's own core Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from execution.compiler.interpret_arithmetic import Failure
+from execution.compiler.interpret_blocks import Callee
+from execution.compiler.interpret_kernel import read_word
+from execution.compiler.interpret_steps import Ground, InterpreterHost
+from execution.compiler.ir import Entry, Module
+from execution.compiler.write_entries import TRADE
+from execution.compiler.write_names import FLAG_KERNEL, FLAG_VIEW, MARKS_PAGES, STATE_PAGES_MAX
+from execution.compiler.write_runtime import BARRIER, prices
+from execution.vm.core_mirror import WASM_PAGE_BYTES, Cell, Mirror
+from execution.vm.kernel.places import CLASS
+from execution.vm.runtime.words import reason, reject
+
+__all__ = ["Interpreted", "InterpreterHost", "instantiate"]
+
+
+class Interpreted:
+    """A program instance: what the exports of its WASM module are, as methods."""
+
+    def __init__(self, module: Module, gas: Mapping[str, int], host: InterpreterHost) -> None:
+        self._module, self._host = module, host
+        ground = Ground(host, prices(gas))
+        self._entries = {entry.selector: entry for entry in module.entries}
+        self._callees = {function.name: Callee(function) for function in module.functions}
+        for function in module.functions:
+            self._callees[function.name].decode(function, self._callees, ground)
+        self._restore, self._start = (ground.function(BARRIER[name]) for name in ("restore", "start"))
+
+    @property
+    def host(self) -> InterpreterHost:
+        """Its memories and globals."""
+        return self._host
+
+    def dispatch(self, selector: int, args: int, flags: int) -> None:
+        """Run an entry on its packed arguments at scratch[args]; raises `reject` or `exhausted`."""
+        entry = self._entries.get(selector & 0xFFFF_FFFF)
+        if entry is None or not self._reachable(entry, flags):
+            raise reject(reason("unknown entry"))
+        try:
+            self._callees[entry.function](args)
+        except Failure as failure:
+            raise reject(reason(failure.text)) from failure
+
+    def _reachable(self, entry: Entry, flags: int) -> bool:
+        if entry.hook and not flags & FLAG_KERNEL:
+            return False
+        if entry.view:
+            return True
+        if flags & FLAG_VIEW:
+            return False
+        if not entry.hook and entry.order + read_word(self._host.memories["scratch"], CLASS) > TRADE:
+            raise reject(reason("order class"))
+        return True
+
+    def call(self, function: str, *args: int) -> Any:
+        """Run one function of the module by name; Failure where an operation of its own rejects."""
+        return self._callees[function](*args)
+
+    def restore(self, page: int, source: int) -> None:
+        """Copy undo[source] back over a page of state."""
+        self._restore(page, source)
+
+    def start(self) -> None:
+        """Write the program record, journalled as any write."""
+        self._start(self._module.heap)
+
+
+def instantiate(
+    module: Module,
+    gas: Mapping[str, int],
+    number: int,
+    memories: Mapping[str, bytearray],
+    cells: Mapping[str, Cell],
+    functions: Mapping[str, Callable[..., Any]],
+) -> Interpreted:
+    """
+    A program instance on the kernel's memories, globals and functions, with state and marks of its own.
+
+    Args:
+        gas: the table the module was charged by; the runtime takes its own prices from it.
+        number: the program's number, at least 1.
+        functions: those of `write_names.FUNCTIONS`.
+    """
+    own = {
+        "state": bytearray(-(-module.heap // WASM_PAGE_BYTES) * WASM_PAGE_BYTES),
+        "marks": bytearray(MARKS_PAGES * WASM_PAGE_BYTES),
+    }
+    limits = {"state": STATE_PAGES_MAX, "marks": MARKS_PAGES}
+    shared = {name: memories[name] for name in ("scratch", "undo", "before")}
+    mirror = Mirror({**shared, **own}, {**cells, "self_index": Cell(number)}, functions, limits)
+    return Interpreted(module, gas, mirror)
