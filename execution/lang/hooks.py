@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from execution.lang.containers import Map, OrderedMap
+from execution.lang.journal import record
 from execution.lang.kinds import INT, NONE, ValueKind
 from execution.lang.values import Account
 
@@ -38,7 +39,7 @@ class Due(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """from_batch: first batch that may run it. tries: failures and retries so far."""
+    """from_batch: first batch that may run it. tries: failures so far."""
 
     from_batch: int
     tries: int
@@ -61,7 +62,6 @@ class Hooks:
         self.subscribers: Map[tuple[int, Handler], None] = Map(SUBSCRIPTION, NONE)
         self.moved: Map[int, int] = Map(INT, INT)
         self.schedules: OrderedMap[int, Handler] = OrderedMap(INT, HANDLER)
-        self.scheduled = 0
         self.due: Map[Due, Standing] = Map(DUE, STANDING)
 
     def subscribe(self, feed: int, handler: Handler) -> None:
@@ -83,30 +83,31 @@ class Hooks:
             self.moved[feed] = self.batch
 
     def open_batch(self, time_ms: int) -> None:
-        """Collect what the batches before and the time have made due."""
+        """Collect what time and earlier batches have made due; a feed's subscribers from a start that rotates."""
+        record(setattr, self, "batch", self.batch)
         self.batch += 1
-        while (feed := self.moved.first()) is not None:
-            del self.moved[feed]
-            for subscribed, handler in self.subscribers:
-                if subscribed == feed:
-                    self._add(Due(*handler, PRICE, feed))
         while (key := self.schedules.first()) is not None and key // TIME_SHIFT <= time_ms:
             handler = self.schedules.pop(key)
-            self._add(Due(*handler, SCHEDULE, key // TIME_SHIFT))
+            self._add(Due(*handler, SCHEDULE, key // TIME_SHIFT), Standing(self.batch, 0))
+        while (feed := self.moved.first()) is not None:
+            del self.moved[feed]
+            handlers = [handler for subscribed, handler in self.subscribers if subscribed == feed]
+            skip = self.batch % len(handlers) if handlers else 0
+            for handler in handlers[skip:] + handlers[:skip]:
+                self._add(Due(*handler, PRICE, feed), Standing(self.batch, 0))
 
-    def _add(self, due: Due) -> None:
+    def _add(self, due: Due, standing: Standing) -> None:
         if due not in self.due:
-            self.due[due] = Standing(self.batch, 0)
+            self.due[due] = standing
 
     def ready(self) -> list[Due]:
         """Due in this batch, longest waiting first."""
         return [due for due, standing in self.due.items() if standing.from_batch <= self.batch]
 
-    def done(self, due: Due) -> None:
-        del self.due[due]
+    def take(self, due: Due) -> int:
+        """Off the queue, to be run; returns its failures so far."""
+        return self.due.pop(due).tries
 
-    def again(self, due: Due) -> int:
-        """Due again in the next batch; returns how often it has been put back."""
-        standing = Standing(self.batch + 1, self.due[due].tries + 1)
-        self.due[due] = standing
-        return standing.tries
+    def again(self, due: Due, tries: int) -> None:
+        """To the end of the queue, due in the next batch."""
+        self._add(due, Standing(self.batch + 1, tries))

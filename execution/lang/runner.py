@@ -3,8 +3,8 @@ The engine under CPython: frames, calls between programs, savepoints, events, ha
 call.
 
 It mirrors the kernel: a call first finds its program, then looks whether it is on the stack, then at the depth; then
-come entry, order class, read-only and arguments. View and world are inherited by everything below a call. Nothing has
-a gas cost; a cap is accepted, and met only when it is not positive.
+come entry (inside a view only views exist), order class and arguments. View and world are inherited by everything
+below a call. Nothing has a gas cost; a cap is accepted, and met only when it is not positive.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from execution.lang.rejection import (
 from execution.lang.struct import Event
 from execution.lang.values import Account, Duration, Timestamp
 
-DEPTH_MAX = 32  # calls on the stack, as the chain's constants set it
+DEPTH_MAX = 16  # programs on the stack, as the chain's constants set it
 
 
 class Runner:
     """
-    programs: by address. events: in order of emission. quotes: by index of the feed. oracle: the one program that may
+    journal: of everything since the chain was made, so that it can go back to any mark. programs: by address. events: in order of emission. quotes: by index of the feed. oracle: the one program that may
     publish.
 
     Everything that a failing call must undo is written through the journal.
@@ -122,12 +122,10 @@ class Runner:
             if gas is not None and gas <= 0:
                 raise Rejected(OUT_OF_GAS)
             entry = deployed.entries.get(signature)
-            if entry is None:
+            if entry is None or (frame.view and entry.kind != "view"):
                 raise Rejected(UNKNOWN_ENTRY)
             if entry.kind != "view" and entry.rank > self._rank:
                 raise Rejected(ORDER_CLASS)
-            if entry.kind != "view" and frame.view:
-                raise Rejected(READ_ONLY)
             return self._run(deployed, entry, plain)
         finally:
             self._frames.pop()

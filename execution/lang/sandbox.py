@@ -22,14 +22,15 @@ from execution.lang.feeds import Feed, Outcome, World
 from execution.lang.frames import Deployed, Emitted, Frame, Opened, Stored
 from execution.lang.hooks import PRICE, Due
 from execution.lang.instrument import instrumented
-from execution.lang.journal import opened
+from execution.lang.journal import opened, record
 from execution.lang.kinds import Plain
 from execution.lang.program import Order, Program, fields_of, instance
-from execution.lang.rejection import UNKNOWN_PROGRAM, Reason, Rejected
+from execution.lang.rejection import UNKNOWN_PROGRAM, Reason, Rejected, reason
 from execution.lang.runner import DEPTH_MAX, Runner
 from execution.lang.values import Account, Duration, Timestamp
 
 HOOK_TRIES_MAX = 16
+ATOMIC = "atomic"
 FIRST_PROGRAM = 0x1000
 PHASES: tuple[Order, ...] = ("cancel", "post_only", "trade")
 
@@ -58,16 +59,13 @@ class Transaction:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """
-    results, reasons: per call; the reason is None when it succeeded. An atomic transaction that fails has results of
-    None.
+    results, reasons: per call; the reason is None when it succeeded. Of an atomic transaction that failed only the call
+    at fault has a reason of its own, the others "atomic". reason: of the first failure, None when all is done.
     """
 
     results: tuple[Any, ...]
     reasons: tuple[Reason | None, ...]
-
-    @property
-    def done(self) -> bool:
-        return all(reason is None for reason in self.reasons)
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +81,9 @@ class Chain:
     oracle, clearing: the pinned programs, whose hooks run first. hook_failures: every failure of a hook, in order.
     """
 
-    def __init__(self, depth_max: int = DEPTH_MAX) -> None:
+    def __init__(self, depth_max: int = DEPTH_MAX, hook_tries_max: int = HOOK_TRIES_MAX) -> None:
         self.runner = Runner(depth_max)
+        self.hook_tries_max = hook_tries_max
         self.clearing: Account | None = None
         self.hook_failures: list[HookFailed] = []
 
@@ -100,17 +99,12 @@ class Chain:
         place = address or Account.numbered(FIRST_PROGRAM + number)
         if place in self.runner.programs:
             raise ValueError(f"there is a program at {place} already")
-        self.runner.programs[place] = Deployed(number, instance(cls, place), cls, entries_of(cls))
-        created = False
-        try:
+        deployer = sender or Account.zero()
+        with self.runner.outermost(deployer, RANKS["trade"]):
+            record(self.runner.programs.pop, place)
+            self.runner.programs[place] = Deployed(number, instance(cls, place), cls, entries_of(cls))
             if hasattr(cls, "create"):
-                deployer = sender or Account.zero()
-                with self.runner.outermost(deployer, RANKS["trade"]):
-                    self.runner.enter_hook(place, deployer, "create", arguments)
-            created = True
-        finally:
-            if not created:
-                del self.runner.programs[place]
+                self.runner.enter_hook(place, deployer, "create", arguments)
         return place
 
     def pin(self, oracle: Account | None = None, clearing: Account | None = None) -> None:
@@ -156,9 +150,9 @@ class Chain:
                     result = self._enter(_frame(transaction, call), call)
                     results.append(result)
         except Rejected as refusal:
-            failed = min(len(results), len(calls) - 1)
-            reasons = tuple(refusal.reason if index == failed else None for index in range(len(calls)))
-            return Receipt((None,) * len(calls), reasons)
+            at_fault = len(results)
+            reasons = tuple(refusal.reason if index == at_fault else reason(ATOMIC) for index in range(len(calls)))
+            return Receipt((None,) * len(calls), reasons, refusal.reason)
         return Receipt(tuple(results), (None,) * len(calls))
 
     def _independent(self, transaction: Transaction) -> Receipt:
@@ -167,7 +161,8 @@ class Chain:
             for call in transaction.calls
         ]
         results = tuple(result for receipt in receipts for result in receipt.results)
-        return Receipt(results, tuple(reason for receipt in receipts for reason in receipt.reasons))
+        first = next((receipt.reason for receipt in receipts if receipt.reason), None)
+        return Receipt(results, tuple(receipt.reason for receipt in receipts), first)
 
     def _enter(self, frame: Frame, call: Call) -> Any:
         deployed = self.runner.programs.get(call.target)
@@ -184,10 +179,12 @@ class Chain:
 
         Receipts are in the order given. What a phase makes due runs in the next batch.
         """
-        given = tuple(transactions)
-        receipts: dict[int, Receipt] = {}
         with opened(self.runner.journal):
-            self.runner.hooks.open_batch(self.runner.opened.time.ms)
+            return self._phases(tuple(transactions))
+
+    def _phases(self, given: tuple[Transaction, ...]) -> tuple[Receipt, ...]:
+        receipts: dict[int, Receipt] = {}
+        self.runner.hooks.open_batch(self.runner.opened.time.ms)
         ready = self.runner.hooks.ready()
         self._run_hooks([due for due in ready if self._own(due)])
         for phase in PHASES:
@@ -203,23 +200,30 @@ class Chain:
 
     def _run_hooks(self, ready: list[Due]) -> None:
         for due in ready:
+            tries = self.runner.hooks.take(due)
             try:
-                outcome = self._run_hook(due)
+                if self._run_hook(due) == Outcome.RETRY:
+                    self.runner.hooks.again(due, 0)
             except Rejected as refusal:
-                tries = self.runner.hooks.again(due)
-                self.hook_failures.append(HookFailed(due.address, due.name, refusal.reason, tries))
-                if tries >= HOOK_TRIES_MAX:
-                    self.runner.hooks.done(due)
-                continue
-            if outcome == Outcome.RETRY:
-                self.runner.hooks.again(due)
-            else:
-                self.runner.hooks.done(due)
+                record(self.hook_failures.pop)
+                self.hook_failures.append(HookFailed(due.address, due.name, refusal.reason, tries + 1))
+                if tries + 1 < self.hook_tries_max:
+                    self.runner.hooks.again(due, tries + 1)
 
     def _run_hook(self, due: Due) -> Any:
         with self.runner.outermost(Account.zero(), RANKS["trade"]):
             cause = self.runner.quote(Feed(due.argument)) if due.cause == PRICE else Timestamp(due.argument)
             return self.runner.enter_hook(due.address, due.address, due.name, (cause,))
+
+    # ---- going back
+
+    def mark(self) -> int:
+        """A state to come back to."""
+        return self.runner.journal.mark()
+
+    def undo(self, mark: int) -> None:
+        """The state of the mark again: programs, storage, events, hooks. The open block stays."""
+        self.runner.journal.undo(mark)
 
     # ---- looking
 
