@@ -14,6 +14,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "installing the locked dependencies into $(VENV)" >&2
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
+	@# trio-typing, which py-libp2p brings, shadows trio's own types with stubs of an old version
+	@rm -rf $(VENV)/lib/python3*/site-packages/trio-stubs
 	@touch $(STAMP)
 
 devnet: $(STAMP)

@@ -1,0 +1,279 @@
+"""
+The typed client: one WebSocket, any number of requests in flight, subscriptions; trio. CLI, agents and tests use it.
+
+`async with connect(url) as client:` … `receipt = await client.send(signed)`. Refusals of the node are raised as the
+errors they were there: Invalid with its code, Unavailable, Corrupt. `blocking` runs one exchange for code without trio.
+A method returns maps where the interface does; bytes in them are 0x-hexadecimal, amounts decimal text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, cast
+
+import trio
+import trio_websocket
+
+from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
+from genesis.receipt import Receipt
+from genesis.transaction import Call, SignedTransaction
+from node import rpc_codes
+from node.config import DEFAULT_PORT
+from node.views import hexadecimal, parse_receipt
+
+DEFAULT_URL = f"ws://127.0.0.1:{DEFAULT_PORT}/ws"
+MESSAGE_BYTES_MAX = 64 << 20
+CONNECT_SECONDS = 5.0
+NOTIFICATIONS_WAITING_MAX = 10_000
+
+T = TypeVar("T")
+Topic = Literal["blocks", "stages", "receipts", "events"]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """sequence: counts the topic's pushes, filtered or not; result: as the topic defines it."""
+
+    topic: str
+    sequence: int
+    result: Any
+
+
+class Client:
+    """Made by `connect`."""
+
+    def __init__(self, socket: trio_websocket.WebSocketConnection) -> None:
+        self._socket = socket
+        self._next_id = 0
+        self._waiting: dict[int, _Answer] = {}
+        self._channels: dict[str, trio.MemorySendChannel[Notification]] = {}
+        self._early: list[Json] = []
+        self._lost: TenorError | None = None
+
+    # Transactions
+
+    async def send(self, signed: SignedTransaction) -> Receipt:
+        """Send and wait until executed. Raises Invalid when the node refuses it outright."""
+        return parse_receipt(await self.request("tenor_sendTransaction", transaction=hexadecimal(signed.raw)))
+
+    async def post(self, signed: SignedTransaction) -> None:
+        """Send and return once the node has taken it in. Raises Invalid when it refuses."""
+        await self.request("tenor_sendTransaction", transaction=hexadecimal(signed.raw), wait="received")
+
+    async def send_many(self, signed: Sequence[SignedTransaction]) -> list[Receipt | TenorError]:
+        """Send a frame and wait until all are executed; a refusal stands in its transaction's place."""
+        texts = [hexadecimal(one.raw) for one in signed]
+        answers = await self.request("tenor_sendTransactions", transactions=texts)
+        return [_error(one["error"]) if "error" in one else parse_receipt(one) for one in answers]
+
+    async def receipt(self, transaction: bytes) -> Receipt:
+        """Raises Invalid "not_found" when no block holds it (yet)."""
+        return parse_receipt(await self.request("tenor_getReceipt", transaction=hexadecimal(transaction)))
+
+    async def sequence(self, signer: bytes, lane: int = 0) -> int:
+        """The next sequence of a signer's lane."""
+        return int(await self.request("tenor_getSequence", signer=hexadecimal(signer), lane=lane))
+
+    # Reads
+
+    async def chain_info(self) -> Json:
+        return cast(Json, await self.request("tenor_chainInfo"))
+
+    async def block(self, height: int | None = None) -> Json:
+        """height None: the newest."""
+        return cast(Json, await self.request("tenor_getBlock", height="latest" if height is None else height))
+
+    async def account(self, account: bytes) -> Json:
+        return cast(Json, await self.request("tenor_getAccount", account=hexadecimal(account)))
+
+    async def positions(self, account: bytes) -> Any:
+        return await self.request("tenor_getPositions", account=hexadecimal(account))
+
+    async def book(self, market: int, depth: int = 20) -> Json:
+        return cast(Json, await self.request("tenor_getBook", market=market, depth=depth))
+
+    async def programs(self) -> list[Json]:
+        return cast(list[Json], await self.request("tenor_getPrograms"))
+
+    async def proof(self, program: bytes, page: int) -> Any:
+        return await self.request("tenor_getProof", program=hexadecimal(program), page=page)
+
+    async def call(self, program: bytes, selector: bytes, arguments: bytes = b"", gas: int = 0) -> Any:
+        """Ask a view. gas 0: the most a read may use."""
+        return await self.request(
+            "tenor_call",
+            program=hexadecimal(program),
+            selector=hexadecimal(selector),
+            arguments=hexadecimal(arguments),
+            gas=gas,
+        )
+
+    async def simulate(self, account: bytes, calls: Sequence[Call], *, atomic: bool = True, gas: int = 0) -> Any:
+        """What a transaction with these calls would do now; nothing is signed and nothing changes."""
+        members = [
+            {
+                "program": hexadecimal(call.program),
+                "selector": hexadecimal(call.selector),
+                "arguments": hexadecimal(call.arguments),
+                "gas": call.gas,
+            }
+            for call in calls
+        ]
+        return await self.request("tenor_simulate", account=hexadecimal(account), calls=members, atomic=atomic, gas=gas)
+
+    # Subscriptions
+
+    @asynccontextmanager
+    async def subscribe(self, topic: Topic, **wanted: Any) -> AsyncIterator[trio.MemoryReceiveChannel[Notification]]:
+        """
+        Yield the channel of a topic's notifications; of list results only members whose fields have the values wanted.
+
+            async with client.subscribe("receipts", transaction=[hexadecimal(id)]) as notifications: …
+
+        The channel ends when the connection does; NOTIFICATIONS_WAITING_MAX unread ones end it too.
+        """
+        # the first notification may follow the answer at once: whatever comes before the channel stands is kept
+        answer = await self.request("tenor_subscribe", topic=topic, filter=wanted)
+        name = answer["subscription"]
+        sender, receiver = trio.open_memory_channel[Notification](NOTIFICATIONS_WAITING_MAX)
+        self._channels[name] = sender
+        early, self._early = self._early, []
+        for params in early:
+            self._notify(params)
+        if self._lost is not None:
+            sender.close()
+        try:
+            async with receiver:
+                yield receiver
+        finally:
+            del self._channels[name]
+            sender.close()
+            if self._lost is None:
+                with trio.CancelScope(shield=True), trio.move_on_after(1):
+                    await self._forget(name)
+
+    async def request(self, method: str, **params: Any) -> Any:
+        """Return the result of any method. Raises Invalid, Unavailable or Corrupt, as the node says."""
+        if self._lost is not None:
+            raise self._lost
+        self._next_id += 1
+        identity = self._next_id
+        answer = self._waiting[identity] = _Answer()
+        text = json.dumps({"jsonrpc": "2.0", "id": identity, "method": method, "params": params}, separators=(",", ":"))
+        try:
+            await self._socket.send_message(text)
+            await answer.event.wait()
+        except trio_websocket.ConnectionClosed as closed:
+            raise _closed(closed) from closed
+        finally:
+            del self._waiting[identity]
+        if answer.error is not None:
+            raise answer.error
+        return answer.result
+
+    async def _forget(self, name: str) -> None:
+        with suppress(Unavailable):  # the connection went away, and the subscription with it
+            await self.request("tenor_unsubscribe", subscription=name)
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                self._take(json.loads(await self._socket.get_message()))
+        except trio_websocket.ConnectionClosed as closed:
+            self._lost = _closed(closed)
+        for answer in self._waiting.values():
+            answer.error = self._lost
+            answer.event.set()
+        for channel in self._channels.values():
+            channel.close()
+
+    def _take(self, message: Json) -> None:
+        if message.get("method") == "tenor_subscription":
+            self._notify(message["params"])
+            return
+        answer = self._waiting.get(message.get("id") or 0)
+        if answer is None:
+            return  # its asker was cancelled
+        if "error" in message:
+            answer.error = _error(message["error"])
+        else:
+            answer.result = message["result"]
+        answer.event.set()
+
+    def _notify(self, params: Json) -> None:
+        channel = self._channels.get(params["subscription"])
+        if channel is None:
+            if len(self._early) < NOTIFICATIONS_WAITING_MAX:
+                self._early.append(params)
+            return
+        try:
+            channel.send_nowait(Notification(params["topic"], params["sequence"], params["result"]))
+        except trio.WouldBlock:
+            channel.close()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # its reader has left; unsubscribing is under way
+
+
+class _Answer:
+    """An answer to come."""
+
+    __slots__ = ("error", "event", "result")
+
+    def __init__(self) -> None:
+        self.event = trio.Event()
+        self.result: Any = None
+        self.error: TenorError | None = None
+
+
+@asynccontextmanager
+async def connect(url: str = DEFAULT_URL) -> AsyncIterator[Client]:
+    """Yield a connected client. Raises Unavailable when nobody answers there."""
+    async with trio.open_nursery() as nursery:
+        try:
+            with trio.fail_after(CONNECT_SECONDS):
+                socket = await trio_websocket.connect_websocket_url(nursery, url, max_message_size=MESSAGE_BYTES_MAX)
+        except (OSError, trio.TooSlowError, trio_websocket.HandshakeError) as error:
+            raise Unavailable(f"No node answers at {url}; start one, or name another with --url.") from error
+        client = Client(socket)
+        nursery.start_soon(client._read)
+        try:
+            yield client
+        finally:
+            with trio.move_on_after(1, shield=True):
+                await socket.aclose()
+            nursery.cancel_scope.cancel()
+
+
+def blocking(url: str, exchange: Callable[[Client], Awaitable[T]]) -> T:
+    """Connect, run one exchange, disconnect: for code that is not trio. Raises what the exchange raises."""
+
+    async def run() -> T:
+        async with connect(url) as client:
+            return await exchange(client)
+
+    try:
+        return trio.run(run)
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise
+
+
+def _error(body: Json) -> TenorError:
+    """The error a JSON-RPC error object stands for."""
+    number, message, word = body["code"], body["message"], (body.get("data") or {}).get("code", "invalid")
+    if number == rpc_codes.UNAVAILABLE:
+        return Unavailable(message)
+    if number in (rpc_codes.CORRUPT, rpc_codes.INTERNAL_ERROR):
+        return Corrupt(message)
+    return Invalid(message, word)
+
+
+def _closed(closed: trio_websocket.ConnectionClosed) -> Unavailable:
+    reason = closed.reason
+    said = f" ({reason.code} {reason.reason})" if reason is not None else ""
+    return Unavailable(f"The node closed the connection{said}; connect again.")

@@ -1,0 +1,84 @@
+"""
+`python -m node.gateway SOCKET LIMITS`: serve until stdin closes. LIMITS: the [gateway] section as one JSON object.
+
+Prints one JSON line, {"host": …, "port": …}, once it listens. Whoever started it holds its stdin: when that process
+dies in whatever way, the pipe closes and the gateway ends, so that no orphan keeps the port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+import uvicorn
+
+from node.config import GatewayConfig
+from node.gateway.link import Link
+from node.gateway.server import application
+
+BIND_SECONDS = 5.0
+"""A gateway that is just ending still holds the port; wait for it this long."""
+STDIN = 0
+
+
+def main() -> None:
+    path, limits = Path(sys.argv[1]), GatewayConfig(**json.loads(sys.argv[2]))
+    listening = _bind(limits.host, limits.port)
+    config = uvicorn.Config(
+        application(Link(path), limits),
+        loop="uvloop",
+        http="httptools",
+        ws="wsproto",
+        ws_max_size=limits.body_bytes_max,
+        limit_concurrency=limits.connections_max,
+        backlog=1024,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=1,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+    )
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(uvicorn.Server(config), listening))
+
+
+async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
+    asyncio.get_running_loop().add_reader(STDIN, _stop_at_end, server)
+    host, port = listening.getsockname()[:2]
+    print(json.dumps({"host": host, "port": port}), flush=True)
+    await server.serve(sockets=[listening])
+
+
+def _stop_at_end(server: uvicorn.Server) -> None:
+    if not os.read(STDIN, 4096):
+        asyncio.get_running_loop().remove_reader(STDIN)
+        server.should_exit = True
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    deadline = time.monotonic() + BIND_SECONDS
+    while True:
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            listening.close()
+            if time.monotonic() > deadline:
+                sys.exit(
+                    f"The gateway cannot listen on {host}:{port}: {error.strerror}; set gateway.port to a free one."
+                )
+            time.sleep(0.05)
+        else:
+            listening.listen(1024)
+            return listening
+
+
+main()

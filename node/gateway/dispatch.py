@@ -1,0 +1,169 @@
+"""
+JSON-RPC 2.0: text in, text out. One request, or a batch whose members run side by side.
+
+The tenor_sendTransaction of one batch go to the core together and in their order. Errors carry the protocol's number,
+a sentence, and `data.code`, a word for machines. A request without id is a notification: done, not answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
+from node import rpc_codes
+from node.config import GatewayConfig
+from node.gateway import wire
+from node.gateway.link import Link
+from node.gateway.methods import OTHERS, READS, WAIT, BadParams, Parameter, array_of, fields
+from node.gateway.transactions import Ticket, send
+
+Special = Callable[[str, object], Awaitable[Any]]
+"""Answers tenor_subscribe and tenor_unsubscribe; only a WebSocket has one."""
+
+_IDS = (str, int, float, type(None))
+
+
+class Dispatcher:
+    def __init__(self, link: Link, pool: ThreadPoolExecutor, limits: GatewayConfig) -> None:
+        self._link = link
+        self._pool = pool
+        self._limits = limits
+        self._send_many = (Parameter("transactions", array_of(_as_it_is, limits.batch_calls_max)), WAIT)
+
+    async def answer(self, data: bytes, ticket: Ticket, special: Special | None) -> str | None:
+        """Return the response text, None when nothing is to be answered. ticket: the message's place in its line."""
+        try:
+            request = wire.parse(data, self._limits.depth_max)
+        except wire.NotJson as error:
+            return _error(None, rpc_codes.PARSE_ERROR, str(error), "parse_error")
+        except wire.TooDeep as error:
+            return _error(None, rpc_codes.INVALID_REQUEST, str(error), "too_deep")
+        if not isinstance(request, list):
+            return await self._one(request, ticket, special)
+        if not 1 <= len(request) <= self._limits.batch_calls_max:
+            message = f"A batch has 1 to {self._limits.batch_calls_max} requests, not {len(request)}."
+            return _error(None, rpc_codes.INVALID_REQUEST, message, "batch_size")
+        answers = [text for text in await self._batch(request, ticket, special) if text is not None]
+        return f"[{','.join(answers)}]" if answers else None
+
+    async def _batch(self, requests: list[Any], ticket: Ticket, special: Special | None) -> list[str | None]:
+        answers: list[str | None] = [None] * len(requests)
+        sends: dict[int, dict[str, Any]] = {}
+        for index, request in enumerate(requests):
+            params = _send_params(request)
+            if params is not None:
+                sends[index] = params
+
+        async def run_sends() -> None:
+            texts, waits = [p["transaction"] for p in sends.values()], [p["wait"] for p in sends.values()]
+            for index, result in zip(sends, await self._send(ticket, texts, waits), strict=True):
+                answers[index] = _response(requests[index], result)
+
+        async def run_other(index: int) -> None:
+            answers[index] = await self._one(requests[index], ticket, special)
+
+        others = [run_other(index) for index in range(len(requests)) if index not in sends]
+        if not others:
+            await run_sends()
+        else:
+            await asyncio.gather(*others, *([run_sends()] if sends else []))
+        return answers
+
+    async def _one(self, request: Any, ticket: Ticket, special: Special | None) -> str | None:
+        problem = _malformed(request)
+        if problem is not None:
+            identity = request.get("id") if isinstance(request, dict) else None
+            echo = identity if type(identity) in _IDS else None
+            return _error(echo, rpc_codes.INVALID_REQUEST, problem, "invalid_request")
+        try:
+            result = await self._result(request["method"], request.get("params", []), ticket, special)
+        except TenorError as error:
+            result = error
+        return _response(request, result)
+
+    async def _result(self, method: str, params: object, ticket: Ticket, special: Special | None) -> Any:
+        if method in READS:
+            return await self._link.ask(method, fields(READS[method], params, method))
+        if method == "tenor_sendTransaction":
+            given = fields(SEND_ONE, params, method)
+            return (await self._send(ticket, [given["transaction"]], [given["wait"]]))[0]
+        if method == "tenor_sendTransactions":
+            given = fields(self._send_many, params, method)
+            texts = given["transactions"]
+            results = await self._send(ticket, texts, [given["wait"]] * len(texts))
+            return [{"error": _body(r)} if isinstance(r, TenorError) else r for r in results]
+        if method in OTHERS and special is not None:
+            return await special(method, params)
+        if method in OTHERS:
+            raise _NoMethod(f"{method} needs a WebSocket; connect to /ws.")
+        raise _NoMethod(f"There is no method {method[:64]!r}.")
+
+    async def _send(self, ticket: Ticket, texts: list[object], waits: list[str]) -> list[Any]:
+        return await send(self._link, self._pool, ticket, texts, waits)
+
+
+def _as_it_is(value: object, _: str) -> object:
+    """Transactions stay text here: they are decoded on the thread that recovers the signer."""
+    return value
+
+
+SEND_ONE = (Parameter("transaction", _as_it_is), WAIT)
+
+
+class _NoMethod(Invalid):
+    number = rpc_codes.METHOD_NOT_FOUND
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "method_not_found")
+
+
+def _send_params(request: Any) -> dict[str, Any] | None:
+    """The parameters, if this member of a batch is a well-formed tenor_sendTransaction."""
+    if type(request) is not dict or request.get("method") != "tenor_sendTransaction" or _malformed(request) is not None:
+        return None
+    try:
+        return fields(SEND_ONE, request.get("params", []), "tenor_sendTransaction")
+    except BadParams:
+        return None  # answered one by one, with the reason
+
+
+def _malformed(request: Any) -> str | None:
+    if type(request) is not dict:
+        return "A request is an object."
+    if request.get("jsonrpc") != "2.0":
+        return 'A request has "jsonrpc": "2.0".'
+    if type(request.get("method")) is not str:
+        return "A request has a method, a text."
+    if type(request.get("id")) not in _IDS:
+        return "A request's id is a text or a number."
+    if type(request.get("params", [])) not in (list, dict):
+        return "A request's params are an array or an object."
+    return None
+
+
+def _response(request: dict[str, Any], result: Any) -> str | None:
+    if "id" not in request:
+        return None
+    identity = wire.to_json(request["id"])
+    if isinstance(result, TenorError):
+        return f'{{"jsonrpc":"2.0","id":{identity},"error":{wire.to_json(_body(result))}}}'
+    return f'{{"jsonrpc":"2.0","id":{identity},"result":{wire.to_json(result)}}}'
+
+
+def _body(error: TenorError) -> dict[str, Any]:
+    if isinstance(error, Invalid):
+        number = getattr(error, "number", None) or rpc_codes.number(error.code)
+        return {"code": number, "message": str(error), "data": {"code": error.code}}
+    if isinstance(error, Unavailable):
+        return {"code": rpc_codes.UNAVAILABLE, "message": str(error), "data": {"code": "unavailable"}}
+    if isinstance(error, Corrupt):
+        return {"code": rpc_codes.CORRUPT, "message": str(error), "data": {"code": "corrupt"}}
+    return {"code": rpc_codes.INTERNAL_ERROR, "message": str(error), "data": {"code": "internal"}}
+
+
+def _error(identity: object, number: int, message: str, word: str) -> str:
+    error = {"code": number, "message": message, "data": {"code": word}}
+    return wire.to_json({"jsonrpc": "2.0", "id": identity, "error": error})
