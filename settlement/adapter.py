@@ -1,0 +1,138 @@
+"""
+The door of the room: what a node, and a user with funds, ask of a settlement chain.
+
+Promises every implementation keeps, and the one suite of contract tests checks: idempotent: repeating any call with
+the same arguments changes nothing more. Retryable: after `Unavailable` it is unknown whether the call took effect;
+repeat it. Ordered: commitments are accepted in order of height only, deposits are numbered in the order of the chain.
+Trio-async: every method may wait, none blocks the loop; cancelled calls may have taken effect. Heights named
+`settlement_height` count the settlement chain's blocks; all others count Tenor's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from genesis.chain import Commitment, InboxEntry, Withdrawal, WithdrawalProof
+
+Standing = Literal["absent", "pending", "posted", "final"]
+"""
+absent: unknown, or dropped by a reorganisation: submit again. pending: accepted, in no block yet. posted: in a block.
+final: for ever.
+"""
+
+DEPOSITS_MAX = 1_024
+"""Entries one call of `deposits` returns at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A block of the settlement chain."""
+
+    settlement_height: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """
+    The last height that commitments cover, pending ones included, and that block's hash; 0 and zeros before the
+    first.
+    """
+
+    height: int
+    block_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorSet:
+    """stakes: address → stake, as `check_certificate` takes it."""
+
+    version: int
+    stakes: Mapping[bytes, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reorganisation:
+    """Blocks above `fork_height` that the caller knew are gone; `head` is the tip now."""
+
+    fork_height: int
+    head: Head
+
+
+class SettlementAdapter(Protocol):
+    """The node's side. Every method raises Unavailable while the settlement chain cannot be reached."""
+
+    async def submit(self, commitment: Commitment) -> bytes:
+        """
+        Hand over a commitment; return the posting id (`commitment.id`). The same commitment twice counts once.
+
+        Raises:
+            Invalid: "not_next" when it does not follow the last one or leaves its span, "wrong_validators",
+            "no_quorum" and the other codes of `check_certificate`, "bad_anchor" when its anchor is not on the chain,
+            "bad_inbox" when it claims more deposits than its anchor shows or fewer than the last one.
+        """
+        ...
+
+    async def standing(self, posting: bytes | int) -> Standing:
+        """
+        Tell where a posting stands, by its id, or the commitment that covers a height. Never goes back from "final".
+        """
+        ...
+
+    async def committed(self) -> Committed:
+        """Tell where the next commitment must continue, e.g. after a restart."""
+        ...
+
+    async def head(self, confirmations: int = 0) -> Head:
+        """Return the block so many below the tip; block 0 while the chain is shorter."""
+        ...
+
+    async def deposits(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
+        """
+        Return inbox entries in blocks ≤ settlement height `up_to`, indices from_index, + 1, …; DEPOSITS_MAX at most.
+        """
+        ...
+
+    async def validator_set(self) -> ValidatorSet: ...
+
+    async def reorganisations(self, since: Head) -> Reorganisation | None:
+        """
+        Return None while `since` is on the chain, else where the chain forked from it.
+
+        Raises:
+            Invalid: "unknown_block" when `since` never was a block here.
+        """
+        ...
+
+    async def quote_fee(self, commitment_bytes: int) -> int:
+        """Return what a commitment of this size would cost now, in raw 10⁻¹⁸ of the settlement chain's own coin."""
+        ...
+
+
+class SettlementAccount(Protocol):
+    """The user's side: the devnet's agents and the CLI. Amounts are raw 10⁻¹⁸, assets the bank's indices."""
+
+    async def deposit(self, account: bytes, asset: int, amount: int, nonce: bytes) -> bytes:
+        """
+        Lock an amount for `account` on Tenor; return the posting id. The same nonce and arguments count once.
+
+        Raises:
+            Invalid: "insufficient_balance", or "malformed" when the amount is not positive.
+        """
+        ...
+
+    async def withdraw(self, withdrawal: Withdrawal, proof: WithdrawalProof) -> bytes:
+        """
+        Pay a withdrawal to its account against a proof under a final commitment; return the posting id. Paid once,
+        however often called.
+
+        Raises:
+            Invalid: "not_final" when no final commitment ends at the proof's height (later it may), "bad_proof".
+        """
+        ...
+
+    async def balance(self, account: bytes, asset: int) -> int:
+        """Return what the account holds on the settlement chain itself."""
+        ...

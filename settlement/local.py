@@ -1,0 +1,160 @@
+"""
+`local`: a settlement chain in one SQLite file, nothing to install; for the devnet, for tests, for a machine without a
+network.
+
+Durable (every change is synced), shared by any number of processes, with the contract's own rules, block time,
+confirmation depth, and a challenge window. Reorganisations, outages and money come on request. It keeps the promises
+of `adapter`; what it does not do is be a second party: who can write the file can write anything into it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from genesis.chain import Commitment, InboxEntry, Withdrawal, WithdrawalProof
+from genesis.errors import Unavailable
+from settlement.adapter import Committed, Head, Reorganisation, Standing, ValidatorSet
+from settlement.contract import Terms
+from settlement.local_chain import LocalChain
+from settlement.local_tables import Tables, sqlite_errors
+
+BLOCK_TIME_MS = 500
+FEE_BASE = 50_000_000_000_000
+"""Raw 10⁻¹⁸ of the chain's coin per commitment; FEE_BYTE per byte of it. Invented, of the size of a cheap EVM chain."""
+FEE_BYTE = 16_000_000_000
+
+Clock = Callable[[], int]
+"""Milliseconds that only grow, the same for all processes that share a file."""
+
+_Result = TypeVar("_Result")
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class LocalSettlement:
+    """Both sides of the door, and the controls of a test chain: `fund`, `reorganise`, `set_outage`, `audit`."""
+
+    def __init__(self, tables: Tables, terms: Terms, block_time_ms: int, clock: Clock) -> None:
+        self._tables = tables
+        self._terms = terms
+        self._clock = clock
+        self._chain = LocalChain(tables, terms, block_time_ms)
+        self._writer = trio.CapacityLimiter(1)
+
+    async def begin(self) -> None:
+        """Create the chain in an empty file, or check an old one; `open_local` calls this."""
+        now_ms = self._clock()
+        await self._thread(lambda: self._chain.begin(now_ms))
+
+    async def submit(self, commitment: Commitment) -> bytes:
+        return await self._reached(lambda: self._chain.books.post_commitment(commitment))
+
+    async def standing(self, posting: bytes | int) -> Standing:
+        return await self._reached(lambda: self._chain.books.standing(posting, self._tip()))
+
+    async def committed(self) -> Committed:
+        return await self._reached(self._chain.books.committed)
+
+    async def head(self, confirmations: int = 0) -> Head:
+        return await self._reached(lambda: self._chain.head(confirmations))
+
+    async def deposits(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
+        return await self._reached(lambda: self._chain.books.deposits(from_index, up_to))
+
+    async def validator_set(self) -> ValidatorSet:
+        return await self._reached(lambda: ValidatorSet(self._terms.validators, self._terms.stakes))
+
+    async def reorganisations(self, since: Head) -> Reorganisation | None:
+        return await self._reached(lambda: self._chain.reorganisation(since))
+
+    async def quote_fee(self, commitment_bytes: int) -> int:
+        return await self._reached(lambda: FEE_BASE + FEE_BYTE * commitment_bytes)
+
+    async def deposit(self, account: bytes, asset: int, amount: int, nonce: bytes) -> bytes:
+        return await self._reached(lambda: self._chain.books.post_deposit(account, asset, amount, nonce))
+
+    async def withdraw(self, withdrawal: Withdrawal, proof: WithdrawalProof) -> bytes:
+        return await self._reached(lambda: self._chain.books.post_withdrawal(withdrawal, proof, self._tip()))
+
+    async def balance(self, account: bytes, asset: int) -> int:
+        return await self._reached(lambda: self._tables.balance(account, asset))
+
+    async def fund(self, account: bytes, asset: int, amount: int) -> None:
+        """Give an account money on this chain, raw 10⁻¹⁸."""
+        await self._advanced(lambda: self._chain.books.fund(account, asset, amount))
+
+    async def reorganise(self, depth: int) -> Head:
+        """
+        Replace the last `depth` blocks; returns the new tip. Raises Invalid "too_deep" beyond the challenge window.
+        """
+        return await self._advanced(lambda: self._chain.reorganise(depth))
+
+    async def set_outage(self, on: bool) -> None:
+        """From now on (until off) every method of the door raises Unavailable, in all processes; blocks go on."""
+        await self._advanced(lambda: self._tables.set_meta("outage", int(on)))
+
+    async def audit(self) -> dict[int, int]:
+        """Return what is locked per asset, recomputed from every posting. Raises Corrupt when it is not conserved."""
+        return await self._advanced(self._chain.books.audit)
+
+    async def close(self) -> None:
+        await trio.to_thread.run_sync(self._tables.close, limiter=self._writer)
+
+    def _tip(self) -> int:
+        return self._chain.head(0).settlement_height
+
+    async def _reached(self, work: Callable[[], _Result]) -> _Result:
+        def guarded() -> _Result:
+            if self._tables.meta("outage"):
+                raise Unavailable("The settlement chain cannot be reached (an outage was asked for); try again later.")
+            return work()
+
+        return await self._advanced(guarded)
+
+    async def _advanced(self, work: Callable[[], _Result]) -> _Result:
+        now_ms = self._clock()
+
+        def after_blocks() -> _Result:
+            self._chain.advance(now_ms)
+            return work()
+
+        return await self._thread(after_blocks)
+
+    async def _thread(self, work: Callable[[], _Result]) -> _Result:
+        """Run in a transaction on a thread, one at a time in this process."""
+
+        def run() -> _Result:
+            with sqlite_errors(), self._tables.transaction():
+                return work()
+
+        return await trio.to_thread.run_sync(run, limiter=self._writer)
+
+
+@asynccontextmanager
+async def open_local(
+    path: Path, terms: Terms, block_time_ms: int = BLOCK_TIME_MS, clock: Clock = wall_clock_ms
+) -> AsyncIterator[LocalSettlement]:
+    """
+    Open the chain in a file, made when missing.
+
+    Raises:
+        Invalid: "wrong_chain" when the file has other terms. Unavailable, Corrupt: the file cannot be used.
+    """
+    with sqlite_errors():
+        tables = await trio.to_thread.run_sync(Tables, path)
+    settlement = LocalSettlement(tables, terms, block_time_ms, clock)
+    try:
+        await settlement.begin()
+        yield settlement
+    finally:
+        with trio.CancelScope(shield=True):
+            await settlement.close()

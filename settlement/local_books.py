@@ -1,0 +1,217 @@
+"""
+The embedded contract's books: what deposits, commitments and withdrawals do when a block takes them in, and how that
+is undone.
+
+ESCROW and FUNDED are book accounts: ESCROW holds what is locked, always deposits − withdrawals paid; FUNDED what was
+ever given out. A posting that a reorganisation made impossible (its anchor is gone) is dropped; its sender sees
+"absent" and decides anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genesis import codec
+from genesis.chain import Commitment, InboxEntry, Withdrawal, WithdrawalProof
+from genesis.crypto import ZERO_HASH, sha256
+from genesis.errors import Corrupt, Invalid
+from settlement.adapter import DEPOSITS_MAX, Committed, Standing
+from settlement.contract import Standpoint, Terms, check_commitment
+from settlement.local_tables import Kind, Tables
+
+ESCROW = b"escrow"
+FUNDED = b"funded"
+NONCE_BYTES_MAX = 64
+
+_PAYLOAD_BYTES_MAX = 64 * 1024
+
+_OF_KIND = "FROM posting WHERE kind = ? AND dropped = 0 "
+_COVERING = f"SELECT height {_OF_KIND} AND place >= ? ORDER BY place LIMIT 1"
+_ENDING = f"SELECT payload, height {_OF_KIND} AND place = ? AND height IS NOT NULL"
+_DEPOSITS = f"SELECT payload, place, height {_OF_KIND} AND place >= ? AND height <= ? ORDER BY place LIMIT ?"
+_HELD = "SELECT amount FROM balance WHERE asset = ? AND account NOT IN (?, ?)"
+
+
+class Books:
+    """Postings and balances of one file, inside the caller's transaction."""
+
+    def __init__(self, tables: Tables, terms: Terms) -> None:
+        self._tables = tables
+        self._terms = terms
+
+    def fund(self, account: bytes, asset: int, amount: int) -> None:
+        """Give out money from nowhere: the faucet of a chain whose money is worth nothing."""
+        codec.check_amount(amount, "An amount to give out")
+        self._tables.move(account, asset, amount)
+        self._tables.move(FUNDED, asset, amount)
+
+    def post_deposit(self, account: bytes, asset: int, amount: int, nonce: bytes) -> bytes:
+        """See `SettlementAccount.deposit`. The money leaves the balance at once."""
+        entry = InboxEntry(0, account, asset, amount, 0)
+        if len(nonce) > NONCE_BYTES_MAX:
+            raise Invalid(f"A nonce has at most {NONCE_BYTES_MAX} bytes.", "malformed")
+        payload = codec.encode((*entry.fields(), nonce))
+        posting = sha256(b"deposit" + payload)
+        if self._known(posting):
+            return posting
+        held = self._tables.balance(account, asset)
+        if held < amount:
+            raise Invalid(f"The account holds {held} of asset {asset}, less than {amount}.", "insufficient_balance")
+        self._tables.move(account, asset, -amount)
+        self._post(posting, Kind.DEPOSIT, payload, None)
+        return posting
+
+    def post_commitment(self, commitment: Commitment) -> bytes:
+        """See `SettlementAdapter.submit`."""
+        if not self._known(commitment.id):
+            check_commitment(commitment, self._terms, self._standpoint(commitment, self._last(mined=False)))
+            self._post(commitment.id, Kind.COMMITMENT, commitment.encode(), commitment.last_height)
+        return commitment.id
+
+    def post_withdrawal(self, withdrawal: Withdrawal, proof: WithdrawalProof, tip: int) -> bytes:
+        """See `SettlementAccount.withdraw`."""
+        posting = sha256(b"withdrawal" + withdrawal.index.to_bytes(8, "big"))
+        root = self._final_withdrawals_root(proof.height, tip)
+        proof.check(root, withdrawal)
+        if not self._known(posting):
+            self._post(posting, Kind.WITHDRAWAL, codec.encode(withdrawal.fields()), withdrawal.index)
+        return posting
+
+    def standing(self, posting: bytes | int, tip: int) -> Standing:
+        """See `SettlementAdapter.standing`."""
+        if isinstance(posting, bytes):
+            found = self._tables.row("SELECT height FROM posting WHERE id = ? AND dropped = 0", posting)
+        else:
+            found = self._tables.row(_COVERING, Kind.COMMITMENT, posting)
+        if found is None:
+            return "absent"
+        if found[0] is None:
+            return "pending"
+        return "final" if tip - found[0] >= self._terms.challenge_blocks else "posted"
+
+    def committed(self) -> Committed:
+        last = self._last(mined=False)
+        return Committed(last.last_height, last.block_hash) if last else Committed(0, ZERO_HASH)
+
+    def deposits(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
+        rows = self._tables.rows(_DEPOSITS, Kind.DEPOSIT, from_index, up_to, DEPOSITS_MAX)
+        return tuple(_entry(payload, place, height) for payload, place, height in rows)
+
+    def take_in(self, number: int, height: int) -> None:
+        """Let the block at `height` take a waiting posting in: it has its effect, or is dropped."""
+        kind, payload = self._tables.row("SELECT kind, payload FROM posting WHERE number = ?", number)
+        if kind == Kind.COMMITMENT:
+            taken = self._commitment_holds(Commitment.decode(payload))
+        elif kind == Kind.WITHDRAWAL:
+            taken = self._pay(payload)
+        else:
+            taken = self._lock(number, payload)
+        if taken:
+            self._tables.write("UPDATE posting SET height = ? WHERE number = ?", height, number)
+        else:
+            self._tables.write("UPDATE posting SET dropped = 1 WHERE number = ?", number)
+
+    def undo_above(self, height: int) -> None:
+        """Put every posting above a settlement height back among the waiting, its effect undone."""
+        above = "SELECT number, kind, payload FROM posting WHERE height > ?"
+        for number, kind, payload in self._tables.rows(above, height):
+            if kind == Kind.DEPOSIT:
+                entry = _entry(payload, 0, 0)
+                self._tables.move(ESCROW, entry.asset, -entry.amount)
+                self._tables.write("UPDATE posting SET place = NULL, queue = -queue WHERE number = ?", number)
+            elif kind == Kind.WITHDRAWAL:
+                withdrawal = _withdrawal(payload)
+                self._tables.move(withdrawal.account, withdrawal.asset, -withdrawal.amount)
+                self._tables.move(ESCROW, withdrawal.asset, withdrawal.amount)
+        self._tables.write("UPDATE posting SET height = NULL WHERE height > ?", height)
+
+    def audit(self) -> dict[int, int]:
+        """
+        Recompute what is locked, per asset, from all postings.
+
+        Raises:
+            Corrupt: locked ≠ deposits − paid, or money appeared or vanished.
+        """
+        expected: dict[int, int] = {}
+        waiting: dict[int, int] = {}
+        for kind, payload, height in self._tables.rows("SELECT kind, payload, height FROM posting WHERE dropped = 0"):
+            if kind == Kind.DEPOSIT:
+                entry, books = _entry(payload, 0, 0), waiting if height is None else expected
+                books[entry.asset] = books.get(entry.asset, 0) + entry.amount
+            elif kind == Kind.WITHDRAWAL and height is not None:
+                paid = _withdrawal(payload)
+                expected[paid.asset] = expected.get(paid.asset, 0) - paid.amount
+        for asset, funded in self._assets():
+            locked = self._tables.balance(ESCROW, asset)
+            held = sum(int(amount) for (amount,) in self._tables.rows(_HELD, asset, ESCROW, FUNDED))
+            if locked != expected.get(asset, 0) or funded != held + locked + waiting.get(asset, 0):
+                should = expected.get(asset, 0)
+                raise Corrupt(f"Settlement of asset {asset} is not conserved: {locked} locked instead of {should}.")
+        return expected
+
+    def _assets(self) -> list[tuple[int, int]]:
+        rows = self._tables.rows("SELECT asset, amount FROM balance WHERE account = ?", FUNDED)
+        return [(asset, int(amount)) for asset, amount in rows]
+
+    def _known(self, posting: bytes) -> bool:
+        return self._tables.row("SELECT 1 FROM posting WHERE id = ? AND dropped = 0", posting) is not None
+
+    def _post(self, posting: bytes, kind: Kind, payload: bytes, place: int | None) -> None:
+        (queue,) = self._tables.row("SELECT COALESCE(MAX(ABS(queue)), 0) + 1 FROM posting")
+        self._tables.write("DELETE FROM posting WHERE id = ? AND dropped = 1", posting)
+        statement = "INSERT INTO posting(id, kind, payload, queue, place) VALUES (?, ?, ?, ?, ?)"
+        self._tables.write(statement, posting, kind, payload, queue, place)
+
+    def _last(self, *, mined: bool) -> Commitment | None:
+        only = "AND height IS NOT NULL " if mined else ""
+        statement = f"SELECT payload FROM posting WHERE kind = ? AND dropped = 0 {only}ORDER BY place DESC LIMIT 1"
+        found = self._tables.row(statement, Kind.COMMITMENT)
+        return Commitment.decode(found[0]) if found else None
+
+    def _standpoint(self, commitment: Commitment, last: Commitment | None) -> Standpoint:
+        anchor = commitment.header.anchor_number
+        block = self._tables.row("SELECT hash FROM block WHERE height = ?", anchor)
+        statement = "SELECT COUNT(*) FROM posting WHERE kind = ? AND height <= ?"
+        return Standpoint(last, block[0] if block else None, self._tables.row(statement, Kind.DEPOSIT, anchor)[0])
+
+    def _commitment_holds(self, commitment: Commitment) -> bool:
+        try:
+            check_commitment(commitment, self._terms, self._standpoint(commitment, self._last(mined=True)))
+        except Invalid:
+            return False
+        return True
+
+    def _lock(self, number: int, payload: bytes) -> bool:
+        (index,) = self._tables.row("SELECT COUNT(*) FROM posting WHERE kind = ? AND height IS NOT NULL", Kind.DEPOSIT)
+        entry = _entry(payload, index, 0)
+        self._tables.move(ESCROW, entry.asset, entry.amount)
+        self._tables.write("UPDATE posting SET place = ? WHERE number = ?", index, number)
+        return True
+
+    def _pay(self, payload: bytes) -> bool:
+        withdrawal = _withdrawal(payload)
+        if self._tables.balance(ESCROW, withdrawal.asset) < withdrawal.amount:
+            return False
+        self._tables.move(ESCROW, withdrawal.asset, -withdrawal.amount)
+        self._tables.move(withdrawal.account, withdrawal.asset, withdrawal.amount)
+        return True
+
+    def _final_withdrawals_root(self, height: int, tip: int) -> bytes:
+        found = self._tables.row(_ENDING, Kind.COMMITMENT, height)
+        if found is None or tip - found[1] < self._terms.challenge_blocks:
+            raise Invalid(f"No final commitment ends at height {height}; wait until it is final.", "not_final")
+        return Commitment.decode(found[0]).withdrawals_root
+
+
+def _entry(payload: bytes, index: int, height: int) -> InboxEntry:
+    *fields, _ = _array(payload, 7)
+    entry = InboxEntry.of(tuple(fields))
+    return InboxEntry(index, entry.account, entry.asset, entry.amount, height)
+
+
+def _withdrawal(payload: bytes) -> Withdrawal:
+    return Withdrawal.of(_array(payload, 4))
+
+
+def _array(payload: bytes, length: int) -> tuple[Any, ...]:
+    return codec.decode_array(payload, length, _PAYLOAD_BYTES_MAX, "A posting")
