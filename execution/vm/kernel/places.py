@@ -1,0 +1,234 @@
+"""
+Where the kernel keeps what: byte offsets in scratch, in its own state memory and in the io memory it shares with the host.
+
+Scratch holds what lives within one call of the host; state holds what the chain has agreed on (program number 0 of the state
+tree); io carries a batch in and receipts and events out. Offsets of scratch up to 111 and of a call frame are also known to
+compiled programs.
+"""
+
+from __future__ import annotations
+
+# Scratch: ambient context, read by every program
+TIME = 0
+HEIGHT = 8
+GAP = 16
+SIGNER = 24  # three words
+WORLD = 48  # number; 0 is the real world
+WORLD_WORDS = 6  # number, price factor (2), volatility factor (2), shift in ms
+WORLD_PRICE = 56
+WORLD_VOLATILITY = 72
+WORLD_SHIFT = 88
+CLASS = 96  # 0 trade, 1 post_only, 2 cancel
+PHASE = 104
+
+# Scratch: the kernel's own variables
+CALL_DEPTH = 256  # frames on the stack
+SAVEPOINTS_OPEN = 264
+QUEUE_TOP = 272  # at-end entries queued
+QUEUE_DONE = 280  # at-end entries that have begun
+EVENTS_TOP = 288  # io address behind the last event
+EVENTS_COUNT = 296
+RECEIPTS_TOP = 304  # io address behind the last receipt
+CURSOR = 312  # io address of the transaction at hand
+POSITION = 320  # its place in the batch as given
+STAGE = 336  # what a trap interrupts: one of the STAGE_… numbers
+BATCH_GAS = 344  # used by this batch
+BLOCK_GAS = 352  # used by this block
+HOOK_GAS = 360  # left for hooks in this batch
+EPOCH = 368  # outermost calls begun since the instance was made; stamps the at-end table
+ORDER_TOP = 376  # transactions run in this batch
+BATCH_NUMBER = 384
+FEE_LOW = 400  # of the transaction at hand
+FEE_HIGH = 408
+RECEIPT = 440  # io address of the receipt being written
+CALL_CURSOR = 448  # io address of the call at hand
+CALLS_LEFT = 456
+CALLS_DONE = 464  # calls that succeeded
+FIRST_REASON = 472
+HOOK_PROGRAM = 480  # the due entry at hand
+HOOK_SELECTOR = 488
+HOOK_KIND = 496
+HOOK_ARGUMENT = 504
+HOOK_TRIES = 512
+BATCH_HOOK_GAS = 520  # used by hooks in this batch
+TRANSACTIONS = 528  # of the batch
+OPENING_EVENTS = 536  # 1 until the first batch of a block: events of its opening stand before the batch's
+
+# Scratch: limits from the chain's constants, written by the host before anything runs
+LIMIT_DEPTH = 640
+LIMIT_BLOCK_GAS = 648
+LIMIT_HOOK_GAS = 656  # per hook
+LIMIT_BATCH_HOOK_GAS = 664
+LIMIT_HOOK_TRIES = 672
+LIMIT_LANES = 680  # lanes other than 0 per signer
+LIMIT_SUBSCRIBERS = 688  # per feed
+LIMIT_TRANSACTION_GAS = 696
+LIMIT_BATCH_GAS = 704
+
+SIGNER_WORDS = 3
+STACK_START = 1024
+STACK_END = 0x1F0000
+STACK_SLACK = 0x10000  # every call must leave this much for the callee's arguments and locals
+ON_STACK = 0x200000  # one byte per program number
+PROGRAMS_MAX = 65_536
+SAVEPOINTS = 0x210000
+SAVEPOINT_BYTES = 64
+SAVEPOINTS_MAX = 1024
+QUEUE = 0x220000
+QUEUE_ENTRY_BYTES = 48  # program, selector, account (3), slot of the table
+QUEUE_MAX = 4096
+TABLE = 0x250000
+TABLE_SLOTS = 8192  # u32 epoch, u32 index of the queue entry
+SCRATCH_BYTES = 4 << 20
+
+# Call frame (scratch), from the global `frame`
+FRAME_SENDER = 0
+FRAME_ME = 24
+FRAME_NUMBER = 48
+FRAME_ARGS = 56
+FRAME_PREVIOUS = 64
+FRAME_FLAGS = 72
+FRAME_WORLD_SAVED = 80  # 1 when the words behind it hold the world to return to
+FRAME_WORLD = 88
+FRAME_BYTES = 136
+
+FLAG_VIEW = 1
+FLAG_KERNEL = 2  # of dispatch: the kernel itself calls, hooks may be reached
+
+STAGE_IDLE = 0
+STAGE_OPENING = 1  # checks, sequence, fee reserve: a trap refuses the transaction
+STAGE_BODY = 2  # its calls: a trap fails it, the fee is charged
+STAGE_CLOSING = 3
+STAGE_HOOK = 4
+STAGE_SYSTEM = 5  # a call of the host's own (deposit, creation, query)
+STAGE_EXPAND = 6
+
+# Order classes, the top two bits of a lane
+CLASS_TRADE = 0
+CLASS_POST_ONLY = 1
+CLASS_CANCEL = 2
+
+# Phases of a batch
+PHASE_SYSTEM_HOOKS = 0
+PHASE_CANCEL = 1
+PHASE_POST_ONLY = 2
+PHASE_PROGRAM_HOOKS = 3
+PHASE_TRADE = 4
+PHASE_END = 5
+
+# Kernel state: fields
+REGISTRY = 128  # Map address (3) → program record (24 words)
+PROGRAMS = 256  # List number − 1 → state address of the registry entry
+SIGNERS = 384  # Map signer (3) → next sequence of lane 0, number of other lanes
+LANES = 512  # Map signer (3), lane → next sequence
+FEEDS = 640  # Map feed → FEED_… words and three nested containers
+MOVED = 768  # Map feed → batch number in which it was published
+SCHEDULES = 896  # OrderedMap (time · 2⁶⁴ + n) → program, selector
+DUE_SYSTEM = 1024  # Map program, selector, kind, argument → batch it is due from, tries
+DUE_PROGRAMS = 1152
+FAILURES = 1280  # Map program, selector → count, reason, height, time
+RESERVED = 1408  # queue of fill handlers: same shape as DUE_PROGRAMS, kind 2
+COUNTERS = 1536
+HEAP = 2048
+
+BATCHES = COUNTERS  # batches run since genesis
+SCHEDULED = COUNTERS + 8  # entries ever scheduled
+BANK = COUNTERS + 16  # program numbers pinned at genesis, 0 when none
+ORACLE = COUNTERS + 24
+CLEARING = COUNTERS + 32
+ROTATION = COUNTERS + 40
+LAST_HEIGHT = COUNTERS + 48
+LAST_TIME = COUNTERS + 56
+
+# Program record: words of a REGISTRY value
+RECORD_NUMBER = 0
+RECORD_ADMIN = 1  # three words; zero: no admin, for ever
+RECORD_VERSION = 4
+RECORD_ACTIVE = 5  # height from which this version runs
+RECORD_TIME_LOCK = 6  # ms between announcing and switching to a next version
+RECORD_LAYOUT = 7  # four words: hash of the storage layout
+RECORD_CODE = 11  # four words: hash of the WASM
+RECORD_SOURCE = 15  # four words
+RECORD_GAS_BALANCE = 19  # two words: raw decimal that pays for hooks
+RECORD_WORDS = 24
+
+# Feed: words of a FEEDS value, then three containers
+FEED_PRICE = 0
+FEED_CONFIDENCE = 2
+FEED_TIME = 4
+FEED_MAX_AGE = 5  # ms; negative: halted
+FEED_PUBLISHED = 6
+FEED_SUBSCRIBERS = 8  # Map program, selector → 1
+FEED_ABOVE = 24  # crossing handlers, by level
+FEED_BELOW = 40
+FEED_WORDS = 56
+
+QUOTE_MISSING = 0
+QUOTE_FRESH = 1
+QUOTE_STALE = 2
+QUOTE_HALTED = 3
+
+# Kinds of due hooks
+DUE_PRICE = 0
+DUE_SCHEDULE = 1
+DUE_FILL = 2
+DUE_CROSSING = 3
+
+# io memory
+IO_INPUT = 0
+IO_INPUT_END = 16 << 20
+IO_RECEIPTS = 16 << 20
+IO_RECEIPTS_END = 32 << 20
+IO_EVENTS = 32 << 20
+IO_EVENTS_END = 56 << 20
+IO_EVENT_INDEX = 56 << 20  # u32 per event: its offset from IO_EVENTS
+IO_RECEIPT_INDEX = 58 << 20  # u32 per transaction as given: offset of its receipt from IO_RECEIPTS
+IO_ORDER = 59 << 20  # u32 per transaction run: its position as given
+IO_BYTES = 60 << 20
+EVENTS_MAX = 1 << 19
+TRANSACTIONS_MAX = 1 << 18
+
+# Transaction in io: words, then its calls
+TX_BYTES = 0  # length of the record, calls included
+TX_ACCOUNT = 8
+TX_SIGNER = 32
+TX_LANE = 56
+TX_SEQUENCE = 64
+TX_EXPIRY = 72
+TX_GAS = 80
+TX_PRICE = 88  # raw decimal per gas, below 2⁶³
+TX_FLAGS = 96  # bit 0 atomic
+TX_CALLS = 104
+TX_INTRINSIC = 112  # gas charged before anything runs
+TX_HEADER = 120
+
+# Call in io
+CALL_TARGET = 0
+CALL_SELECTOR = 24  # u32
+CALL_WORDS = 28  # u16 argument words, u16 result words
+CALL_RESULT_WORDS = 30
+CALL_GAS = 32  # 0: no cap
+CALL_ARGS = 40
+CALL_HEADER = 40
+CALL_WORDS_MAX = 512
+CALL_MALFORMED = 0xFFFF  # in place of the argument words: they do not fit the entry; none follow
+TX_ATOMIC = 1
+
+# Receipt in io, followed per call by its reason and its result
+RECEIPT_POSITION = 0  # u32
+RECEIPT_STATUS = 4  # u32: 0 done, 1 failed, 2 refused
+RECEIPT_REASON = 8
+RECEIPT_GAS = 16
+RECEIPT_FEE = 24  # two words
+RECEIPT_EVENTS_FROM = 40  # u32
+RECEIPT_EVENTS_TO = 44  # u32
+RECEIPT_CALLS = 48
+RECEIPT_HEADER = 56
+
+STATUS_DONE = 0
+STATUS_FAILED = 1
+STATUS_REFUSED = 2
+
+# Event in io: u32 program, u32 event number, u64 words, then the words
+EVENT_HEADER = 16
+KERNEL_EVENT_HOOK_FAILED = 0  # program, selector, reason, tries

@@ -1,0 +1,149 @@
+"""
+What programs ask of the kernel besides calls: quotes, subscriptions to prices, schedules.
+
+Arguments and results are words in scratch; numbers are the order of SERVICES in `compiler.ir`. A quote published in one batch
+makes its subscribers due in the next, so publishing is O(1) and pays for nobody else's handlers.
+"""
+
+from __future__ import annotations
+
+from execution.vm.core import core, i32, i64, load64, store64, u64
+from execution.vm.kernel import places as p
+from execution.vm.kernel.outbox import check_writable
+from execution.vm.kernel.words import (
+    BAD_ARGUMENT,
+    NOT_AUTHORISED,
+    SCRATCH,
+    STATE,
+    TOO_MANY_SUBSCRIBERS,
+    VALUE_K1,
+    VALUE_K2,
+    feeds_find,
+    feeds_put,
+    g,
+    moved_put,
+    mul_d,
+    reject,
+    schedules_put,
+    subscribers_drop,
+    subscribers_put,
+    touch,
+)
+
+QUOTE_SERVICE = 0
+PUBLISH = 1
+SUBSCRIBE = 2
+UNSUBSCRIBE = 3
+SCHEDULE = 4
+
+
+@core()
+def quote_status(feed: i64) -> i64:
+    """MISSING, FRESH, STALE or HALTED of a feed's record, judged by the block's own time."""
+    if load64(STATE, feed + 8 * p.FEED_PUBLISHED) == 0:
+        return p.QUOTE_MISSING
+    age = load64(STATE, feed + 8 * p.FEED_MAX_AGE)
+    if age < 0:
+        return p.QUOTE_HALTED
+    if load64(SCRATCH, p.TIME) - load64(STATE, feed + 8 * p.FEED_TIME) > age:
+        return p.QUOTE_STALE
+    return p.QUOTE_FRESH
+
+
+@core()
+def write_quote(number: i64, to: i64) -> None:
+    """
+    Write the seven words of a Quote at scratch[to]; zeros and MISSING for a feed nobody published.
+
+    In a world other than 0 the price is multiplied by its factor (half even) and the time shifted.
+    """
+    feed = feeds_find(p.FEEDS, number)
+    store64(SCRATCH, to, number)
+    for i in range(1, 7):
+        store64(SCRATCH, to + 8 * i, 0)
+    if feed == 0:
+        return
+    feed += VALUE_K1
+    low = load64(STATE, feed)
+    high = load64(STATE, feed + 8)
+    time = load64(STATE, feed + 8 * p.FEED_TIME)
+    if load64(SCRATCH, p.WORLD):
+        low, high = mul_d(low, high, load64(SCRATCH, p.WORLD_PRICE), load64(SCRATCH, p.WORLD_PRICE + 8))
+        time += load64(SCRATCH, p.WORLD_SHIFT)
+    store64(SCRATCH, to + 8, low)
+    store64(SCRATCH, to + 16, high)
+    store64(SCRATCH, to + 24, load64(STATE, feed + 8 * p.FEED_CONFIDENCE))
+    store64(SCRATCH, to + 32, load64(STATE, feed + 8 * p.FEED_CONFIDENCE + 8))
+    store64(SCRATCH, to + 40, time)
+    store64(SCRATCH, to + 48, quote_status(feed))
+
+
+@core()
+def publish(args: i64) -> None:
+    """feed, price (2), confidence (2), time, max_age: the pinned oracle's word on a feed."""
+    if load64(SCRATCH, g.frame + p.FRAME_NUMBER) != load64(STATE, p.ORACLE):
+        raise reject(NOT_AUTHORISED)
+    number = load64(SCRATCH, args)
+    feed = feeds_put(p.FEEDS, number) + VALUE_K1
+    touch(feed, 64)
+    for i in range(6):
+        store64(STATE, feed + 8 * i, load64(SCRATCH, args + 8 + 8 * i))
+    store64(STATE, feed + 8 * p.FEED_PUBLISHED, 1)
+    moved = moved_put(p.MOVED, number) + VALUE_K1
+    touch(moved, 8)
+    store64(STATE, moved, load64(SCRATCH, p.BATCH_NUMBER))
+
+
+@core()
+def subscribe(args: i64) -> None:
+    """feed, selector: call the handler of the calling program in the batch after each new quote."""
+    feed = feeds_put(p.FEEDS, load64(SCRATCH, args)) + VALUE_K1
+    header = feed + 8 * p.FEED_SUBSCRIBERS
+    entry = subscribers_put(header, load64(SCRATCH, g.frame + p.FRAME_NUMBER), load64(SCRATCH, args + 8))
+    if load64(STATE, header) > load64(SCRATCH, p.LIMIT_SUBSCRIBERS):
+        raise reject(TOO_MANY_SUBSCRIBERS)
+    touch(entry + VALUE_K2, 8)
+    store64(STATE, entry + VALUE_K2, 1)
+
+
+@core()
+def unsubscribe(args: i64) -> None:
+    feed = feeds_find(p.FEEDS, load64(SCRATCH, args))
+    if feed:
+        header = feed + VALUE_K1 + 8 * p.FEED_SUBSCRIBERS
+        subscribers_drop(header, load64(SCRATCH, g.frame + p.FRAME_NUMBER), load64(SCRATCH, args + 8))
+
+
+@core()
+def schedule(args: i64) -> None:
+    """time_ms, selector: call the handler in the first batch at or after the time, at the earliest the next one."""
+    time = load64(SCRATCH, args)
+    if time < 0:
+        raise reject(BAD_ARGUMENT)
+    touch(p.SCHEDULED, 8)
+    number = load64(STATE, p.SCHEDULED) + 1
+    store64(STATE, p.SCHEDULED, number)
+    entry = schedules_put(p.SCHEDULES, number, time) + VALUE_K2
+    touch(entry, 16)
+    store64(STATE, entry, load64(SCRATCH, g.frame + p.FRAME_NUMBER))
+    store64(STATE, entry + 8, load64(SCRATCH, args + 8))
+
+
+@core()
+def service(number: i32, args: i32) -> None:
+    """What compiled programs import; results replace the arguments. Reading a quote is open to views."""
+    at = u64(args)
+    if number == QUOTE_SERVICE:
+        write_quote(load64(SCRATCH, at), at)
+        return
+    check_writable()
+    if number == PUBLISH:
+        publish(at)
+    elif number == SUBSCRIBE:
+        subscribe(at)
+    elif number == UNSUBSCRIBE:
+        unsubscribe(at)
+    elif number == SCHEDULE:
+        schedule(at)
+    else:
+        raise reject(BAD_ARGUMENT)

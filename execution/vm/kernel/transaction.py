@@ -1,0 +1,193 @@
+"""
+One transaction: checks, sequence, fee reserve, its calls, the fee, the receipt.
+
+Refused: not executable; nothing is changed or charged. Failed: its calls are undone, sequence and fee stay. Each call of an
+independent transaction is a scope of its own: what went before it is final, so the journal starts over.
+"""
+
+from __future__ import annotations
+
+from execution.vm.core import core, i64, load64, mul_wide_u, shr_u, store32, store64, sub128, unroll
+from execution.vm.kernel import places as p
+from execution.vm.kernel.calls import may_act, run_calls, sequence_reason, use_sequence
+from execution.vm.kernel.journal import keep_savepoint, open_savepoint, undo_savepoint
+from execution.vm.kernel.system import bank_call, begin_scope
+from execution.vm.kernel.words import (
+    BLOCK_FULL,
+    CLOSE_FEE,
+    EXPIRED,
+    FEE_UNPAYABLE,
+    GAS_TOO_HIGH,
+    GAS_TOO_LOW,
+    IO,
+    NOT_AUTHORISED,
+    OPEN_FEE,
+    OUT_OF_GAS,
+    SCRATCH,
+    exhausted,
+    g,
+    reject,
+)
+
+
+@core()
+def check(at: i64) -> i64:
+    """Reason why the transaction at io[at] cannot run, or 0; reads only."""
+    gas = load64(IO, at + p.TX_GAS)
+    if load64(SCRATCH, p.TIME) > load64(IO, at + p.TX_EXPIRY):
+        return EXPIRED
+    if gas < load64(IO, at + p.TX_INTRINSIC):
+        return GAS_TOO_LOW
+    if gas > load64(SCRATCH, p.LIMIT_TRANSACTION_GAS):
+        return GAS_TOO_HIGH
+    if gas > load64(SCRATCH, p.LIMIT_BATCH_GAS) - load64(SCRATCH, p.BATCH_GAS):
+        return BLOCK_FULL
+    if gas > load64(SCRATCH, p.LIMIT_BLOCK_GAS) - load64(SCRATCH, p.BLOCK_GAS):
+        return BLOCK_FULL
+    return sequence_reason(at)
+
+
+@core()
+def authorised(at: i64) -> i64:
+    """1 when the signer is the account, or its agent for the program of every call."""
+    for i in range(3):
+        if load64(IO, at + p.TX_ACCOUNT + 8 * i) != load64(IO, at + p.TX_SIGNER + 8 * i):
+            return may_act(at)
+    return 1
+
+
+@core()
+def reserve_fee(at: i64) -> None:
+    """Take gas · price from the account's free balance. Rejects when it cannot pay."""
+    price = load64(IO, at + p.TX_PRICE)
+    if price == 0:
+        return
+    low, high = mul_wide_u(load64(IO, at + p.TX_GAS), price)
+    args = g.sp
+    for i in unroll(3):
+        store64(SCRATCH, args + 8 * i, load64(IO, at + p.TX_ACCOUNT + 8 * i))
+    store64(SCRATCH, args + 24, low)
+    store64(SCRATCH, args + 32, high)
+    g.sp = args + 40
+    try:
+        bank_call(OPEN_FEE, args)
+    except reject as refusal:
+        store64(SCRATCH, p.FIRST_REASON, refusal.value)
+        raise reject(FEE_UNPAYABLE) from None
+    g.sp = args
+
+
+@core()
+def settle_fee(at: i64, used: i64) -> None:
+    """Give back what was not used; keep used · price. Nothing here can fail: the reserve covers it."""
+    price = load64(IO, at + p.TX_PRICE)
+    fee_low, fee_high = mul_wide_u(used, price)
+    store64(SCRATCH, p.FEE_LOW, fee_low)
+    store64(SCRATCH, p.FEE_HIGH, fee_high)
+    if price == 0:
+        return
+    all_low, all_high = mul_wide_u(load64(IO, at + p.TX_GAS), price)
+    low, high = sub128(all_low, all_high, fee_low, fee_high)
+    args = g.sp
+    for i in unroll(3):
+        store64(SCRATCH, args + 8 * i, load64(IO, at + p.TX_ACCOUNT + 8 * i))
+    store64(SCRATCH, args + 24, low)
+    store64(SCRATCH, args + 32, high)
+    store64(SCRATCH, args + 40, fee_low)
+    store64(SCRATCH, args + 48, fee_high)
+    g.sp = args + 56
+    bank_call(CLOSE_FEE, args)
+    g.sp = args
+
+
+@core()
+def open_transaction(at: i64) -> i64:
+    """Use the sequence and reserve the fee; return 0 or the reason why neither happened."""
+    why = check(at)
+    if why:
+        return why
+    try:
+        if authorised(at) == 0:
+            return NOT_AUTHORISED
+        use_sequence(at)
+        reserve_fee(at)
+    except reject as refusal:
+        return refusal.value
+    except exhausted:
+        return OUT_OF_GAS
+    return 0
+
+
+@core()
+def begin_receipt(at: i64) -> None:
+    to = load64(SCRATCH, p.RECEIPTS_TOP)
+    position = load64(SCRATCH, p.POSITION)
+    order = load64(SCRATCH, p.ORDER_TOP)
+    store64(SCRATCH, p.RECEIPT, to)
+    store64(SCRATCH, p.RECEIPTS_TOP, to + p.RECEIPT_HEADER)
+    store32(IO, p.IO_RECEIPT_INDEX + 4 * position, to - p.IO_RECEIPTS)
+    store32(IO, p.IO_ORDER + 4 * order, position)
+    store64(SCRATCH, p.ORDER_TOP, order + 1)
+    store32(IO, to + p.RECEIPT_POSITION, position)
+    store32(IO, to + p.RECEIPT_EVENTS_FROM, load64(SCRATCH, p.EVENTS_COUNT))
+
+
+@core()
+def end_receipt(status: i64, why: i64, used: i64, calls: i64) -> None:
+    to = load64(SCRATCH, p.RECEIPT)
+    store32(IO, to + p.RECEIPT_STATUS, status)
+    store64(IO, to + p.RECEIPT_REASON, why)
+    store64(IO, to + p.RECEIPT_GAS, used)
+    store64(IO, to + p.RECEIPT_FEE, load64(SCRATCH, p.FEE_LOW))
+    store64(IO, to + p.RECEIPT_FEE + 8, load64(SCRATCH, p.FEE_HIGH))
+    store32(IO, to + p.RECEIPT_EVENTS_TO, load64(SCRATCH, p.EVENTS_COUNT))
+    store64(IO, to + p.RECEIPT_CALLS, calls)
+    store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
+
+
+@core()
+def refuse(why: i64) -> None:
+    """The receipt of a transaction that was not executable."""
+    store64(SCRATCH, p.FEE_LOW, 0)
+    store64(SCRATCH, p.FEE_HIGH, 0)
+    end_receipt(p.STATUS_REFUSED, why, 0, 0)
+
+
+@core()
+def close_transaction(at: i64) -> None:
+    """After the calls: gas used, the fee, the receipt. FIRST_REASON and CALLS_DONE tell how they went."""
+    left = g.gas if g.gas > 0 else 0
+    used = load64(IO, at + p.TX_GAS) - left
+    store64(SCRATCH, p.BATCH_GAS, load64(SCRATCH, p.BATCH_GAS) + used)
+    store64(SCRATCH, p.BLOCK_GAS, load64(SCRATCH, p.BLOCK_GAS) + used)
+    begin_scope(p.STAGE_CLOSING)
+    settle_fee(at, used)
+    calls = load64(IO, at + p.TX_CALLS)
+    failed = load64(SCRATCH, p.FIRST_REASON) != 0 and load64(SCRATCH, p.CALLS_DONE) == 0
+    if failed:
+        end_receipt(p.STATUS_FAILED, load64(SCRATCH, p.FIRST_REASON), used, calls)
+    else:
+        end_receipt(p.STATUS_DONE, 0, used, calls)
+
+
+@core()
+def run_transaction(at: i64) -> None:
+    """Run the transaction at io[at] and write its receipt."""
+    begin_scope(p.STAGE_OPENING)
+    for i in range(3):
+        store64(SCRATCH, p.SIGNER + 8 * i, load64(IO, at + p.TX_SIGNER + 8 * i))
+    store64(SCRATCH, p.CLASS, shr_u(load64(IO, at + p.TX_LANE), 30))
+    store64(SCRATCH, p.FIRST_REASON, 0)
+    store64(SCRATCH, p.CALLS_DONE, 0)
+    begin_receipt(at)
+    open_savepoint()
+    why = open_transaction(at)
+    if why:
+        undo_savepoint()
+        refuse(why)
+        return
+    keep_savepoint()
+    begin_scope(p.STAGE_BODY)
+    g.gas = load64(IO, at + p.TX_GAS) - load64(IO, at + p.TX_INTRINSIC)
+    run_calls(at)
+    close_transaction(at)
