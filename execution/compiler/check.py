@@ -1,0 +1,183 @@
+"""
+Second stage: from accepted files to a typed program.
+
+Functions are checked when they are first called, so a callee's effects are known to its caller and recursion shows itself; every
+method of the program and every function of its module is checked, whether called or not.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from execution.compiler import limits, tree
+from execution.compiler import types as t
+from execution.compiler.check_bodies import check_body
+from execution.compiler.check_expressions import check_expression
+from execution.compiler.context import Context, Shared
+from execution.compiler.errors import CompileError, Source
+from execution.compiler.fold import NotConstant, fold
+from execution.compiler.layout import field_offsets, heap_start
+from execution.compiler.names import Bundle, Module, body_of, check_imports, module_name
+from execution.compiler.scope import Effects, FunctionName, Interface, Signature, TypeName
+from execution.compiler.selector import selector
+
+EMPTY = Interface("", "", (), {})
+
+
+@dataclass(slots=True)
+class _Check:
+    """Functions of the program under check: finished ones, and those whose callers are being checked."""
+
+    bundle: Bundle
+    main: Module
+    finished: dict[str, tuple[Effects, tree.Function]] = field(default_factory=dict)
+    open: set[str] = field(default_factory=set)
+    shared: Shared | None = None
+
+    def effects_of(self, signature: Signature, circle: CompileError) -> Effects:
+        """Effects of a function, which is checked first if it has not been; `circle` is raised for recursion."""
+        if signature.function in self.open:
+            raise circle
+        if signature.function not in self.finished:
+            self.open.add(signature.function)
+            self.finished[signature.function] = self._function(signature)
+            self.open.discard(signature.function)
+        return self.finished[signature.function][0]
+
+    def _function(self, signature: Signature) -> tuple[Effects, tree.Function]:
+        assert self.shared is not None
+        module = self.bundle.modules[signature.module]
+        context = Context(self.shared, module, signature)
+        for parameter, argument in zip(
+            signature.parameters, signature.node.args.args[signature.is_method :], strict=True
+        ):
+            context.declare(parameter.name, parameter.type, argument)
+            context.assigned(parameter.name)
+        body = check_body(context, signature.node.body)
+        if context.flow.reachable and signature.result != t.NONE:
+            raise context.error(
+                signature.node, f"`{signature.name}` may end without a result", f"return a {signature.result}"
+            )
+        types = tuple(parameter.type for parameter in signature.parameters)
+        made = tree.Function(
+            signature.function, types, signature.result, tuple(context.slots), body, signature.node.lineno
+        )
+        return context.effects, made
+
+
+def check(files: Mapping[str, Source], main: str) -> tree.Program:
+    """
+    The typed program of the bundle's main file; files by path.
+
+    Raises:
+        CompileError: the first violation, located.
+    """
+    bundle = Bundle({module_name(path): source for path, source in files.items()}, fold_constant)
+    module = bundle.module(module_name(main))
+    assert module is not None
+    check_imports(bundle, module)
+    program = _program_of(bundle, module)
+    state = _Check(bundle, module)
+    offsets = field_offsets(program.fields)
+    if heap_start(program.fields) > limits.FIELD_BYTES_MAX:
+        raise module.source.at(
+            module.definitions[program.name], "the fields take too much room", "put rare ones in a Map"
+        )
+    state.shared = Shared(bundle, program, offsets, state.effects_of, check_expression)
+    _check_definitions(state, module, program)
+    methods = _methods(module, program, state.shared)
+    if len(state.finished) > limits.FUNCTIONS_MAX:
+        raise module.source.whole(f"more than {limits.FUNCTIONS_MAX} functions", "split the program")
+    functions = tuple(function for _, function in state.finished.values())
+    shared = state.shared
+    return tree.Program(program.name, functions, methods, program.fields, tuple(shared.events), tuple(shared.reasons))
+
+
+def check_library(files: Mapping[str, Source], main: str) -> None:
+    """Check a module that defines no program: everything it defines."""
+    bundle = Bundle({module_name(path): source for path, source in files.items()}, fold_constant)
+    module = bundle.module(module_name(main))
+    assert module is not None
+    check_imports(bundle, module)
+    state = _Check(bundle, module)
+    state.shared = Shared(bundle, EMPTY, {}, state.effects_of, check_expression)
+    _check_definitions(state, module, EMPTY)
+
+
+def _program_of(bundle: Bundle, module: Module) -> Interface:
+    """The one program class of the main module."""
+    programs = [
+        node
+        for node in module.tree.body
+        if isinstance(node, ast.ClassDef) and bundle.base_of(module, node) == "Program"
+    ]
+    if not programs:
+        raise module.source.whole("the file defines no program", "write `class Name(Program):`")
+    if len(programs) > 1:
+        raise module.source.at(programs[1], "a module has one program", "move it to a module of its own")
+    return bundle.interface(module.name, programs[0].name)
+
+
+def _check_definitions(state: _Check, module: Module, program: Interface) -> None:
+    """Resolve and check whatever the module defines, in order of the text, then what the program inherits."""
+    shared = state.shared
+    assert shared is not None
+    signatures: list[Signature] = []
+    for name, node in module.definitions.items():
+        entity = state.bundle.find(module, name, node)
+        if isinstance(entity, TypeName) and isinstance(entity.type, t.StructType) and entity.type.event:
+            shared.events.append(entity.type)
+        if isinstance(node, ast.ClassDef) and not name == program.name:
+            _check_no_methods(module, node)
+        if isinstance(entity, FunctionName):
+            signatures.append(entity.signature)
+    for signature in [*signatures, *program.methods.values()]:
+        circle = module.source.at(signature.node, f"`{signature.name}` calls itself", "use a loop")
+        state.effects_of(signature, circle)
+
+
+def _check_no_methods(module: Module, node: ast.ClassDef) -> None:
+    for statement in body_of(node.body):
+        if isinstance(statement, ast.FunctionDef):
+            raise module.source.at(statement, "only a program has methods", "write a function of the module")
+
+
+def _methods(module: Module, program: Interface, shared: Shared) -> tuple[tree.Method, ...]:
+    """Entries in order of the text: external, view, hook, create, and handlers of at_end."""
+    methods: list[tree.Method] = []
+    numbers: dict[int, str] = {}
+    for name, signature in program.methods.items():
+        if signature.kind == "internal" and name not in shared.handlers:
+            continue
+        parameters = tuple((p.name, p.type) for p in signature.parameters)
+        number = selector(name, [of for _, of in parameters])
+        if number in numbers:
+            raise module.source.whole(f"`{name}` and `{numbers[number]}` have the same selector", "rename one")
+        numbers[number] = name
+        kind = signature.kind if signature.kind in ("external", "view") else "hook"
+        methods.append(
+            tree.Method(
+                name, signature.function, parameters, signature.result, kind, signature.order, signature.node.lineno
+            )
+        )
+    return tuple(methods)
+
+
+def _no_effects(_signature: Signature, circle: CompileError) -> Effects:
+    """A constant calls no function of the bundle: Python would run it at import."""
+    raise circle
+
+
+def fold_constant(bundle: Bundle, module: Module, node: ast.expr, of: t.Type | None) -> tree.Literal:
+    """The value of a module constant or a default."""
+    shared = Shared(bundle, EMPTY, {}, _no_effects, check_expression)
+    context = Context(shared, module, None)
+    value = context.check(node, of)
+    if not t.is_flat(value.type):
+        raise context.error(node, f"a {value.type} is not a constant", "use a flat value")
+    try:
+        return tree.Literal(value.type, fold(value))
+    except NotConstant as reason:
+        raise context.error(node, f"this is not a constant: {reason}", "use literals and constants only") from None

@@ -1,0 +1,34 @@
+"""
+Bounds on sources and on what they compile to, so that no source can hurt the compiler or the engine.
+
+Nesting of the syntax tree is bounded by tokens (brackets, operators, dots, elif), hence every recursion over it is, too.
+"""
+
+FILES_MAX = 16  # files of a bundle
+FILE_BYTES_MAX = 64 * 1024
+LINE_CHARACTERS_MAX = 200
+INDENT_SPACES_MAX = 48
+BRACKET_DEPTH_MAX = 24
+OPERATORS_MAX = 64  # operators, dots and operator keywords of one logical line
+TOKENS_MAX = 1_000  # of one logical line
+DIGITS_MAX = 40  # of one number
+ELIFS_MAX = 64  # of one function
+NAME_CHARACTERS_MAX = 64
+STRING_CHARACTERS_MAX = 256  # of a string that is not a docstring
+PARSER_STACK_BYTES = 64 * 1024 * 1024
+
+FUNCTIONS_MAX = 512  # of one program
+LOCALS_MAX = 256  # of one function
+PARAMETERS_MAX = 32  # of one function
+FIELDS_MAX = 128  # of a struct, record, event or program
+ENUM_MEMBERS_MAX = 256
+LOOP_DEPTH_MAX = 8
+TYPE_DEPTH_MAX = 8
+
+KEY_WORDS_MAX = 6
+VALUE_WORDS_MAX = 32
+PARAMETER_WORDS_MAX = 128  # packed arguments or results of one entry
+EVENT_WORDS_MAX = 64
+INSTRUCTIONS_MAX = 20_000  # of one function
+FIELD_BYTES_MAX = 64 * 1024  # of all fields of a program
+FRAME_BYTES_MAX = 64 * 1024  # registers summed over the deepest call path of a program

@@ -1,0 +1,199 @@
+"""
+The types of the language, their words and their names in the ABI.
+
+A flat type has a fixed number of 64-bit words and lives in registers; containers and records live in storage and are handled by
+address. Two types are the same when they are equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from execution.compiler.ir import Kind
+
+SCALARS: dict[str, tuple[Kind, ...]] = {
+    "none": (),
+    "bool": ("w",),
+    "int": ("w",),
+    "decimal": ("d",),
+    "account": ("w", "w", "w"),
+    "asset": ("w",),
+    "timestamp": ("w",),
+    "duration": ("w",),
+    "symbol": ("w", "w"),
+    "feed": ("w",),
+    "reason": ("w",),
+}
+SHOWN = {
+    "none": "None", "bool": "bool", "int": "int", "decimal": "Decimal", "account": "Account", "asset": "Asset",
+    "timestamp": "Timestamp", "duration": "Duration", "symbol": "Symbol", "feed": "Feed", "reason": "Reason",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One of SCALARS."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return SHOWN[self.name]
+
+
+@dataclass(frozen=True, slots=True)
+class EnumType:
+    """Members are numbered 0, 1, … in order."""
+
+    name: str
+    members: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class StructType:
+    """A frozen value of named flat members; an event when `event`."""
+
+    name: str
+    fields: tuple[tuple[str, Type], ...]
+    event: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class OptionalType:
+    item: Type
+
+    def __str__(self) -> str:
+        return f"Optional[{self.item}]"
+
+
+@dataclass(frozen=True, slots=True)
+class TupleType:
+    """Several results of an internal function; never stored."""
+
+    items: tuple[Type, ...]
+
+    def __str__(self) -> str:
+        return f"tuple[{', '.join(str(item) for item in self.items)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramType:
+    """A reference to another program through the interface of a program class; three words of account."""
+
+    name: str
+    module: str
+
+    def __str__(self) -> str:
+        return f"ProgramRef[{self.name}]"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordType:
+    """A mutable storage node: the value of a container's entry, reached by borrow."""
+
+    name: str
+    fields: tuple[tuple[str, Type], ...] = field(hash=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class MapType:
+    key: Type
+    value: Type
+    ordered: bool
+
+    def __str__(self) -> str:
+        return f"{'OrderedMap' if self.ordered else 'Map'}[{self.key}, {self.value}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ListType:
+    item: Type
+
+    def __str__(self) -> str:
+        return f"List[{self.item}]"
+
+
+Type = Scalar | EnumType | StructType | OptionalType | TupleType | ProgramType | RecordType | MapType | ListType
+
+NONE, BOOL, INT, DECIMAL = Scalar("none"), Scalar("bool"), Scalar("int"), Scalar("decimal")
+ACCOUNT, ASSET, TIMESTAMP, DURATION = Scalar("account"), Scalar("asset"), Scalar("timestamp"), Scalar("duration")
+SYMBOL, FEED, REASON = Scalar("symbol"), Scalar("feed"), Scalar("reason")
+
+QUOTE_STATUS = EnumType("QuoteStatus", ("MISSING", "FRESH", "STALE", "HALTED"))
+OUTCOME = EnumType("Outcome", ("DONE", "RETRY"))
+QUOTE = StructType(
+    "Quote",
+    (("feed", FEED), ("price", DECIMAL), ("confidence", DECIMAL), ("time", TIMESTAMP), ("status", QUOTE_STATUS)),
+)
+WORLD = StructType("World", (("number", INT), ("price", DECIMAL), ("volatility", DECIMAL), ("shift", DURATION)))
+
+
+def is_flat(kind: Type) -> bool:
+    """Whether values of the type are copied by value and may be stored."""
+    return not isinstance(kind, (RecordType, MapType, ListType, TupleType)) and kind != NONE
+
+
+def is_borrow(kind: Type) -> bool:
+    """Whether values of the type are addresses into storage."""
+    return isinstance(kind, (RecordType, MapType, ListType))
+
+
+def kinds(of: Type) -> tuple[Kind, ...]:
+    """Register kinds a value is flattened into; a borrow is one word, its address."""
+    match of:
+        case Scalar(name):
+            return SCALARS[name]
+        case EnumType() | RecordType() | MapType() | ListType():
+            return ("w",)
+        case ProgramType():
+            return ("w", "w", "w")
+        case OptionalType(item):
+            return ("w", *kinds(item))
+        case StructType(_, fields):
+            return tuple(kind for _, member in fields for kind in kinds(member))
+        case TupleType(items):
+            return tuple(kind for item in items for kind in kinds(item))
+
+
+def words(of: Type) -> int:
+    """64-bit words of the packed image of a flat value."""
+    return sum(2 if kind == "d" else 1 for kind in kinds(of))
+
+
+def abi_name(of: Type) -> str:
+    """Name of a flat type in selectors: "decimal", "(account,int)", "int?"."""
+    match of:
+        case Scalar(name):
+            return name
+        case EnumType():
+            return "int"
+        case ProgramType():
+            return "account"
+        case OptionalType(item):
+            return abi_name(item) + "?"
+        case StructType(_, fields):
+            return f"({','.join(abi_name(member) for _, member in fields)})"
+        case _:
+            raise AssertionError(f"{of} never crosses the border of a program")
+
+
+def value_of(container: MapType | ListType) -> Type:
+    """What an entry of the container holds."""
+    return container.item if isinstance(container, ListType) else container.value
+
+
+def inside(of: Type) -> frozenset[Type]:
+    """Borrowable types that die with a value of the type: itself, and whatever is nested in it."""
+    if isinstance(of, RecordType):
+        return frozenset({of}).union(*(inside(member) for _, member in of.fields))
+    if isinstance(of, (MapType, ListType)):
+        return frozenset({of}) | inside(value_of(of))
+    return frozenset()
