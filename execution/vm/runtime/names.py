@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from execution.vm.core import CoreFunction
-from execution.vm.runtime import barrier, decimal, integer
+from execution.vm.layout import ENTRY_BYTES_MAX, Shape, node_capacity
+from execution.vm.runtime import barrier, decimal, hash_map, integer, item_list, ordered_map
 from execution.vm.runtime.decimal import DOWN, HALF_EVEN, UP
 
 Resolved = tuple[CoreFunction[..., Any], dict[str, int]]
@@ -52,10 +53,54 @@ _ROUNDED: dict[str, tuple[CoreFunction[..., Any], int]] = {
     "round.d": (decimal.to_integer, HALF_EVEN),
 }
 
+_CONTAINERS: dict[str, CoreFunction[..., Any]] = {
+    "map_find": hash_map.map_find,
+    "map_put": hash_map.map_put,
+    "map_drop": hash_map.map_drop,
+    "map_free": hash_map.map_free,
+    "omap_find": ordered_map.omap_find,
+    "omap_put": ordered_map.omap_put,
+    "omap_drop": ordered_map.omap_drop,
+    "omap_free": ordered_map.omap_free,
+    "omap_ceil": ordered_map.omap_ceil,
+    "omap_floor": ordered_map.omap_floor,
+    "list_at": item_list.list_at,
+    "list_push": item_list.list_push,
+    "list_pop": item_list.list_pop,
+    "list_free": item_list.list_free,
+}
+
+
+def parse_shape(name: str) -> Shape:
+    """The shape in a container function's name: "map_find.k3.v4", "omap_ceil.d.v9", "list_at.v2"."""
+    operation, *parts = name.split(".")
+    value_words = int(parts[-1].removeprefix("v"))
+    match operation.split("_")[0], parts[0]:
+        case "map", key:
+            return Shape("map", int(key.removeprefix("k")), False, value_words)
+        case "omap", "d":
+            return Shape("omap", 2, True, value_words)
+        case "omap", "k1":
+            return Shape("omap", 1, False, value_words)
+        case "list", _:
+            return Shape("list", 0, False, value_words)
+    raise KeyError(f"{name}: the key of an ordered map is one word (k1) or a decimal (d)")
+
+
+def _container(name: str) -> Resolved:
+    shape = parse_shape(name)
+    assert shape.entry_bytes <= ENTRY_BYTES_MAX, f"{name}: an entry of {shape.entry_bytes} bytes does not fit a page"
+    constants = {"K": shape.key_words, "E": shape.entry_bytes}
+    if shape.kind == "omap":
+        constants["N"] = node_capacity(shape.key_words)
+    return _CONTAINERS[name.split(".")[0]], constants
+
 
 def resolve(name: str) -> Resolved:
     """KeyError when the runtime has no such function."""
     if name in _PLAIN:
         return _PLAIN[name], {}
+    if name.split(".")[0] in _CONTAINERS:
+        return _container(name)
     function, mode = _ROUNDED[name]
     return function, {"MODE": mode}
