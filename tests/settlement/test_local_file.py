@@ -1,0 +1,124 @@
+"""The file behind `local`: survives kill -9, serves several processes, refuses what is not its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from genesis.devkeys import development_address
+from genesis.errors import Corrupt, Invalid
+from settlement.contract import Terms
+from settlement.local import open_local
+
+TERMS = Terms(7357, 4, 4, {development_address(0): 1})
+ALICE = development_address(6)
+ROOT = Path(__file__).parents[2]
+
+DEPOSITOR = """
+import sys, trio
+from pathlib import Path
+from genesis.devkeys import development_address
+from settlement.contract import Terms
+from settlement.local import open_local
+
+async def main():
+    terms = Terms(7357, 4, 4, {development_address(0): 1})
+    async with open_local(Path(sys.argv[1]), terms, block_time_ms=20) as settlement:
+        for number in range(int(sys.argv[3])):
+            posting = await settlement.deposit(development_address(6), 0, 1, f"{sys.argv[2]} {number}".encode())
+            print(posting.hex(), flush=True)
+
+trio.run(main)
+"""
+
+
+def depositor(file: Path, name: str, count: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", DEPOSITOR, str(file), name, str(count)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+async def fund(file: Path, amount: int) -> None:
+    async with open_local(file, TERMS, block_time_ms=20) as settlement:
+        await settlement.fund(ALICE, 0, amount)
+
+
+async def standings(file: Path, postings: list[str]) -> tuple[set[str], dict[int, int], int]:
+    async with open_local(file, TERMS, block_time_ms=20) as settlement:
+        stood = {await settlement.standing(bytes.fromhex(posting)) for posting in postings}
+        locked = await settlement.audit()
+        return stood, locked, await settlement.balance(ALICE, 0)
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    file = tmp_path / "settlement.sqlite"
+    trio.run(fund, file, 1_000_000)
+    acknowledged: list[str] = []
+    for wanted in (1, 7, 23):
+        with depositor(file, f"run {wanted}", 1_000_000) as process:
+            assert process.stdout is not None
+            acknowledged += [process.stdout.readline().strip() for _ in range(wanted)]
+            process.send_signal(signal.SIGKILL)
+            acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
+    stood, _, left = trio.run(standings, file, acknowledged)
+    assert "absent" not in stood
+    assert len(set(acknowledged)) <= 1_000_000 - left <= len(set(acknowledged)) + 3, "at most one in flight per kill"
+
+
+def test_several_processes_share_one_chain(tmp_path: Path) -> None:
+    file = tmp_path / "settlement.sqlite"
+    trio.run(fund, file, 1_000)
+    processes = [depositor(file, name, 20) for name in ("a", "b", "c")]
+    acknowledged = [line.strip() for process in processes for line in process.communicate()[0].splitlines()]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    stood, _, left = trio.run(standings, file, acknowledged)
+    assert (len(acknowledged), "absent" in stood, left) == (60, False, 940)
+
+
+def test_a_file_of_another_chain_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "settlement.sqlite"
+
+    async def reopen(terms: Terms) -> None:
+        async with open_local(file, terms):
+            pass
+
+    trio.run(reopen, TERMS)
+    trio.run(reopen, TERMS)
+    with pytest.raises(Invalid, match="another chain"):
+        trio.run(reopen, replace(TERMS, chain=1))
+
+
+def test_a_file_that_is_no_database_is_corrupt(tmp_path: Path) -> None:
+    file = tmp_path / "settlement.sqlite"
+    file.write_bytes(b"not a database, whatever it says" * 1_000)
+
+    async def opening() -> None:
+        async with open_local(file, TERMS):
+            pass
+
+    with pytest.raises(Corrupt, match="damaged"):
+        trio.run(opening)
+
+
+def test_a_long_sleep_makes_few_blocks(tmp_path: Path) -> None:
+    now_ms = 0
+
+    async def main() -> int:
+        nonlocal now_ms
+        async with open_local(tmp_path / "settlement.sqlite", TERMS, 500, lambda: now_ms) as settlement:
+            await settlement.head()
+            now_ms = 86_400_000
+            first = (await settlement.head()).settlement_height
+            now_ms += 499
+            assert (await settlement.head()).settlement_height == first
+            now_ms += 1
+            assert (await settlement.head()).settlement_height == first + 1
+            return first
+
+    assert trio.run(partial(main)) == 64
