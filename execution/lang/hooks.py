@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from execution.lang.containers import Map, OrderedMap
 from execution.lang.journal import record
-from execution.lang.kinds import INT, NONE, ValueKind
+from execution.lang.kinds import INT, ValueKind
 from execution.lang.values import Account
 
 PRICE = "price"
@@ -59,14 +59,14 @@ class Hooks:
 
     def __init__(self) -> None:
         self.batch = 0
-        self.subscribers: Map[tuple[int, Handler], None] = Map(SUBSCRIPTION, NONE)
+        self.subscribers: Map[tuple[int, Handler], int] = Map(SUBSCRIPTION, INT)
         self.moved: Map[int, int] = Map(INT, INT)
         self.schedules: OrderedMap[int, Handler] = OrderedMap(INT, HANDLER)
         self.due: Map[Due, Standing] = Map(DUE, STANDING)
 
     def subscribe(self, feed: int, handler: Handler) -> None:
         if (feed, handler) not in self.subscribers:
-            self.subscribers[feed, handler] = None
+            self.subscribers[feed, handler] = 1
 
     def unsubscribe(self, feed: int, handler: Handler) -> None:
         if (feed, handler) in self.subscribers:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from execution.lang.ambient import entered
@@ -41,8 +42,8 @@ DEPTH_MAX = 16  # programs on the stack, as the chain's constants set it
 
 class Runner:
     """
-    journal: of everything since the chain was made, so that it can go back to any mark. programs: by address. events: in order of emission. quotes: by index of the feed. oracle: the one program that may
-    publish.
+    journal: of everything since the chain was made, so that it can go back to any mark. programs: by address.
+    events: in order of emission. quotes: by index of the feed. oracle: the one program that may publish.
 
     Everything that a failing call must undo is written through the journal.
     """
@@ -60,7 +61,8 @@ class Runner:
         self._frames: list[Frame] = []
         self._signer = Account.zero()
         self._rank = RANKS["trade"]
-        self._waiting: list[tuple[Account, str, Account]] = []
+        self._queue: list[tuple[Account, str, Account]] = []
+        self._begun = 0
 
     # ---- what programs see
 
@@ -126,6 +128,7 @@ class Runner:
                 raise Rejected(UNKNOWN_ENTRY)
             if entry.kind != "view" and entry.rank > self._rank:
                 raise Rejected(ORDER_CLASS)
+            self._frames[-1] = replace(frame, view=entry.kind == "view")
             return self._run(deployed, entry, plain)
         finally:
             self._frames.pop()
@@ -186,16 +189,16 @@ class Runner:
         self._signer, self._rank = signer, rank
         try:
             with entered(self), opened(self.journal), self.savepoint():
-                self._waiting.clear()
+                self._queue, self._begun = [], 0
                 yield
                 self._run_handlers()
         finally:
             self._signer, self._rank = before
-            self._waiting.clear()
 
     def _run_handlers(self) -> None:
-        while self._waiting:
-            program, name, account = self._waiting.pop(0)
+        while self._begun < len(self._queue):
+            program, name, account = self._queue[self._begun]
+            self._begun += 1
             self.enter_hook(program, program, name, (account,))
 
     # ---- what programs leave behind
@@ -209,9 +212,9 @@ class Runner:
         """Once while it waits: a handler that has begun may be queued again."""
         self._check_writable()
         entry = (self._frames[-1].me, handler.__name__, account)
-        if entry not in self._waiting:
-            record(self._waiting.pop)
-            self._waiting.append(entry)
+        if entry not in self._queue[self._begun :]:
+            record(self._queue.pop)
+            self._queue.append(entry)
 
     def _check_writable(self) -> None:
         if self.view:
