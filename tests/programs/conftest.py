@@ -1,0 +1,5 @@
+"""Programs are loaded with the language's arithmetic before any test imports them."""
+
+from execution.lang.instrument import install
+
+install("execution.programs")
