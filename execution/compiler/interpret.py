@@ -13,34 +13,29 @@ from typing import Any
 from execution.compiler.interpret_arithmetic import Failure
 from execution.compiler.interpret_blocks import Callee
 from execution.compiler.interpret_kernel import read_word
-from execution.compiler.interpret_steps import Ground, InterpreterHost
+from execution.compiler.interpret_steps import Ground
 from execution.compiler.ir import Entry, Module
 from execution.compiler.write_entries import TRADE
-from execution.compiler.write_names import FLAG_KERNEL, FLAG_VIEW, MARKS_PAGES, STATE_PAGES_MAX
-from execution.compiler.write_runtime import BARRIER, prices
+from execution.compiler.write_names import FLAG_KERNEL, FLAG_VIEW, STATE_PAGES_MAX
 from execution.vm.core_mirror import WASM_PAGE_BYTES, Cell, Mirror
 from execution.vm.kernel.places import CLASS
+from execution.vm.runtime import program_mirror
 from execution.vm.runtime.words import reason, reject
 
-__all__ = ["Interpreted", "InterpreterHost", "instantiate"]
+__all__ = ["Interpreted", "instantiate"]
 
 
 class Interpreted:
-    """A program instance: what the exports of its WASM module are, as methods."""
+    """A program instance: what the exports of its WASM module are, as methods, and its `mirror`."""
 
-    def __init__(self, module: Module, gas: Mapping[str, int], host: InterpreterHost) -> None:
-        self._module, self._host = module, host
-        ground = Ground(host, prices(gas))
+    def __init__(self, module: Module, gas: Mapping[str, int], mirror: Mirror) -> None:
+        self._module, self.mirror = module, mirror
+        ground = Ground(mirror, gas)
         self._entries = {entry.selector: entry for entry in module.entries}
         self._callees = {function.name: Callee(function) for function in module.functions}
         for function in module.functions:
             self._callees[function.name].decode(function, self._callees, ground)
-        self._restore, self._start = (ground.function(BARRIER[name]) for name in ("restore", "start"))
-
-    @property
-    def host(self) -> InterpreterHost:
-        """Its memories and globals."""
-        return self._host
+        self._restore, self._start = (ground.function(name) for name in ("restore", "start"))
 
     def dispatch(self, selector: int, args: int, flags: int) -> None:
         """Run an entry on its packed arguments at scratch[args]; raises `reject` or `exhausted`."""
@@ -59,7 +54,7 @@ class Interpreted:
             return True
         if flags & FLAG_VIEW:
             return False
-        if not entry.hook and entry.order + read_word(self._host.memories["scratch"], CLASS) > TRADE:
+        if not entry.hook and entry.order + read_word(self.mirror.memories["scratch"], CLASS) > TRADE:
             raise reject(reason("order class"))
         return True
 
@@ -92,11 +87,6 @@ def instantiate(
         number: the program's number, at least 1.
         functions: those of `write_names.FUNCTIONS`.
     """
-    own = {
-        "state": bytearray(-(-module.heap // WASM_PAGE_BYTES) * WASM_PAGE_BYTES),
-        "marks": bytearray(MARKS_PAGES * WASM_PAGE_BYTES),
-    }
-    limits = {"state": STATE_PAGES_MAX, "marks": MARKS_PAGES}
-    shared = {name: memories[name] for name in ("scratch", "undo", "before")}
-    mirror = Mirror({**shared, **own}, {**cells, "self_index": Cell(number)}, functions, limits)
+    mirror = program_mirror(memories, cells, number, module.heap, STATE_PAGES_MAX * WASM_PAGE_BYTES)
+    mirror.functions = functions
     return Interpreted(module, gas, mirror)

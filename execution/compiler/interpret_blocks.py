@@ -86,7 +86,7 @@ class _Decoder:
     """Decodes one function."""
 
     def __init__(self, slots: Slots, callees: Mapping[str, Callee], ground: Ground) -> None:
-        self._slots, self._callees, self._ground, self._host = slots, callees, ground, ground.host
+        self._slots, self._callees, self._ground, self._mirror = slots, callees, ground, ground.mirror
 
     def block(self, block: Block) -> Step:
         steps = tuple(self._step(instruction) for instruction in block)
@@ -103,18 +103,18 @@ class _Decoder:
         return run
 
     def _step(self, instruction: Instruction) -> Step:
-        slots, host = self._slots, self._host
+        slots, mirror = self._slots, self._mirror
         match instruction:
             case Op():
                 return op_step(instruction, slots)
             case Load() | ScratchLoad():
-                return load_step(instruction, slots, host)
+                return load_step(instruction, slots, mirror)
             case Store() | ScratchStore():
-                return store_step(instruction, slots, host)
+                return store_step(instruction, slots, mirror)
             case Touch():
                 return touch_step(instruction, slots, self._ground)
             case Gas():
-                return gas_step(instruction, host)
+                return gas_step(instruction, mirror)
             case Runtime():
                 return runtime_step(instruction, slots, self._ground)
             case CallFunction(out, name, args):
@@ -127,15 +127,15 @@ class _Decoder:
     def _kernel(self, instruction: Context | Invoke | Emit | AtEnd | Service) -> Step:
         match instruction:
             case Context():
-                return context_step(instruction, self._host)
+                return context_step(instruction, self._mirror)
             case Invoke():
-                return invoke_step(instruction, self._slots, self._host)
+                return invoke_step(instruction, self._slots, self._mirror)
             case Emit():
-                return emit_step(instruction, self._slots, self._host)
+                return emit_step(instruction, self._slots, self._mirror)
             case AtEnd():
-                return at_end_step(instruction, self._slots, self._host)
+                return at_end_step(instruction, self._slots, self._mirror)
             case Service():
-                return service_step(instruction, self._slots, self._host)
+                return service_step(instruction, self._slots, self._mirror)
 
     def _control(self, instruction: If | Scope | Loop | Leave | Try | Keep | Return | Reject) -> Step:
         match instruction:
@@ -150,7 +150,7 @@ class _Decoder:
             case Try():
                 return self._try(instruction)
             case Keep():
-                keep = self._host.functions["keep_savepoint"]
+                keep = self._mirror.functions["keep_savepoint"]
                 return lambda _: keep()
             case Return(args):
                 places = [self._slots[arg] for arg in args]
@@ -167,7 +167,7 @@ class _Decoder:
         return step
 
     def _try(self, attempt: Try) -> Step:
-        functions = self._host.functions
+        functions = self._mirror.functions
         begin, keep, undo = (functions[f"{name}_savepoint"] for name in ("open", "keep", "undo"))
         body, handler, out = self.block(attempt.body), self.block(attempt.handler), attempt.reason.number
 

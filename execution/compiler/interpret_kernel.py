@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from execution.compiler.interpret_steps import InterpreterHost, Registers, Slots, Step
+from execution.compiler.interpret_steps import Registers, Slots, Step
 from execution.compiler.ir import AtEnd, Context, Emit, Invoke, Operand, Reg, Service
 from execution.compiler.write_kernel import ACCOUNT_WORDS, NO_CAP, words
 from execution.compiler.write_names import FLAG_VIEW, SERVICE_NUMBERS
+from execution.vm.core_mirror import Mirror
 from execution.vm.kernel.places import FRAME_ME, FRAME_SENDER, GAP, HEIGHT, SIGNER, TIME, WORLD, WORLD_SHIFT
 from execution.vm.layout import WORD_BYTES
 
@@ -23,9 +24,9 @@ def read_word(memory: bytearray, address: int) -> int:
     return int.from_bytes(memory[address : address + WORD_BYTES], "little", signed=True)
 
 
-def context_step(context: Context, host: InterpreterHost) -> Step:
+def context_step(context: Context, mirror: Mirror) -> Step:
     """In a world other than 0 time is shifted, and sender and signer are zero."""
-    scratch, frame = host.memories["scratch"], host.globals["frame"]
+    scratch, frame = mirror.memories["scratch"], mirror.globals["frame"]
     outs = [out.number for out in context.out]
     plain = {"height": HEIGHT, "gap": GAP, "world": WORLD, "time": TIME}
     if context.name in plain:
@@ -71,9 +72,9 @@ def _unpacker(outs: Sequence[Reg], scratch: bytearray) -> Unpack:
     return unpack
 
 
-def invoke_step(invoke: Invoke, slots: Slots, host: InterpreterHost) -> Step:
+def invoke_step(invoke: Invoke, slots: Slots, mirror: Mirror) -> Step:
     """Pack, call through the kernel, load the results, sp as before; a rejection leaves sp where it is."""
-    scratch, sp, call = host.memories["scratch"], host.globals["sp"], host.functions["call"]
+    scratch, sp, call = mirror.memories["scratch"], mirror.globals["sp"], mirror.functions["call"]
     pack, unpack = _packer(invoke.args, slots, scratch), _unpacker(invoke.out, scratch)
     pack_world = _packer(invoke.world, slots, scratch)
     a, b, c = (slots[word] for word in invoke.target)
@@ -100,10 +101,10 @@ def _i32(selector: int) -> int:
     return selector - (1 << 32) if selector >= 1 << 31 else selector
 
 
-def emit_step(emit: Emit, slots: Slots, host: InterpreterHost) -> Step:
+def emit_step(emit: Emit, slots: Slots, mirror: Mirror) -> Step:
     """Pack at sp and hand over."""
-    sp, function = host.globals["sp"], host.functions["emit"]
-    pack, count, event = _packer(emit.args, slots, host.memories["scratch"]), words(emit.args), emit.event
+    sp, function = mirror.globals["sp"], mirror.functions["emit"]
+    pack, count, event = _packer(emit.args, slots, mirror.memories["scratch"]), words(emit.args), emit.event
 
     def step(r: Registers) -> None:
         pack(r, sp.value)
@@ -112,8 +113,8 @@ def emit_step(emit: Emit, slots: Slots, host: InterpreterHost) -> Step:
     return step
 
 
-def at_end_step(at_end: AtEnd, slots: Slots, host: InterpreterHost) -> Step:
-    function: Callable[..., Any] = host.functions["at_end"]
+def at_end_step(at_end: AtEnd, slots: Slots, mirror: Mirror) -> Step:
+    function: Callable[..., Any] = mirror.functions["at_end"]
     selector, (a, b, c) = _i32(at_end.selector), tuple(slots[word] for word in at_end.account)
 
     def step(r: Registers) -> None:
@@ -122,9 +123,9 @@ def at_end_step(at_end: AtEnd, slots: Slots, host: InterpreterHost) -> Step:
     return step
 
 
-def service_step(service: Service, slots: Slots, host: InterpreterHost) -> Step:
+def service_step(service: Service, slots: Slots, mirror: Mirror) -> Step:
     """Arguments at sp; sp stands behind arguments and results while the kernel works."""
-    scratch, sp, function = host.memories["scratch"], host.globals["sp"], host.functions["service"]
+    scratch, sp, function = mirror.memories["scratch"], mirror.globals["sp"], mirror.functions["service"]
     pack, unpack = _packer(service.args, slots, scratch), _unpacker(service.out, scratch)
     size = max(words(service.args), words(service.out)) * WORD_BYTES
     number = SERVICE_NUMBERS[service.name]

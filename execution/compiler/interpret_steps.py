@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import Any, Protocol
+from typing import Any
 
 from execution.compiler.interpret_arithmetic import MEANING, signed
 from execution.compiler.ir import Gas, Load, Op, Operand, Reg, Runtime, ScratchLoad, ScratchStore, Store, Touch
-from execution.compiler.write_runtime import BARRIER, container_function
-from execution.vm.core import Bound, CoreFunction
-from execution.vm.core_mirror import Cell
+from execution.vm.core_mirror import Mirror
 from execution.vm.layout import PAGE_BYTES, WORD_BYTES
+from execution.vm.runtime import mirror_runtime
 from execution.vm.runtime.words import exhausted
 
 Registers = list[int]
@@ -31,37 +30,21 @@ _U32 = (1 << 32) - 1
 _U64 = (1 << 64) - 1
 
 
-class InterpreterHost(Protocol):
-    """
-    What an interpreted program stands on: memories, globals and imported functions by the names of `write_names`.
-
-    Those of the kernel are shared with it, `state`, `marks` and `self_index` are the program's own. A `Mirror` is one.
-    """
-
-    @property
-    def memories(self) -> Mapping[str, bytearray]: ...
-
-    @property
-    def globals(self) -> Mapping[str, Cell]: ...
-
-    @property
-    def functions(self) -> Mapping[str, Callable[..., Any]]: ...
-
-    def function(self, function: CoreFunction[..., Any] | Bound[..., Any], **constants: int) -> Callable[..., Any]:
-        """The core function running on these memories and globals."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a program runs on: its host, and the prices the runtime charges by itself."""
+    """
+    What an interpreted program stands on.
 
-    host: InterpreterHost
-    prices: Mapping[str, int]
+    mirror: memories, globals and imported functions by the names of `write_names`; those of the kernel are shared with
+    it, `state`, `marks` and `self_index` are the program's own. gas: the chain's table, for what the runtime charges.
+    """
 
-    def function(self, function: CoreFunction[..., Any] | Bound[..., Any]) -> Callable[..., Any]:
-        """A function of the runtime on this host, at these prices."""
-        return self.host.function(function, **self.prices)
+    mirror: Mirror
+    gas: Mapping[str, int]
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """A function of the runtime, by its IR name."""
+        return mirror_runtime(self.mirror, (name,), self.gas)[name]
 
 
 class Slots:
@@ -122,9 +105,9 @@ def _three(meaning: Callable[[int, int, int], int], out: int, a: int, b: int, c:
     return step
 
 
-def load_step(load: Load | ScratchLoad, slots: Slots, host: InterpreterHost) -> Step:
+def load_step(load: Load | ScratchLoad, slots: Slots, mirror: Mirror) -> Step:
     """A word, a decimal, or an unsigned u32; struct.error outside the memory, where WASM would trap."""
-    memory = host.memories["state" if isinstance(load, Load) else "scratch"]
+    memory = mirror.memories["state" if isinstance(load, Load) else "scratch"]
     out, address, offset = load.out.number, slots[load.address], load.offset
     if load.out.kind == "d":
 
@@ -142,9 +125,9 @@ def load_step(load: Load | ScratchLoad, slots: Slots, host: InterpreterHost) -> 
     return word
 
 
-def store_step(store: Store | ScratchStore, slots: Slots, host: InterpreterHost) -> Step:
+def store_step(store: Store | ScratchStore, slots: Slots, mirror: Mirror) -> Step:
     """The counterpart of `load_step`."""
-    memory = host.memories["state" if isinstance(store, Store) else "scratch"]
+    memory = mirror.memories["state" if isinstance(store, Store) else "scratch"]
     address, offset, value = slots[store.address], store.offset, slots[store.value]
     if store.value.kind == "d":
 
@@ -165,11 +148,11 @@ def store_step(store: Store | ScratchStore, slots: Slots, host: InterpreterHost)
 
 def touch_step(touch: Touch, slots: Slots, ground: Ground) -> Step:
     """Save the pages of the range whose mark is behind; the same pages, in the same order, as the WASM does."""
-    marks, mark = ground.host.memories["marks"], ground.host.globals["mark"]
-    save = ground.function(BARRIER["save"])
+    marks, mark = ground.mirror.memories["marks"], ground.mirror.globals["mark"]
+    save = ground.function("save")
     address, offset = slots[touch.address], touch.offset
     if touch.size > PAGE_BYTES and isinstance(touch.address, Reg):
-        whole, size = ground.function(BARRIER["touch"]), touch.size
+        whole, size = ground.function("touch"), touch.size
 
         def long(r: Registers) -> None:
             whole(signed(r[address] + offset), size)
@@ -186,9 +169,9 @@ def touch_step(touch: Touch, slots: Slots, ground: Ground) -> Step:
     return step
 
 
-def gas_step(gas: Gas, host: InterpreterHost) -> Step:
+def gas_step(gas: Gas, mirror: Mirror) -> Step:
     """Charge; exhausted when less than nothing is left."""
-    left, amount = host.globals["gas"], gas.amount
+    left, amount = mirror.globals["gas"], gas.amount
 
     def step(_: Registers) -> None:
         left.value -= amount
@@ -200,7 +183,7 @@ def gas_step(gas: Gas, host: InterpreterHost) -> Step:
 
 def runtime_step(call: Runtime, slots: Slots, ground: Ground) -> Step:
     """Call the container function, as core Python."""
-    return call_step(ground.function(container_function(call.name)), call.out, [slots[arg] for arg in call.args])
+    return call_step(ground.function(call.name), call.out, [slots[arg] for arg in call.args])
 
 
 def call_step(function: Callable[..., Any], outs: Sequence[Reg], args: Sequence[int]) -> Step:

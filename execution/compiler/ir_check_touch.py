@@ -78,7 +78,7 @@ class _Walk:
     def _inner(
         self, inner: tuple[Block, ...], facts: frozenset[_Fact], places: dict[Reg, tuple[_Base, int]]
     ) -> frozenset[_Fact]:
-    """Walk inner blocks with what holds on every way into them; answer what holds after them."""
+        """Walk inner blocks with what holds on every way into them; answer what holds after them."""
         facts = _forget(facts, places, set().union(*map(written, inner)))
         if any(_moves(instruction, self._movers) for block in inner for instruction in walk(block)):
             facts = frozenset()

@@ -13,11 +13,10 @@ from execution.compiler.ir import Instruction, Module, Op, Runtime
 from execution.compiler.ir_walk import walk
 from execution.compiler.write_entries import write_entries
 from execution.compiler.write_flow import write_function
-from execution.compiler.write_names import FUNCTIONS, GLOBAL, MEMORIES, TAGS, Names, import_kernel
+from execution.compiler.write_names import GLOBAL, MEMORIES, TAGS, Names, import_kernel
 from execution.compiler.write_ops import needs_call
-from execution.compiler.write_runtime import BARRIER, OPERATIONS, container_function, prices
-from execution.vm.core_wasm import Emitter
 from execution.vm.core_wasm import Names as CoreNames
+from execution.vm.runtime import emit_runtime
 from execution.wasm import ModuleBuilder, ValueType
 
 
@@ -30,7 +29,7 @@ def write(module: Module, gas: Mapping[str, int]) -> bytes:
     """
     builder = ModuleBuilder()
     names = import_kernel(builder, module.heap)
-    _emit_runtime(names, tuple(i for function in module.functions for i in walk(function.body)), prices(gas))
+    _emit_runtime(names, tuple(i for function in module.functions for i in walk(function.body)), gas)
     for function in module.functions:
         params = _kinds(tuple(param.kind for param in function.params))
         names.own[function.name] = builder.declare(params, _kinds(function.results))
@@ -46,14 +45,10 @@ def _kinds(kinds: tuple[str, ...]) -> list[ValueType]:
     return ["i64"] * sum(1 if kind == "w" else 2 for kind in kinds)
 
 
-def _emit_runtime(names: Names, instructions: tuple[Instruction, ...], constants: Mapping[str, int]) -> None:
+def _emit_runtime(names: Names, instructions: tuple[Instruction, ...], gas: Mapping[str, int]) -> None:
+    """Emit the barrier, and the containers and the arithmetic that the instructions use."""
+    used = {"touch", "save", "restore", "start"}
+    used |= {i.name for i in instructions if isinstance(i, Runtime) or (isinstance(i, Op) and needs_call(i))}
     tags = {name: index for index, name in enumerate(TAGS)}
-    functions = {name: names.imported[name] for name in FUNCTIONS}
-    emitter = Emitter(names.builder, CoreNames(MEMORIES, GLOBAL, tags, {}, functions))
-    for name, function in BARRIER.items():
-        names.runtime[name] = emitter.function(function, **constants)
-    for name in sorted({i.name for i in instructions if isinstance(i, Runtime)}):
-        names.runtime[name] = emitter.function(container_function(name), **constants)
-    for name in sorted({i.name for i in instructions if isinstance(i, Op) and needs_call(i)}):
-        operation, bound = OPERATIONS[name]
-        names.operations[name] = emitter.function(operation, **bound)
+    core_names = CoreNames(memories=MEMORIES, globals=GLOBAL, tags=tags, functions=names.imported)
+    names.runtime.update(emit_runtime(names.builder, core_names, used, gas))

@@ -51,12 +51,11 @@ FLAG_KERNEL = 2  # of `dispatch`: the kernel itself calls
 
 @dataclass(slots=True)
 class Names:
-    """Function indices of the module being written: imported, runtime (by IR name), operations, the module's own."""
+    """Function indices of the module being written: imported, runtime (by IR name), the module's own."""
 
     builder: ModuleBuilder
     imported: dict[str, int] = field(default_factory=dict)
     runtime: dict[str, int] = field(default_factory=dict)
-    operations: dict[str, int] = field(default_factory=dict)
     own: dict[str, int] = field(default_factory=dict)
 
 

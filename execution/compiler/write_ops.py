@@ -30,7 +30,7 @@ def write_op(body: Body, op: Op) -> None:
     else:
         for arg in op.args:
             body.push(arg)
-        body.add(("call", body.names.operations[op.name]))
+        body.add(("call", body.names.runtime[op.name]))
     body.pop(*op.out)
 
 
