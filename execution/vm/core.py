@@ -160,6 +160,7 @@ class CoreFunction(Generic[P, R]):
         self.inlined = inlined
         self._function = function
         self._tree: ast.FunctionDef | None = None
+        self._parameters: frozenset[str] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         raise CoreError(f"{self.name} runs inside a WASM module or a Mirror")
@@ -186,6 +187,8 @@ class CoreFunction(Generic[P, R]):
 
     def parameters(self) -> frozenset[str]:
         """Names of the generation constants that it, or a function it calls, depends on."""
+        if self._parameters is not None:
+            return self._parameters
         found: set[str] = set()
         seen: set[int] = set()
         waiting: list[CoreFunction[..., Any]] = [self]
@@ -199,7 +202,11 @@ class CoreFunction(Generic[P, R]):
             values += function.word_counts.values()
             found |= {value.name for value in values if isinstance(value, Parameter)}
             waiting += [value for value in values if isinstance(value, CoreFunction)]
-        return frozenset(found)
+            for value in values:
+                if isinstance(value, Bound):
+                    found |= value.function.parameters() - value.constants.keys()
+        self._parameters = frozenset(found)
+        return self._parameters
 
 
 class Bound(Generic[P, R]):

@@ -1,0 +1,283 @@
+"""Containers against dict, list and sorted models, WASM against the mirror byte for byte, deletion, undo."""
+
+from __future__ import annotations
+
+import random
+import struct
+from typing import Any
+
+import pytest
+
+from execution.vm.layout import (
+    COUNT,
+    FIELDS,
+    FIRST,
+    HEADER_BYTES,
+    HEAP_TOP,
+    ITERATING,
+    KEY,
+    LAST,
+    LIVE_ENTRIES,
+    NEXT,
+    PREV,
+)
+from execution.vm.runtime.words import CHANGED_WHILE_ITERATING, EMPTY, INDEX_OUT_OF_RANGE, exhausted, reject
+from tests.vm.rig import Twin, Wasm
+
+HEADER = FIELDS
+OTHER = FIELDS + HEADER_BYTES
+HEAP = 1024
+
+
+def u64(data: bytes, address: int) -> int:
+    return int(struct.unpack_from("<q", data, address)[0])
+
+
+def u32(data: bytes, address: int) -> int:
+    return int(struct.unpack_from("<I", data, address)[0])
+
+
+class Pair:
+    """The same operations on WASM and mirror; their memories must stay equal."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = [*names, "start", "touch", "restore"]
+        self.wasm, self.twin = Wasm(self.names), Twin(self.names)
+        self.call("start", HEAP)
+
+    def call(self, name: str, *arguments: int) -> Any:
+        result = self.twin.call(name, *arguments)
+        assert self.wasm.call(name, *arguments) == result
+        return result
+
+    @property
+    def state(self) -> bytearray:
+        return self.twin.mirror.memories["state"]
+
+    def check_equal(self) -> None:
+        top = u64(self.state, HEAP_TOP)
+        assert self.wasm.read("state", 0, top) == self.state[:top]
+        for memory, cell in (("undo", "undo_top"), ("before", "before_top")):
+            end = self.twin.cells[cell].value
+            assert self.wasm.read(memory, 0, end) == self.twin.mirror.memories[memory][:end]
+        for name, cell in self.twin.cells.items():
+            assert self.wasm.get(name) == cell.value, name
+
+    def set_mark(self, mark: int) -> None:
+        self.twin.cells["mark"].value = mark
+        self.wasm.put("mark", mark)
+
+    def put_word(self, address: int, value: int) -> None:
+        self.call("touch", address, 8)
+        struct.pack_into("<q", self.state, address, value)
+        self.wasm.write("state", address, struct.pack("<q", value))
+
+
+def entries(state: bytes, header: int, key_words: int) -> list[tuple[int, tuple[int, ...], int]]:
+    """Entry address, key and first value word in iteration order; links checked both ways."""
+    found = []
+    entry, before = u64(state, header + FIRST), 0
+    while entry:
+        assert u32(state, entry + PREV) == before
+        key = struct.unpack_from(f"<{key_words}q", state, entry + KEY)
+        found.append((entry, key, u64(state, entry + KEY + 8 * key_words)))
+        entry, before = u32(state, entry + NEXT), entry
+    assert u64(state, header + LAST) == before
+    assert u64(state, header + COUNT) == len(found)
+    return found
+
+
+@pytest.mark.parametrize(("key_words", "value_words", "spread"), [(1, 2, 400), (3, 4, 6), (6, 1, 3)])
+def test_map_is_an_insertion_ordered_dict(key_words: int, value_words: int, spread: int) -> None:
+    shape = f"k{key_words}.v{value_words}"
+    pair = Pair([f"map_{operation}.{shape}" for operation in ("find", "put", "drop", "free")])
+    numbers = random.Random(key_words)
+    model: dict[tuple[int, ...], int] = {}
+    for step in range(2_500):
+        key = tuple(numbers.randrange(-spread, spread) for _ in range(key_words))
+        match numbers.randrange(10):
+            case 0 | 1 | 2 | 3 | 4 if (step // 800) % 2 == 0 or len(model) < 5:
+                entry = pair.call(f"map_put.{shape}", HEADER, *key)
+                if key not in model:
+                    assert u64(pair.state, entry + KEY + 8 * key_words) == 0
+                model[key] = step
+                pair.put_word(entry + KEY + 8 * key_words, step)
+            case 5 | 6:
+                assert (pair.call(f"map_find.{shape}", HEADER, *key) != 0) == (key in model)
+            case _:
+                if model and numbers.random() < 0.7:
+                    key = numbers.choice(list(model))
+                assert pair.call(f"map_drop.{shape}", HEADER, *key) == (key in model)
+                model.pop(key, None)
+        if step % 500 == 0:
+            pair.set_mark(step + 2)
+            pair.check_equal()
+    found = entries(pair.state, HEADER, key_words)
+    assert {key: value for _, key, value in found} == model and [key for _, key, _ in found] == list(model)
+    assert all(pair.call(f"map_find.{shape}", HEADER, *key) == entry for entry, key, _ in found)
+    assert u64(pair.state, LIVE_ENTRIES) == len(model)
+    pair.call(f"map_free.{shape}", HEADER)
+    pair.check_equal()
+    assert not any(pair.state[HEADER : HEADER + HEADER_BYTES])
+
+
+@pytest.mark.parametrize("key", ["k1", "d"])
+def test_ordered_map_is_sorted(key: str) -> None:
+    shape, key_words = f"{key}.v2", 1 if key == "k1" else 2
+    pair = Pair([f"omap_{operation}.{shape}" for operation in ("find", "put", "drop", "free", "ceil", "floor")])
+    numbers = random.Random(key)
+    model: dict[int, int] = {}
+
+    def split(value: int) -> tuple[int, ...]:
+        data = value.to_bytes(8 * key_words, "little", signed=True)
+        return struct.unpack(f"<{key_words}q", data)
+
+    def some_key() -> int:
+        value = numbers.randrange(-600, 600)
+        return value if key == "k1" else value << 60
+
+    for step in range(4_000):
+        value = some_key()
+        growing = (step // 1_300) % 2 == 0
+        match numbers.randrange(8):
+            case 0 | 1 | 2 | 3 if growing:
+                entry = pair.call(f"omap_put.{shape}", HEADER, *split(value))
+                model[value] = step
+                pair.put_word(entry + KEY + 8 * key_words, step)
+            case 4:
+                assert (pair.call(f"omap_find.{shape}", HEADER, *split(value)) != 0) == (value in model)
+            case 5:
+                above = [other for other in model if other >= value]
+                below = [other for other in model if other <= value]
+                for operation, wanted in (("ceil", min(above, default=None)), ("floor", max(below, default=None))):
+                    entry = pair.call(f"omap_{operation}.{shape}", HEADER, *split(value))
+                    if wanted is None:
+                        assert entry == 0
+                    else:
+                        assert struct.unpack_from(f"<{key_words}q", pair.state, entry + KEY) == split(wanted)
+            case _:
+                if model and numbers.random() < 0.7:
+                    value = numbers.choice(list(model))
+                assert pair.call(f"omap_drop.{shape}", HEADER, *split(value)) == (value in model)
+                model.pop(value, None)
+        if step % 400 == 0:
+            pair.set_mark(step + 2)
+            pair.check_equal()
+            found = entries(pair.state, HEADER, key_words)
+            assert [(k, v) for _, k, v in found] == [(split(k), model[k]) for k in sorted(model)]
+    for value in list(model):
+        assert pair.call(f"omap_drop.{shape}", HEADER, *split(value)) == 1
+    assert entries(pair.state, HEADER, key_words) == []
+    for value in range(200):
+        pair.call(f"omap_put.{shape}", HEADER, *split(value))
+    pair.call(f"omap_free.{shape}", HEADER)
+    pair.check_equal()
+    assert not any(pair.state[HEADER : HEADER + HEADER_BYTES])
+
+
+@pytest.mark.parametrize("value_words", [1, 3, 100])
+def test_list_keeps_items_in_a_row(value_words: int) -> None:
+    shape = f"v{value_words}"
+    pair = Pair([f"list_{operation}.{shape}" for operation in ("at", "push", "pop", "free")])
+    numbers = random.Random(value_words)
+    model: list[int] = []
+    for step in range(1_500):
+        if numbers.random() < 0.8:
+            place = pair.call(f"list_push.{shape}", HEADER)
+            assert u64(pair.state, place) == 0
+            pair.put_word(place, step)
+            model.append(step)
+        elif model:
+            pair.call(f"list_pop.{shape}", HEADER)
+            model.pop()
+    assert [u64(pair.state, pair.call(f"list_at.{shape}", HEADER, i)) for i in range(len(model))] == model
+    for index in (-1, len(model)):
+        with pytest.raises(reject) as refusal:
+            pair.twin.call(f"list_at.{shape}", HEADER, index)
+        assert refusal.value.value == INDEX_OUT_OF_RANGE
+    pair.check_equal()
+    pair.call(f"list_free.{shape}", HEADER)
+    pair.check_equal()
+    with pytest.raises(reject) as refusal:
+        pair.twin.call(f"list_pop.{shape}", HEADER)
+    assert refusal.value.value == EMPTY
+
+
+def test_deleting_leaves_nothing_of_key_and_value() -> None:
+    pair = Pair(["map_put.k3.v4", "map_drop.k3.v4"])
+    secret = 0x5EC2E75EC2E75EC2
+    for i in range(300):
+        entry = pair.call("map_put.k3.v4", HEADER, i, secret + i, i)
+        pair.put_word(entry + KEY + 24, secret + i)
+    for i in range(300):
+        pair.call("map_drop.k3.v4", HEADER, i, secret + i, i)
+    top = u64(pair.state, HEAP_TOP)
+    image = bytes(pair.state[:top])
+    assert all((secret + i).to_bytes(8, "little") not in image for i in range(300))
+    assert u64(pair.state, LIVE_ENTRIES) == 0
+
+
+def test_freed_memory_is_used_again() -> None:
+    pair = Pair(["map_put.k1.v2", "map_free.k1.v2"])
+    tops = []
+    for _ in range(3):
+        for i in range(400):
+            pair.call("map_put.k1.v2", HEADER, i)
+        tops.append(u64(pair.state, HEAP_TOP))
+        pair.call("map_free.k1.v2", HEADER)
+    assert tops[0] == tops[1] == tops[2]
+    pair.check_equal()
+
+
+def test_undo_is_exact() -> None:
+    """Savepoints nested at random: going back gives the very bytes, heap top and index tables included."""
+    shapes = ["map_put.k1.v2", "map_drop.k1.v2", "omap_put.k1.v1", "omap_drop.k1.v1"]
+    pair = Pair(shapes)
+    wasm, numbers = pair.wasm, random.Random(5)
+    mark = 2
+    open_points: list[tuple[int, bytes]] = []
+
+    def image() -> bytes:
+        return wasm.read("state", 0, min(wasm.exports["state"].data_len(wasm.store), 1 << 18))
+
+    for _ in range(400):
+        mark += 1
+        wasm.put("mark", mark)
+        action = numbers.random()
+        if action < 0.4 and len(open_points) < 4:
+            open_points.append((wasm.get("undo_top"), image()))
+        elif action < 0.8 and open_points:
+            top, wanted = open_points.pop()
+            if action < 0.6:
+                while wasm.get("undo_top") > top:
+                    record = wasm.get("undo_top") - 1032
+                    wasm.call("restore", u32(wasm.read("undo", record, record + 8), 4), record + 8)
+                    wasm.put("undo_top", record)
+                now = image()
+                assert now[: len(wanted)] == wanted and not any(now[len(wanted) :])
+        for _ in range(numbers.randrange(20)):
+            name = numbers.choice(shapes)
+            wasm.call(name, HEADER if name.startswith("map") else OTHER, numbers.randrange(150))
+
+
+def test_a_map_does_not_change_while_iterated() -> None:
+    pair = Pair(["map_put.k1.v1", "map_drop.k1.v1", "omap_put.k1.v1", "omap_drop.k1.v1"])
+    for kind, header in (("map", HEADER), ("omap", OTHER)):
+        pair.call(f"{kind}_put.k1.v1", header, 5)
+        pair.put_word(header + ITERATING, 1)
+        assert pair.call(f"{kind}_put.k1.v1", header, 5) != 0
+        for operation, key in (("put", 6), ("drop", 5)):
+            with pytest.raises(reject) as refusal:
+                pair.twin.call(f"{kind}_{operation}.k1.v1", header, key)
+            assert refusal.value.value == CHANGED_WHILE_ITERATING
+        assert pair.call(f"{kind}_drop.k1.v1", header, 6) == 0
+
+
+def test_gas_runs_out_at_a_page() -> None:
+    twin = Twin(["touch"])
+    twin.cells["gas"].value = 2 * 3_000
+    twin.call("touch", 1000, 1025)
+    twin.call("touch", 1000, 1025)
+    assert twin.cells["gas"].value == 0 and twin.cells["undo_top"].value == 2 * 1032
+    with pytest.raises(exhausted):
+        twin.call("touch", 5000, 1)

@@ -1,0 +1,71 @@
+"""A map grown beyond 2²⁰ entries never saves more than eight pages in an insert, and stays complete."""
+
+from __future__ import annotations
+
+import struct
+
+from execution.vm.core import Memory, core, div_u, i64, load64, mul_fold, store64
+from execution.vm.layout import COUNT, FIELDS, KEY
+from execution.vm.runtime.barrier import RECORD_BYTES
+from execution.vm.runtime.hash_map import map_drop, map_find, map_put
+from execution.vm.runtime.words import STATE, g
+from tests.vm.rig import Wasm
+
+DATA = Memory("data")
+put, find, drop = (function.bind(K=3, E=56) for function in (map_put, map_find, map_drop))
+ENTRIES = (1 << 20) + 5_000
+PAGES_MAX = 8
+
+
+@core()
+def grow_map(header: i64, start: i64, end: i64) -> i64:
+    """Insert keys, each under a mark of its own; the most pages that one saved, all counted by number in `data`."""
+    most = 0
+    for i in range(start, end):
+        g.mark += 1
+        g.undo_top = 0
+        entry = put(header, mul_fold(i + 77, 0x9E3779B97F4A7C15), i, 0)
+        store64(STATE, entry + (KEY + 24), i)
+        pages = div_u(i64(g.undo_top), RECORD_BYTES)
+        store64(DATA, pages * 8, load64(DATA, pages * 8) + 1)
+        if pages > most:
+            most = pages
+    return most
+
+
+@core()
+def count_found(header: i64, start: i64, end: i64) -> i64:
+    """How many of the keys are there with their value."""
+    found = 0
+    for i in range(start, end):
+        entry = find(header, mul_fold(i + 77, 0x9E3779B97F4A7C15), i, 0)
+        if entry != 0 and load64(STATE, entry + (KEY + 24)) == i:
+            found += 1
+    return found
+
+
+@core()
+def shrink_map(header: i64, start: i64, end: i64) -> i64:
+    """Delete keys, each under a mark of its own; the most pages that one saved."""
+    most = 0
+    for i in range(start, end):
+        g.mark += 1
+        g.undo_top = 0
+        drop(header, mul_fold(i + 77, 0x9E3779B97F4A7C15), i, 0)
+        pages = div_u(i64(g.undo_top), RECORD_BYTES)
+        if pages > most:
+            most = pages
+    return most
+
+
+def test_no_insert_saves_more_than_eight_pages() -> None:
+    rig = Wasm(["start"], [grow_map, count_found, shrink_map])
+    rig.call("start", 1024)
+    most = rig.call("grow_map", FIELDS, 0, ENTRIES)
+    counted = struct.unpack("<16q", rig.read("data", 0, 128))
+    assert sum(counted) == ENTRIES and most <= PAGES_MAX, counted
+    assert rig.call("count_found", FIELDS, 0, ENTRIES) == ENTRIES
+    assert rig.call("count_found", FIELDS, ENTRIES, ENTRIES + 1_000) == 0
+    assert rig.call("shrink_map", FIELDS, 0, 50_000) <= PAGES_MAX
+    assert rig.call("count_found", FIELDS, 0, ENTRIES) == ENTRIES - 50_000
+    assert struct.unpack("<q", rig.read("state", FIELDS + COUNT, FIELDS + COUNT + 8)) == (ENTRIES - 50_000,)
