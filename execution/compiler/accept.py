@@ -1,7 +1,8 @@
 """
 First stage: from text to a syntax tree that contains nothing but the language.
 
-The text is pre-scanned, parsed by Python on a thread with a stack of its own, then walked against a whitelist. What is accepted
+The text is pre-scanned, parsed by Python on a thread with a stack of its own, then walked against a whitelist. What is
+accepted
 may still be wrong in types; it is small, plain and located.
 """
 
@@ -22,11 +23,15 @@ Result = TypeVar("Result")
 
 ALLOWED: tuple[type[ast.AST], ...] = (
     ast.Module, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg, ast.keyword, ast.alias, ast.ImportFrom,
-    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return, ast.Raise, ast.Delete, ast.Pass, ast.Break, ast.Continue,
-    ast.If, ast.While, ast.For, ast.Match, ast.match_case, ast.MatchValue, ast.MatchAs, ast.MatchOr, ast.Try, ast.ExceptHandler,
-    ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare,
+    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return, ast.Raise, ast.Delete, ast.Pass, ast.Break,
+    ast.Continue,
+    ast.If, ast.While, ast.For, ast.Match, ast.match_case, ast.MatchValue, ast.MatchAs, ast.MatchOr, ast.Try,
+    ast.ExceptHandler,
+    ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.BoolOp,
+    ast.Compare,
     ast.IfExp, ast.Load, ast.Store, ast.Del, ast.And, ast.Or, ast.Not, ast.USub, ast.Add, ast.Sub, ast.Mult, ast.Div,
-    ast.FloorDiv, ast.Mod, ast.Pow, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
+    ast.FloorDiv, ast.Mod, ast.Pow, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In,
+    ast.NotIn,
 )  # fmt: skip
 REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.Import: ("a plain import", "write `from execution.lang import …`"),
@@ -71,7 +76,10 @@ _stack_size = threading.Lock()
 
 
 def on_own_stack(work: Callable[[], Result]) -> Result:
-    """Run `work` on a fresh thread with a stack of its own, so that a caller deep in its stack changes nothing; its errors pass on."""
+    """
+    Run `work` on a fresh thread with a stack of its own, so that a caller deep in its stack changes nothing; its
+    errors pass on.
+    """
     with _stack_size:
         before = threading.stack_size(limits.PARSER_STACK_BYTES)
         try:

@@ -18,7 +18,8 @@ Find = Callable[[str, ast.AST], Entity]
 Fold = Callable[[ast.expr, t.Type | None], Literal]
 
 PLAIN: dict[str, t.Type] = {
-    "bool": t.BOOL, "int": t.INT, "Decimal": t.DECIMAL, "Account": t.ACCOUNT, "Asset": t.ASSET, "Timestamp": t.TIMESTAMP,
+    "bool": t.BOOL, "int": t.INT, "Decimal": t.DECIMAL, "Account": t.ACCOUNT, "Asset": t.ASSET, "Timestamp":
+    t.TIMESTAMP,
     "Duration": t.DURATION, "Symbol": t.SYMBOL, "Feed": t.FEED, "Reason": t.REASON, "Quote": t.QUOTE,
     "QuoteStatus": t.QUOTE_STATUS, "Outcome": t.OUTCOME, "World": t.WORLD,
 }  # fmt: skip
@@ -79,7 +80,7 @@ def _generic(find: Find, source: Source, node: ast.expr, name: str, items: list[
 
 
 def _check_key(source: Source, node: ast.expr, key: t.Type, ordered: bool) -> None:
-    if not t.is_flat(key) or isinstance(key, t.StructType) and key.event:
+    if not t.is_flat(key) or (isinstance(key, t.StructType) and key.event):
         raise source.at(node, f"{key} cannot be a key", "use a flat type")
     if t.words(key) > limits.KEY_WORDS_MAX:
         raise source.at(node, f"the key has more than {limits.KEY_WORDS_MAX} words", "use a smaller struct")
@@ -115,7 +116,7 @@ def build_signature(
         if not arguments or arguments[0].arg != "self" or arguments[0].annotation:
             raise source.at(node, "a method's first parameter is `self`", "write `def name(self, …)`")
         arguments = arguments[1:]
-    parameters = []
+    parameters: list[Parameter] = []
     defaults: list[ast.expr | None] = [None] * (len(arguments) - len(node.args.defaults)) + list(node.args.defaults)
     for argument, default in zip(arguments, defaults, strict=True):
         if argument.annotation is None:

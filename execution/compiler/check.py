@@ -1,7 +1,8 @@
 """
 Second stage: from accepted files to a typed program.
 
-Functions are checked when they are first called, so a callee's effects are known to its caller and recursion shows itself; every
+Functions are checked when they are first called, so a callee's effects are known to its caller and recursion shows
+itself; every
 method of the program and every function of its module is checked, whether called or not.
 """
 
@@ -129,7 +130,7 @@ def _check_definitions(state: _Check, module: Module, program: Interface) -> Non
         entity = state.bundle.find(module, name, node)
         if isinstance(entity, TypeName) and isinstance(entity.type, t.StructType) and entity.type.event:
             shared.events.append(entity.type)
-        if isinstance(node, ast.ClassDef) and not name == program.name:
+        if isinstance(node, ast.ClassDef) and name != program.name:
             _check_no_methods(module, node)
         if isinstance(entity, FunctionName):
             signatures.append(entity.signature)
@@ -157,10 +158,9 @@ def _methods(module: Module, program: Interface, shared: Shared) -> tuple[tree.M
             raise module.source.whole(f"`{name}` and `{numbers[number]}` have the same selector", "rename one")
         numbers[number] = name
         kind = signature.kind if signature.kind in ("external", "view") else "hook"
+        order = signature.order if kind != "hook" else "cancel"  # the kernel reaches hooks in every class
         methods.append(
-            tree.Method(
-                name, signature.function, parameters, signature.result, kind, signature.order, signature.node.lineno
-            )
+            tree.Method(name, signature.function, parameters, signature.result, kind, order, signature.node.lineno)
         )
     return tuple(methods)
 

@@ -99,7 +99,8 @@ def _loop(
     """
     Check the test and body of a loop. names: locals the loop itself assigns before each turn.
 
-    Returns (test, body, flow after the test, exits). A borrow from before the loop may not be used in it when a turn may delete it.
+    Returns (test, body, flow after the test, exits). A borrow from before the loop may not be used in it when a turn
+    may delete it.
     """
     if len(context.loops) >= limits.LOOP_DEPTH_MAX:
         raise context.error(
@@ -182,11 +183,8 @@ def _walk(context: Context, node: ast.For, owner: ast.expr, mode: str) -> Statem
         raise context.error(
             node, "the names do not fit this loop", "`for k in m`, `for k, v in m.items()`, `for v in l`"
         )
-    if (
-        mode != "keys"
-        and isinstance(of, t.ListType)
-        or mode == "descending"
-        and not (isinstance(of, t.MapType) and of.ordered)
+    if (mode != "keys" and isinstance(of, t.ListType)) or (
+        mode == "descending" and not (isinstance(of, t.MapType) and of.ordered)
     ):
         raise context.error(node, f"{of} has no `{mode}`", "`for v in l`; descending() belongs to OrderedMap")
     kinds = [of.item] if isinstance(of, t.ListType) else [of.key, of.value]

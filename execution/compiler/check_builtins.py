@@ -1,5 +1,6 @@
 """
-What the language brings along: arithmetic functions, constructors of small values, services of the kernel, methods of values.
+What the language brings along: arithmetic functions, constructors of small values, services of the kernel, methods of
+values.
 """
 
 from __future__ import annotations

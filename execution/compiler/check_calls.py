@@ -1,7 +1,8 @@
 """
 Calls: constructors, functions and methods of the bundle, other programs, built-ins and methods of values.
 
-Arguments are evaluated from left to right as written, keywords included; they are brought into the order of the parameters after.
+Arguments are evaluated from left to right as written, keywords included; they are brought into the order of the
+parameters after.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from execution.compiler.context import Context
 from execution.compiler.scope import Constant, FunctionName, Parameter, ProgramName, Signature, TypeName, Word
 from execution.compiler.selector import selector
 
-SPECIAL = {"gas": t.INT, "world": t.WORLD}
+SPECIAL: dict[str, t.Type] = {"gas": t.INT, "world": t.WORLD}
 
 
 def check_call(context: Context, node: ast.Call) -> tree.Expression:
@@ -85,7 +86,8 @@ def arguments(
     special: dict[str, t.Type] | None = None,
 ) -> tuple[tuple[tree.Expression, ...], tuple[int, ...]]:
     """
-    (values in source order, for each parameter the index of its value). Defaults come last; special keywords are left in the
+    (values in source order, for each parameter the index of its value). Defaults come last; special keywords are left
+    in the
     values at the place where they stand.
     """
     items: list[tree.Expression] = []

@@ -1,7 +1,8 @@
 """
 Containers: subscripts, `in`, and the methods of Map, OrderedMap and List.
 
-Each method is checked to one `Item` or `Query`; what adds or removes keys, and what storage dies by it, is told to the context.
+Each method is checked to one `Item` or `Query`; what adds or removes keys, and what storage dies by it, is told to the
+context.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def _annotated(context: Context, node: ast.AnnAssign) -> Statements:
     return [_assign_name(context, node.target, value, node.value)]
 
 
-def _assign_name(context: Context, target: ast.Name, value: tree.Expression, source: ast.expr) -> tree.Statement:
+def _assign_name(context: Context, target: ast.Name, value: tree.Expression, source: ast.AST) -> tree.Statement:
     if value.type == t.NONE:
         raise context.error(source, "this has no value", "write `name: Optional[T] = None`, or drop the assignment")
     if isinstance(value.type, t.TupleType):
@@ -159,7 +159,7 @@ def augment(context: Context, node: ast.AugAssign) -> Statements:
 
 def _kept(context: Context, value: tree.Expression, node: ast.AST, before: Statements) -> tree.Expression:
     """The value in a slot of its own, unless it may be repeated freely."""
-    if isinstance(value, tree.Literal) or is_field(value) and t.is_borrow(value.type):
+    if isinstance(value, tree.Literal) or (is_field(value) and t.is_borrow(value.type)):
         return value
     slot = context.new_slot(value.type, node)
     before.append(tree.Assign((slot,), value, getattr(node, "lineno", 0)))

@@ -1,5 +1,6 @@
 """
-What a programmer sees when a source is refused: file, line, column, the line itself, a caret, what is wrong, what to write instead.
+What a programmer sees when a source is refused: file, line, column, the line itself, a caret, what is wrong, what to
+write instead.
 
 Every stage of the front raises `CompileError` and nothing else; it is an `Invalid`, the sender's fault.
 """

@@ -1,7 +1,8 @@
 """
 Where things lie in a program's state: static offsets of fields and members, shapes of containers.
 
-The memory image of a flat value is its packed ABI image; a container is its header in place. Units are bytes unless said.
+The memory image of a flat value is its packed ABI image; a container is its header in place. Units are bytes unless
+said.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """
 Bounds on sources and on what they compile to, so that no source can hurt the compiler or the engine.
 
-Nesting of the syntax tree is bounded by tokens (brackets, operators, dots, elif), hence every recursion over it is, too.
+Nesting of the syntax tree is bounded by tokens (brackets, operators, dots, elif), hence every recursion over it is,
+too.
 """
 
 FILES_MAX = 16  # files of a bundle

@@ -1,7 +1,8 @@
 """
 Third stage: from the typed program to the IR module, with one wrapper for each entry.
 
-A wrapper reads the packed words of the arguments from scratch, validates them, calls the method and writes its results back.
+A wrapper reads the packed words of the arguments from scratch, validates them, calls the method and writes its results
+back.
 """
 
 from __future__ import annotations

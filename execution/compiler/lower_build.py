@@ -1,5 +1,6 @@
 """
-The state of lowering one function: registers, open blocks, labels, and what must be undone when control leaves a loop or a try.
+The state of lowering one function: registers, open blocks, labels, and what must be undone when control leaves a loop
+or a try.
 
 Temporaries of a statement are given back at its end and used again; locals keep theirs.
 """
@@ -25,7 +26,9 @@ def word(value: int) -> ir.Const:
 
 @dataclass(frozen=True, slots=True)
 class Cleanup:
-    """What a jump outwards must do: keep a savepoint (header None), or end an iteration over the container at `header`."""
+    """
+    What a jump outwards must do: keep a savepoint (header None), or end an iteration over the container at `header`.
+    """
 
     header: ir.Operand | None
 
@@ -41,7 +44,10 @@ class LoopFrame:
 
 @dataclass(slots=True)
 class Program:
-    """What all functions of a module share: names of the functions that free containers, and whether symbols are checked."""
+    """
+    What all functions of a module share: names of the functions that free containers, and whether symbols are
+    checked.
+    """
 
     freeing: dict[Containers, str] = field(default_factory=dict)
     checks_symbols: bool = False

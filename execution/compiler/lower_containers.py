@@ -164,7 +164,7 @@ def _drop(builder: Builder, of: t.MapType, header: ir.Operand, key: Values) -> N
         builder.reject_unless(runtime(builder, of, "drop", header, *builder.as_words(key)), "missing key")
 
 
-def _neighbour(builder: Builder, name: str, of: t.MapType, header: ir.Operand, key: Values) -> ir.Operand:
+def _neighbour(builder: Builder, name: str, of: t.MapType, header: ir.Operand, key: Values) -> ir.Reg:
     """Entry after or before a key. Unordered maps need the key to be there; ordered ones take any."""
     link = NEXT if name == "after" else PREV
     if not of.ordered:

@@ -1,5 +1,6 @@
 """
-Statements in IR: loops as Scope, Loop, Scope; iteration over links; leaving through loops and tries with everything tidied up.
+Statements in IR: loops as Scope, Loop, Scope; iteration over links; leaving through loops and tries with everything
+tidied up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """
 Values from outside: whether packed words are the image of a value of their type. Anything else rejects "bad argument".
 
-Used for the arguments of entries and for what other programs return: a hostile caller or callee cannot smuggle in a bool of 7.
+Used for the arguments of entries and for what other programs return: a hostile caller or callee cannot smuggle in a
+bool of 7.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """
 Modules of a bundle: finds them, and resolves names, types, constants and signatures when they are first asked for.
 
-A module of the bundle gives everything it defines; a program class of another module, or of a standard program, is a typed
+A module of the bundle gives everything it defines; a program class of another module, or of a standard program, is a
+typed
 interface only. Resolution is lazy, so definitions may stand in any order; what refers to itself is refused.
 """
 

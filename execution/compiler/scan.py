@@ -1,7 +1,8 @@
 """
 The pre-scan: bounds the text before Python's own parser sees it.
 
-A single pass over characters, without recursion and without regular expressions. What passes has bounded nesting, lines, numbers
+A single pass over characters, without recursion and without regular expressions. What passes has bounded nesting,
+lines, numbers
 and statements, so parsing and every later walk over the tree need a bounded stack.
 """
 

@@ -1,5 +1,6 @@
 """
-What names mean while a bundle is checked: entities of modules, signatures, interfaces, effects, and the flow of one function.
+What names mean while a bundle is checked: entities of modules, signatures, interfaces, effects, and the flow of one
+function.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from execution.compiler.types import Type
 
 LANGUAGE = "execution.lang"
 LANGUAGE_TYPES = frozenset({
-    "Account", "Asset", "Decimal", "Duration", "Enum", "Event", "Feed", "List", "Map", "OrderedMap", "Optional", "Outcome",
-    "Program", "ProgramRef", "Quote", "QuoteStatus", "Reason", "Record", "Rejected", "Struct", "Symbol", "Timestamp", "World",
+    "Account", "Asset", "Decimal", "Duration", "Enum", "Event", "Feed", "List", "Map", "OrderedMap", "Optional",
+    "Outcome",
+    "Program", "ProgramRef", "Quote", "QuoteStatus", "Reason", "Record", "Rejected", "Struct", "Symbol", "Timestamp",
+    "World",
 })  # fmt: skip
 LANGUAGE_WORDS = LANGUAGE_TYPES | frozenset({
-    "DONE", "RETRY", "at_end", "block", "emit", "external", "hook", "publish", "reason", "require", "schedule", "subscribe",
-    "unsubscribe", "tx", "view", "div_down", "div_up", "mul_div", "mul_div_down", "mul_div_up", "mul_down", "mul_up", "sqrt",
+    "DONE", "RETRY", "at_end", "block", "emit", "external", "hook", "publish", "reason", "require", "schedule",
+    "subscribe",
+    "unsubscribe", "tx", "view", "div_down", "div_up", "mul_div", "mul_div_down", "mul_div_up", "mul_down", "mul_up",
+    "sqrt",
 })  # fmt: skip
 PYTHON_WORDS = frozenset({"abs", "bool", "int", "len", "max", "min", "range", "tuple"})
 
@@ -97,8 +102,10 @@ class Effects:
     """
     What a function may do, callees included.
 
-    writes: changes anything. kills: borrowable types that may have died. changes: container types whose keys may have changed.
-    calls: calls another program; uncapped: without a gas cap somewhere. frame: registers are counted later, in `bounds`.
+    writes: changes anything. kills: borrowable types that may have died. changes: container types whose keys may have
+    changed.
+    calls: calls another program; uncapped: without a gas cap somewhere. frame: registers are counted later, in
+    `bounds`.
     """
 
     writes: bool = False
@@ -120,7 +127,8 @@ class Flow:
     """
     What is known at one point of a function, by name.
 
-    assigned: surely assigned. narrowed: Optional locals surely not None. stale: borrows that may dangle, with the line that did it.
+    assigned: surely assigned. narrowed: Optional locals surely not None. stale: borrows that may dangle, with the line
+    that did it.
     """
 
     reachable: bool = True

@@ -1,7 +1,8 @@
 """
 The typed tree: what `check` makes of accepted source and `lower` turns into IR.
 
-Every expression knows its type; names are resolved to slots, addresses and functions, conversions and narrowing are explicit, and
+Every expression knows its type; names are resolved to slots, addresses and functions, conversions and narrowing are
+explicit, and
 the order of members is the order of evaluation.
 """
 
@@ -115,7 +116,10 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in state: base address (None: the program's fields) plus an offset. Flat types are loaded, borrows are its address."""
+    """
+    A place in state: base address (None: the program's fields) plus an offset. Flat types are loaded, borrows are its
+    address.
+    """
 
     type: Type
     base: Expression | None
@@ -125,7 +129,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """The value at a key or index: loaded when flat, its address otherwise. mode: find (reject when missing), create, obtain."""
+    """
+    The value at a key or index: loaded when flat, its address otherwise. mode: find (reject when missing), create,
+    obtain.
+    """
 
     type: Type
     container: Expression
@@ -157,7 +164,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallProgram:
-    """A call of another program. options: (keyword, value) in source order, of gas and world; they follow the arguments or mix."""
+    """
+    A call of another program. options: (keyword, value) in source order, of gas and world; they follow the arguments
+    or mix.
+    """
 
     type: Type
     target: Expression
@@ -199,7 +209,8 @@ class Price:
 
 
 Expression = (
-    Literal | Local | Bind | Operation | Equal | Logic | Choice | Join | Permute | Part | Replace | Place | Item | Query | Call
+    Literal | Local | Bind | Operation | Equal | Logic | Choice | Join | Permute | Part | Replace | Place | Item | Query
+    | Call
     | CallProgram | Ambient | Ask | Price
 )  # fmt: skip
 
@@ -326,7 +337,8 @@ class Tolerate:
 
 
 Statement = (
-    Assign | StorePlace | StoreItem | Evaluate | Branch | While | Count | Walk | Stop | Give | Fail | Announce | Later | Tolerate
+    Assign | StorePlace | StoreItem | Evaluate | Branch | While | Count | Walk | Stop | Give | Fail | Announce | Later |
+    Tolerate
 )  # fmt: skip
 Body = tuple[Statement, ...]
 

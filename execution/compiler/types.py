@@ -1,7 +1,8 @@
 """
 The types of the language, their words and their names in the ABI.
 
-A flat type has a fixed number of 64-bit words and lives in registers; containers and records live in storage and are handled by
+A flat type has a fixed number of 64-bit words and lives in registers; containers and records live in storage and are
+handled by
 address. Two types are the same when they are equal.
 """
 
