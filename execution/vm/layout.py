@@ -7,6 +7,7 @@ Addresses are state addresses (bytes); words are 8 bytes, little-endian.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -105,3 +106,18 @@ class Shape:
             return f"list_{operation}.v{self.value_words}"
         key = "d" if self.key_signed2 else f"k{self.key_words}"
         return f"{self.kind}_{operation}.{key}.v{self.value_words}"
+
+
+def list_place(read_u32: Callable[[int], int], header: int, index: int, value_words: int) -> int:
+    """State address of a list's item, found without running code; read_u32 reads state. index: 0 ≤ index < length."""
+    page, slot = divmod(index, PAGE_BYTES // (value_words * WORD_BYTES))
+    doubling = (1 << SEGMENTS_DIRECT) - 1  # pages in the segments before all have 64 KiB
+    if page < doubling:
+        number = (page + 1).bit_length() - 1
+        segment = read_u32(header + SEGMENT + 4 * number)
+        page -= (1 << number) - 1
+    else:
+        further, page = divmod(page - doubling, 64)
+        leaf = read_u32(read_u32(header + DIRECTORY) + 4 * (further >> 8))
+        segment = read_u32(leaf + 4 * (further & 255))
+    return segment + page * PAGE_BYTES + slot * value_words * WORD_BYTES

@@ -20,6 +20,7 @@ from execution.vm.layout import (
     LIVE_ENTRIES,
     NEXT,
     PREV,
+    list_place,
 )
 from execution.vm.runtime.words import CHANGED_WHILE_ITERATING, EMPTY, INDEX_OUT_OF_RANGE, exhausted, reject
 from tests.vm.rig import Twin, Wasm
@@ -191,6 +192,9 @@ def test_list_keeps_items_in_a_row(value_words: int) -> None:
             pair.call(f"list_pop.{shape}", HEADER)
             model.pop()
     assert [u64(pair.state, pair.call(f"list_at.{shape}", HEADER, i)) for i in range(len(model))] == model
+    for index in range(0, len(model), 7):
+        place = list_place(lambda address: u32(pair.state, address), HEADER, index, value_words)
+        assert u64(pair.state, place) == model[index]
     for index in (-1, len(model)):
         with pytest.raises(reject) as refusal:
             pair.twin.call(f"list_at.{shape}", HEADER, index)
