@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
+from urllib.parse import urlsplit
 
 import trio
 import trio_websocket
@@ -26,6 +27,7 @@ from node.views import hexadecimal, parse_receipt
 
 DEFAULT_URL = f"ws://127.0.0.1:{DEFAULT_PORT}/ws"
 MESSAGE_BYTES_MAX = 64 << 20
+READ_BYTES = 256 << 10
 CONNECT_SECONDS = 5.0
 NOTIFICATIONS_WAITING_MAX = 10_000
 
@@ -51,7 +53,6 @@ class Client:
         self._next_id = 0
         self._waiting: dict[int, _Answer] = {}
         self._channels: dict[str, trio.MemorySendChannel[Notification]] = {}
-        self._early: list[Json] = []
         self._lost: TenorError | None = None
 
     # Transactions
@@ -136,21 +137,19 @@ class Client:
 
         The channel ends when the connection does; NOTIFICATIONS_WAITING_MAX unread ones end it too.
         """
-        # the first notification may follow the answer at once: whatever comes before the channel stands is kept
-        answer = await self.request("tenor_subscribe", topic=topic, filter=wanted)
-        name = answer["subscription"]
         sender, receiver = trio.open_memory_channel[Notification](NOTIFICATIONS_WAITING_MAX)
-        self._channels[name] = sender
-        early, self._early = self._early, []
-        for params in early:
-            self._notify(params)
-        if self._lost is not None:
-            sender.close()
+
+        def stand(answer: Json) -> None:
+            """Called by the reader: the first notification may follow the answer at once."""
+            self._channels[answer["subscription"]] = sender
+
+        answer = await self._ask("tenor_subscribe", {"topic": topic, "filter": wanted}, stand)
+        name = answer["subscription"]
         try:
             async with receiver:
                 yield receiver
         finally:
-            del self._channels[name]
+            self._channels.pop(name, None)
             sender.close()
             if self._lost is None:
                 with trio.CancelScope(shield=True), trio.move_on_after(1):
@@ -158,11 +157,15 @@ class Client:
 
     async def request(self, method: str, **params: Any) -> Any:
         """Return the result of any method. Raises Invalid, Unavailable or Corrupt, as the node says."""
+        return await self._ask(method, params, lambda _: None)
+
+    async def _ask(self, method: str, params: Json, arrived: Callable[[Any], None]) -> Any:
+        """arrived: told the result before anything behind it is read."""
         if self._lost is not None:
             raise self._lost
         self._next_id += 1
         identity = self._next_id
-        answer = self._waiting[identity] = _Answer()
+        answer = self._waiting[identity] = _Answer(arrived)
         text = json.dumps({"jsonrpc": "2.0", "id": identity, "method": method, "params": params}, separators=(",", ":"))
         try:
             await self._socket.send_message(text)
@@ -202,14 +205,13 @@ class Client:
             answer.error = _error(message["error"])
         else:
             answer.result = message["result"]
+            answer.arrived(answer.result)
         answer.event.set()
 
     def _notify(self, params: Json) -> None:
         channel = self._channels.get(params["subscription"])
         if channel is None:
-            if len(self._early) < NOTIFICATIONS_WAITING_MAX:
-                self._early.append(params)
-            return
+            return  # unsubscribed in the meantime
         try:
             channel.send_nowait(Notification(params["topic"], params["sequence"], params["result"]))
         except trio.WouldBlock:
@@ -221,9 +223,10 @@ class Client:
 class _Answer:
     """An answer to come."""
 
-    __slots__ = ("error", "event", "result")
+    __slots__ = ("arrived", "error", "event", "result")
 
-    def __init__(self) -> None:
+    def __init__(self, arrived: Callable[[Any], None]) -> None:
+        self.arrived = arrived
         self.event = trio.Event()
         self.result: Any = None
         self.error: TenorError | None = None
@@ -232,12 +235,19 @@ class _Answer:
 @asynccontextmanager
 async def connect(url: str = DEFAULT_URL) -> AsyncIterator[Client]:
     """Yield a connected client. Raises Unavailable when nobody answers there."""
-    async with trio.open_nursery() as nursery:
+    async with await _open(url) as stream, trio.open_nursery() as nursery:
         try:
             with trio.fail_after(CONNECT_SECONDS):
-                socket = await trio_websocket.connect_websocket_url(nursery, url, max_message_size=MESSAGE_BYTES_MAX)
-        except (OSError, trio.TooSlowError, trio_websocket.HandshakeError) as error:
-            raise Unavailable(f"No node answers at {url}; start one, or name another with --url.") from error
+                socket = await trio_websocket.wrap_client_stream(
+                    nursery,
+                    stream,
+                    urlsplit(url).netloc,
+                    urlsplit(url).path or "/",
+                    max_message_size=MESSAGE_BYTES_MAX,
+                    receive_buffer_size=READ_BYTES,
+                )
+        except (trio.TooSlowError, trio_websocket.HandshakeError) as error:
+            raise _nobody(url) from error
         client = Client(socket)
         nursery.start_soon(client._read)
         try:
@@ -246,6 +256,24 @@ async def connect(url: str = DEFAULT_URL) -> AsyncIterator[Client]:
             with trio.move_on_after(1, shield=True):
                 await socket.aclose()
             nursery.cancel_scope.cancel()
+
+
+async def _open(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+    """The stream below is held here: trio-websocket leaves it open when the node closes first."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise Invalid(f"{url} is no address of a node; it looks like {DEFAULT_URL}.", "bad_url")
+    try:
+        with trio.fail_after(CONNECT_SECONDS):
+            if parts.scheme == "ws":
+                return await trio.open_tcp_stream(parts.hostname, parts.port or 80)
+            return await trio.open_ssl_over_tcp_stream(parts.hostname, parts.port or 443, https_compatible=True)
+    except (OSError, trio.TooSlowError) as error:
+        raise _nobody(url) from error
+
+
+def _nobody(url: str) -> Unavailable:
+    return Unavailable(f"No node answers at {url}; start one, or name another with --url.")
 
 
 def blocking(url: str, exchange: Callable[[Client], Awaitable[T]]) -> T:

@@ -21,7 +21,7 @@ from node.config import GatewayConfig
 from node.gateway.link import Link
 from node.gateway.server import application
 
-BIND_SECONDS = 5.0
+BIND_SECONDS = 2.0
 """A gateway that is just ending still holds the port; wait for it this long."""
 STDIN = 0
 

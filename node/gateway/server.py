@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from genesis.errors import TenorError
 from node import rpc_codes
 from node.config import GatewayConfig
 from node.gateway.dispatch import Dispatcher
@@ -116,20 +118,23 @@ class Connection:
             writer.cancel()
 
     async def _answer(self, data: bytes, ticket: Ticket) -> None:
+        fresh: list[tuple[Subscription, int]] = []
         try:
-            text = await self._dispatcher.answer(data, ticket, self._special)
+            text = await self._dispatcher.answer(data, ticket, partial(self._special, fresh))
         finally:
             ticket.leave()
             self._in_hand.release()
         if text is not None:
             self._out.put_nowait(text)
+        for subscription, sequence in fresh:
+            subscription.announced(sequence)
 
     async def _write(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):
             while True:
                 await self._websocket.send_text(await self._out.get())
 
-    async def _special(self, method: str, params: object) -> Any:
+    async def _special(self, fresh: list[tuple[Subscription, int]], method: str, params: object) -> Any:
         if method == "tenor_subscribe":
             given = fields(SUBSCRIBE_PARAMETERS, params, method)
             if len(self._mine) >= self._limits.subscriptions_max:
@@ -138,9 +143,10 @@ class Connection:
             self._mine[subscription.id] = subscription
             try:
                 sequence = await self._subscriptions.add(subscription)
-            except BaseException:
-                del self._mine[subscription.id]
+            except TenorError:
+                self._mine.pop(subscription.id, None)
                 raise
+            fresh.append((subscription, sequence))
             return {"subscription": subscription.id, "topic": subscription.topic, "sequence": sequence}
         given = fields(UNSUBSCRIBE_PARAMETERS, params, method)
         known = self._mine.pop(str(given["subscription"]), None)

@@ -21,6 +21,7 @@ from node.gateway.wire import to_json
 
 FILTER_VALUES_MAX = 1_024
 FILTER_FIELDS_MAX = 8
+HELD_MAX = 1_024
 
 _hex = hexadecimal()
 
@@ -46,13 +47,34 @@ _numbers = itertools.count(1)
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """deliver: takes one WebSocket message; must not wait. ended: told once that nothing more comes, and why."""
+    """
+    One client's interest in a topic.
+
+    deliver: takes one WebSocket message; must not wait. ended: told once that nothing more comes, and why.
+    Notifications are held back until the client knows the subscription's id: none is lost, none comes too early.
+    """
 
     topic: str
     wanted: dict[str, frozenset[object]]
     deliver: Callable[[str], None]
     ended: Callable[[str], None]
     id: str = field(default_factory=lambda: f"0x{next(_numbers):x}")
+    held: list[tuple[int, str]] | None = field(default_factory=list)
+
+    def push(self, sequence: int, text: str) -> None:
+        if self.held is None:
+            self.deliver(text)
+        elif len(self.held) < HELD_MAX:
+            self.held.append((sequence, text))
+        else:
+            self.ended(f"{HELD_MAX} notifications came before the subscription was answered")
+
+    def announced(self, after: int) -> None:
+        """The client was told id and sequence number; what is newer than that follows."""
+        held, self.held = self.held or [], None
+        for sequence, text in held:
+            if sequence > after:
+                self.deliver(text)
 
 
 class Subscriptions:
@@ -66,10 +88,13 @@ class Subscriptions:
 
     async def add(self, subscription: Subscription) -> int:
         """Return the topic's present sequence number: the first push carries a higher one. Raises Unavailable."""
-        # every subscriber asks: the core's answer is where the sequence stands, asking twice changes nothing there
-        sequence = await self._link.ask(SUBSCRIBE, subscription.topic)
         self._by_topic[subscription.topic][subscription.id] = subscription
-        return int(sequence)
+        try:
+            # every subscriber asks: the answer is where the sequence stands, asking twice changes nothing in the core
+            return int(await self._link.ask(SUBSCRIBE, subscription.topic))
+        except TenorError:
+            self.remove(subscription)
+            raise
 
     def remove(self, subscription: Subscription) -> None:
         members = self._by_topic[subscription.topic]
@@ -87,9 +112,10 @@ class Subscriptions:
                 if not chosen:
                     continue
                 body = to_json(chosen)
-            subscription.deliver(
+            subscription.push(
+                sequence,
                 f'{{"jsonrpc":"2.0","method":"tenor_subscription","params":{{"subscription":"{subscription.id}",'
-                f'"topic":"{topic}","sequence":{sequence},"result":{body}}}}}'
+                f'"topic":"{topic}","sequence":{sequence},"result":{body}}}}}',
             )
 
     def _end(self, topic: str, reason: str) -> None:
