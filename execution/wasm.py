@@ -1,11 +1,11 @@
 """
 An encoder of WASM modules: `ModuleBuilder` collects types, imports, functions, memories …; `encode` writes the bytes.
 
-A body is a flat list of tuples, ("local.get", 0), ("i64.const", 5), ("i64.add",), ("i64.load", memory, offset), in the
-order of the binary format; `block`, `loop`, `if`, `try_table` are closed by ("end",). INSTRUCTIONS is the written list of
-what this engine ever emits: nothing in floating point, no `unreachable`, nothing whose result depends on the machine. What
-can still trap (a division, a load outside its memory, an indirect call) is checked by the code emitted before it. Equal
-calls give equal bytes.
+A body is a flat list of tuples, ("local.get", 0), ("i64.const", 5), ("i64.add",), ("i64.load", memory, offset), in
+the order of the binary format; `block`, `loop`, `if`, `try_table` are closed by ("end",). INSTRUCTIONS is the written
+list of what this engine ever emits: nothing in floating point, no `unreachable`, nothing whose result depends on the
+machine. What can still trap (a division, a load outside its memory, an indirect call) is checked by the code emitted
+before it. Equal calls give equal bytes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ FUNCREF = 0x70
 EMPTY_BLOCK = 0x40
 _KINDS = ("function", "table", "memory", "global", "tag")  # in the order of their numbers
 
-# Immediates by kind of instruction: "" none · "index" one u32 · "s32"/"s64" a constant · "memory N" memory and offset of
-# an access of 2^N bytes · "block" result types or a type index · "copy" two memories · "fill" one memory ·
+# Immediates by kind of instruction: "" none · "index" one u32 · "s32"/"s64" a constant · "memory N" memory and offset
+# of an access of 2^N bytes · "block" result types or a type index · "copy" two memories · "fill" one memory ·
 # "indirect" type and table · "table" labels and default · "try" block type and catch clauses (tag, label).
 INSTRUCTIONS: dict[str, tuple[bytes, str]] = {
     "block": (b"\x02", "block"),
@@ -231,8 +231,8 @@ class ModuleBuilder:
     """
     A module under construction. Every method returns the index of what it adds, in WASM's index space of that kind.
 
-    Imports of a kind come before definitions of it (asserted). `declare` reserves a function's index, `define` gives its
-    body, so that functions may call one another in any order.
+    Imports of a kind come before definitions of it (asserted). `declare` reserves a function's index, `define` gives
+    its body, so that functions may call one another in any order.
     """
 
     _types: list[bytes] = field(default_factory=list)

@@ -8,13 +8,13 @@ CPython on bytearrays; both give the same bits (wrapping arithmetic included). W
     g = Globals(gas="i64", sp="i32")            # g.gas reads, g.gas -= 5 writes: names.globals["gas"]
     class reject(Tag): parameters = ("i64",)    # raise reject(7) throws, except reject as r: … r.value catches
     call = Extern("call", ("i64", "i32"), ())   # an imported function: names.functions["call"]
-    dispatch = Table("dispatch", ("i32",), ())  # dispatch(index, 5) is call_indirect: an index out of range or null traps
+    dispatch = Table("dispatch", ("i32",), ())  # dispatch(index, 5) is call_indirect: no entry, a trap
     K = parameter("K")                          # a constant of generation: emitter.function(find, K=3)
 
     @core(key=K)                                # `key` becomes K word parameters; key[i] needs a constant i
     def find(entry: i64, key: Words) -> i64:    # several results: -> tuple[i64, i64]
         while entry:
-            equal = 1                           # a local has the type of its first value; a literal is i64, or x: i32 = 0
+            equal = 1                           # a local has the type of its first value; x: i32 = 0
             for i in unroll(K):                 # expanded; `for i in range(a, b)` is a loop
                 if load64(STATE, entry + 8 + 8 * i) != key[i]:
                     equal = 0
@@ -23,10 +23,10 @@ CPython on bytearrays; both give the same bits (wrapping arithmetic included). W
             entry = load32(STATE, entry)        # loads give i64, narrow ones zero-extended; addresses are i32 or i64
         return entry
 
-Statements: assignment (also of tuples), if, while, for, break, continue, return, raise, try, calls. Operators
-+ - * & | ^ ~ << >> wrap and are signed, comparisons too and give i32; unsigned and wide ones are the intrinsics below.
-Names of the module that hold ints, and calls of plain Python functions on constants, are folded; an `if` on a constant keeps
-only the taken branch. `@inline` instead of `@core()` writes a small function out where it is called.
+Statements: assignment (also of tuples), if, while, for, break, continue, return, raise, try, calls. Operators + - * &
+| ^ ~ << >> wrap and are signed, comparisons too and give i32; unsigned and wide ones are the intrinsics below. Names
+of the module that hold ints, and calls of plain Python functions on constants, are folded; an `if` on a constant
+keeps only the taken branch. `@inline` instead of `@core()` writes a small function out where it is called.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Words = tuple[int, ...]
 
 
 class CoreError(Exception):
-    """A function is not core Python; the text names function, line and what is wrong. A mistake of ours, never of a user."""
+    """A function is not core Python: the text names function, line and what is wrong. Never a user's mistake."""
 
 
 class Memory:

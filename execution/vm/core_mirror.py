@@ -1,8 +1,9 @@
 """
 Core Python under CPython: a Mirror holds memories, globals and imported functions, and runs core functions on them.
 
-A function's typed tree is written out as ordinary Python and executed, with arithmetic wrapped to the width of its type, so that
-memories and globals end with the very bytes that WASM leaves. Mirrors may share memories and cells, as instances do.
+A function's typed tree is written out as ordinary Python and executed, with arithmetic wrapped to the width of its
+type, so that memories and globals end with the very bytes that WASM leaves. Mirrors may share memories and cells, as
+instances do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 from execution.vm import core_tree as t
 from execution.vm.core import Bound, CoreFunction, Extern, Tag
-from execution.vm.core_front import instance, translate
+from execution.vm.core_front import translate
+from execution.vm.core_types import instance
 
 WASM_PAGE_BYTES = 1 << 16
 _MASK = {"i32": (1 << 32) - 1, "i64": (1 << 64) - 1}
@@ -68,7 +70,7 @@ class Cell:
 @dataclass(slots=True)
 class Mirror:
     """
-    memories: zero-filled at first; grow in place. functions: what an Extern calls, or a Table, which passes the index first.
+    memories: zero-filled at first; grow in place. functions: what an Extern calls; a Table passes the index first.
     memory_pages_max: 64 KiB pages a memory may grow to; 65,536 when not given.
     """
 
@@ -80,7 +82,7 @@ class Mirror:
     _space: dict[str, Any] = field(default_factory=dict)
 
     def function(self, function: CoreFunction[..., Any] | Bound[..., Any], **constants: int) -> Callable[..., Any]:
-        """The function as a callable: signed ints in, an int, a tuple of ints or None out; a Tag is raised as itself."""
+        """A callable: signed ints in, an int, a tuple of ints or None out; a Tag is raised as itself."""
         return self.instance(instance(function, constants))
 
     def instance(self, of: t.Instance) -> Callable[..., Any]:

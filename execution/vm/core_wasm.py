@@ -1,8 +1,9 @@
 """
 Core Python → WASM: an Emitter adds functions, and those they call, to a module under construction.
 
-Control stays structured: a loop is a block around a loop around a block (for `continue`), a try a block for each handler around
-one try_table. A function whose end cannot be reached returns zeros there, since `unreachable` is not on the list.
+Control stays structured: a loop is a block around a loop around a block (for `continue`), a try a block for each
+handler around one try_table. A function whose end cannot be reached returns zeros there, since `unreachable` is not
+on the list.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 from execution.vm import core_tree as t
 from execution.vm.core import Bound, CoreFunction, Extern, Table
-from execution.vm.core_front import instance, signature, translate
+from execution.vm.core_front import translate
+from execution.vm.core_types import instance, signature
 from execution.wasm import Instruction, ModuleBuilder
 
 _LOADS = {8: "i64.load8_u", 16: "i64.load16_u", 32: "i64.load32_u", 64: "i64.load"}
@@ -32,7 +34,7 @@ class Names:
 
 
 class Emitter:
-    """Emits each instance of a core function once. All imports of the module stand before the first call of `function`."""
+    """Emits each instance of a core function once. The module's imports stand before the first call of `function`."""
 
     def __init__(self, builder: ModuleBuilder, names: Names) -> None:
         self._builder = builder

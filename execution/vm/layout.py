@@ -1,8 +1,8 @@
 """
 Byte offsets every part of the engine agrees on: page 0 of a program's state, container headers, entries, shapes.
 
-Compiled code reads counts and links with plain loads at these offsets; everything else in a header belongs to the runtime.
-Addresses are state addresses (bytes); words are 8 bytes, little-endian.
+Compiled code reads counts and links with plain loads at these offsets; everything else in a header belongs to the
+runtime. Addresses are state addresses (bytes); words are 8 bytes, little-endian.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ OLD_TABLE = 88  # map: index being migrated, 0: none
 OLD_BITS = 92
 CURSOR = 96  # map: slots of the old index already migrated
 
-# A slot of a map's index: u32 hash, u32 entry; entry 0: never used, 1: deleted. The hash's top bits are the slot's place.
+# A slot of a map's index: u32 hash, u32 entry (0: never used, 1: deleted). The hash's top bits are the slot's place.
 SLOT_BYTES = 8
 
 # A node of an ordered map's tree: one page
@@ -81,8 +81,8 @@ class Shape:
     """
     What the runtime must know to specialise one container type.
 
-    key_words: 0 for a list. key_signed2: the key is one 128-bit signed decimal (ordered maps only). value_words: words of the
-    value area, nested headers included.
+    key_words: 0 for a list. key_signed2: the key is one 128-bit signed decimal (ordered maps only). value_words: words
+    of the value area, nested headers included.
     """
 
     kind: ContainerKind

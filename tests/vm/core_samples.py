@@ -62,7 +62,7 @@ def mixture(a: i64, b: i64) -> i64:
     low, high = sub128(low, high, b, a)
     total = low ^ rotl(high, a & 63) ^ mul_fold(a, b)
     total += clz(a) * 3 - ctz(b) + (a >> (b & 7)) + shr_u(b, 5) + (a << 3)
-    if b != 0 and not (b == -1):
+    if b != 0 and not (b < 0 and b == -1):
         total ^= div_s(a, b) + rem_s(a, b) + div_u(a, b)
     total += i64(lt_u(a, b)) + u64(i32(a)) + i64(i32(b)) + select(ge_u(a, b), a, b)
     return total if a < b or total > 0 else ~total

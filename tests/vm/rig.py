@@ -23,7 +23,9 @@ START = {"gas": 1 << 50, "mark": 1, "block_mark": 1, "undo_top": 0, "before_top"
 class Wasm:
     """The module, instantiated; `call` by name of the runtime function or of an extra core function."""
 
-    def __init__(self, functions: Sequence[str], extra: Sequence[CoreFunction[..., Any]] = (), data_pages: int = 16) -> None:
+    def __init__(
+        self, functions: Sequence[str], extra: Sequence[CoreFunction[..., Any]] = (), data_pages: int = 16
+    ) -> None:
         builder = ModuleBuilder()
         memories = {
             "state": builder.memory(1, STATE_MAX >> 16),

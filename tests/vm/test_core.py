@@ -91,8 +91,8 @@ def test_exceptions_agree() -> None:
 
 @core()
 def no_return(a: i64) -> i64:
-    if a:
-        return 1
+    while a:
+        a = a - 1
 
 
 @core()

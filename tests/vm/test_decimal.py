@@ -1,4 +1,4 @@
-"""Every arithmetic operation of the runtime equals exact Python integers, in WASM and in the mirror, failures included."""
+"""Every arithmetic operation equals exact Python integers, in WASM and in the mirror, failures included."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from execution.vm.core import CoreFunction, Memory, core, i64, load64, store64
-from execution.vm.core_front import instance, signature
+from execution.vm.core_types import instance, signature
 from execution.vm.runtime.names import resolve
 from execution.vm.runtime.words import DIVISION_BY_ZERO, INVALID_NUMBER, OVERFLOW, reject
 from tests.vm.rig import PRICES, Twin, Wasm
@@ -121,7 +121,9 @@ def driver(operation: CoreFunction[..., Any], words: int, results: int) -> CoreF
                     else:
                         low, high = operation(load64(DATA, p), load64(DATA, p + 8))
                 if words == 4:
-                    low, high = operation(load64(DATA, p), load64(DATA, p + 8), load64(DATA, p + 16), load64(DATA, p + 24))
+                    low, high = operation(
+                        load64(DATA, p), load64(DATA, p + 8), load64(DATA, p + 16), load64(DATA, p + 24)
+                    )
                 if words == 6:
                     low, high = operation(
                         load64(DATA, p),
@@ -143,11 +145,15 @@ def driver(operation: CoreFunction[..., Any], words: int, results: int) -> CoreF
 
 
 def operand(numbers: random.Random, wide: bool) -> int:
-    bits = numbers.choice((3, 20, 40, 60, 62, 63, 64, 65, 90, 110, 126, 127) if wide else (2, 10, 31, 32, 33, 50, 62, 63))
+    bits = numbers.choice(
+        (3, 20, 40, 60, 62, 63, 64, 65, 90, 110, 126, 127) if wide else (2, 10, 31, 32, 33, 50, 62, 63)
+    )
     low, high = (D_MIN, D_MAX) if wide else (W_MIN, W_MAX)
     match numbers.randrange(8):
         case 0:
-            value = numbers.choice((0, 1, -1, ONE, -ONE, ONE // 2, low, high, low + 1, high - 1, 1 << 63, 1 << 64, ONE * 3))
+            value = numbers.choice(
+                (0, 1, -1, ONE, -ONE, ONE // 2, low, high, low + 1, high - 1, 1 << 63, 1 << 64, ONE * 3)
+            )
         case 1:
             value = (1 << bits) + numbers.randint(-2, 2)
         case 2:

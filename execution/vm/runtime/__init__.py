@@ -1,10 +1,10 @@
 """
 The runtime: what every program module brings along. Arithmetic, containers, write barrier, all in core Python.
 
-`emit_runtime` puts the functions asked for, and what they call, into a module under construction; `mirror_runtime` gives the
-same functions as CPython callables over a Mirror. Names are those of the IR: "mul.d", "map_find.k3.v4", "list_at.v2", and
-"touch" (address, bytes), "restore" (page, undo address), "start" (heap). Operands and results are words; a decimal is two, low
-first; "restore" takes two i32.
+`emit_runtime` puts the functions asked for, and what they call, into a module under construction; `mirror_runtime`
+gives the same functions as CPython callables over a Mirror. Names are those of the IR: "mul.d", "map_find.k3.v4",
+"list_at.v2", and "touch" (address, bytes), "restore" (page, undo address), "start" (heap). Operands and results are
+words; a decimal is two, low first; "restore" takes two i32.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from execution.vm import core_tree
-from execution.vm.core_front import instance, signature
 from execution.vm.core_mirror import Cell, Mirror
+from execution.vm.core_types import instance, signature
 from execution.vm.core_wasm import Emitter, Names
 from execution.vm.runtime.names import resolve
 from execution.wasm import ModuleBuilder, ValueType
@@ -43,8 +43,8 @@ def emit_runtime(
     Emit runtime functions into a module and return their function indices by name; KeyError for an unknown name.
 
     Args:
-        names: indices of the memories state, marks, undo, before, the globals gas, mark, block_mark, undo_top, before_top,
-            self_index and the tags reject, exhausted.
+        names: indices of the memories state, marks, undo, before, the globals gas, mark, block_mark, undo_top,
+            before_top, self_index and the tags reject, exhausted.
         prices: the chain's gas table; of it "touch_page", "probe" and "zero_word" are used.
     """
     emitter = Emitter(builder, names)
@@ -54,7 +54,7 @@ def emit_runtime(
 def mirror_runtime(
     mirror: Mirror, functions: Iterable[str], prices: Mapping[str, int]
 ) -> dict[str, Callable[..., Any]]:
-    """The functions over a mirror's memories: ints in, an int, a tuple or None out; `words.reject`, `words.exhausted` raised."""
+    """The functions over a mirror: ints in, an int, a tuple or None out; `words.reject`, `words.exhausted` raised."""
     return {name: mirror.instance(_instance(name, prices)) for name in functions}
 
 

@@ -1,8 +1,9 @@
 """
 The write barrier: the image of a page is saved before its first write under the current mark.
 
-A page's mark tells under which mark it was saved last. `undo` gets the image for the transaction or savepoint, `before` for the
-block, once a block. Records are 1,032 bytes: u32 program, u32 page, the image. Whoever stores to state touches first.
+A page's mark tells under which mark it was saved last. `undo` gets the image for the transaction or savepoint,
+`before` for the block, once a block. Records are 1,032 bytes: u32 program, u32 page, the image. Whoever stores to
+state touches first.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ def mod(a0: i64, a1: i64, b0: i64, b1: i64) -> tuple[i64, i64]:
     different = a1 ^ b1
     a0, a1 = magnitude(a0, a1)
     b0, b1 = magnitude(b0, b1)
-    q0, q1, r0, r1 = divide(a0, a1, 0, 0, b0, b1)
+    _q0, _q1, r0, r1 = divide(a0, a1, 0, 0, b0, b1)
     if (r0 | r1) != 0 and different < 0:
         r0, r1 = sub128(b0, b1, r0, r1)
     low, high = signed(r0, r1, sign)
@@ -217,7 +217,7 @@ def sqrt(a0: i64, a1: i64) -> tuple[i64, i64]:
     x0 = select(half < 64, 1 << half, 0)
     x1 = select(half < 64, 0, 1 << (half - 64))
     while True:
-        q0, q1, r0, r1 = divide(n0, n1, n2, 0, x0, x1)
+        q0, q1, _r0, _r1 = divide(n0, n1, n2, 0, x0, x1)
         if gt_u(q1, x1) or (q1 == x1 and ge_u(q0, x0)):
             break
         q0, q1 = add128(q0, q1, x0, x1)
@@ -231,8 +231,8 @@ def div_int(a: i64, b: i64) -> tuple[i64, i64]:
     """The quotient of two integers as a decimal, half even."""
     if b == 0:
         raise reject(DIVISION_BY_ZERO)
-    a0, a1 = magnitude(a, a >> 63)
-    b0, b1 = magnitude(b, b >> 63)
+    a0, _a1 = magnitude(a, a >> 63)
+    b0, _b1 = magnitude(b, b >> 63)
     n0, n1 = mul_wide_u(a0, ONE)
     q0, q1, r0, r1 = divide(n0, n1, 0, 0, b0, 0)
     low, high = rounded(q0, q1, r0, r1, b0, 0, a ^ b)

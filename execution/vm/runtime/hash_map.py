@@ -1,11 +1,12 @@
 """
 Map: entries in insertion order, found through an index that grows a few slots at a time.
 
-Up to SMALL entries are searched one by one. Then an index of 8-byte slots is kept at most three quarters full: open addressing,
-linear probing, the hash's top bits choosing the slot, so that neighbours stay neighbours when it doubles. A full index becomes
-the old one; every insert and delete moves eight of its slots (zeroing them) until it is empty and freed. Lookups read the new
-index, then what is left of the old. A key that would lie PROBES_MAX slots from its place makes the index grow early, or is
-refused when that cannot help: chosen keys cost their chooser an entry each and others at most that many probes, paid by the slot.
+Up to SMALL entries are searched one by one. Then an index of 8-byte slots is kept at most three quarters full: open
+addressing, linear probing, the hash's top bits choosing the slot, so that neighbours stay neighbours when it doubles.
+A full index becomes the old one; every insert and delete moves eight of its slots (zeroing them) until it is empty
+and freed. Lookups read the new index, then what is left of the old. A key that would lie PROBES_MAX slots from its
+place makes the index grow early, or is refused when that cannot help: chosen keys cost their chooser an entry each
+and others at most that many probes, paid by the slot.
 """
 
 from __future__ import annotations
@@ -189,7 +190,7 @@ def migrate(header: i64) -> None:
 
 @core()
 def enlarge(header: i64) -> None:
-    """Make the index the old one and begin another of twice the size; none is old now. The header was touched before."""
+    """Make the index the old one and begin another of twice the size. There is no old one; the header was touched."""
     bits = load32(STATE, header + TABLE_BITS)
     if bits >= BITS_MAX:
         raise reject(STATE_FULL)

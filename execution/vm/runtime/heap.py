@@ -1,9 +1,9 @@
 """
 The heap of a program's state: segments of 1 KiB · 2ⁿ, zeroed, never moved.
 
-What is freed goes to a list of its size in page 0, linked through its first word. When a list is empty, segments up to 64 KiB
-are cut from a freed larger block, else from the heap's top. Callers zero what they release. Top, lists and blocks are state:
-undo brings them back; physical growth is not, and nothing else looks at it.
+What is freed goes to a list of its size in page 0, linked through its first word. When a list is empty, segments up
+to 64 KiB are cut from a freed larger block, else from the heap's top. Callers zero what they release. Top, lists and
+blocks are state: undo brings them back; physical growth is not, and nothing else looks at it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from execution.vm.core import core, div_u, i64, load32, load64, parameter, u64
+from execution.vm.core import core, div_u, i64, load32, load64, parameter
 from execution.vm.layout import COUNT, HEADER_BYTES, PAGE_BYTES, SEGMENTS
 from execution.vm.runtime.barrier import touch
 from execution.vm.runtime.heap import zero
@@ -32,7 +32,7 @@ def list_push(header: i64) -> i64:
     """A zeroed item at the end, touched."""
     touch(header, HEADER_BYTES)
     count = load64(STATE, header + COUNT)
-    number, within = page_number(div_u(count, PAGE_BYTES // E))
+    number, _within = page_number(div_u(count, PAGE_BYTES // E))
     if number >= load32(STATE, header + SEGMENTS):
         add_segment(header)
     place = item(header, count)

@@ -1,9 +1,10 @@
 """
 Ordered map: a B+ tree of one-page nodes over entries that are linked in key order and never move.
 
-A node holds up to N ascending keys of K words and as many addresses: of entries in a leaf, of nodes above. The first key of a
-node above stands for "everything smaller". Full nodes are split on the way down; a node that becomes empty is freed, with the
-ancestors it was the only child of. One word is compared signed, two as a signed 128-bit number, low word first.
+A node holds up to N ascending keys of K words and as many addresses: of entries in a leaf, of nodes above. The first
+key of a node above stands for "everything smaller". Full nodes are split on the way down; a node that becomes empty
+is freed, with the ancestors it was the only child of. One word is compared signed, two as a signed 128-bit number,
+low word first.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Where containers keep entries and items: segments that never move, found by number through header and directory.
 
-E is the size of an entry in bytes, at most a page; entries fill a page from its start and never cross one, so that touching an
-entry is touching one page, and a proof of an entry shows one page.
+E is the size of an entry in bytes, at most a page; entries fill a page from its start and never cross one, so that
+touching an entry is touching one page, and a proof of an entry shows one page.
 """
 
 from __future__ import annotations

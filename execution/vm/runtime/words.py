@@ -1,4 +1,4 @@
-"""What the runtime's files share: memories, globals, tags, prices and reasons, under the names the kernel exports them."""
+"""What the runtime's files share: memories, globals, tags, prices, reasons, by the names the kernel exports."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BEFORE = Memory("before")
 g = Globals(gas="i64", mark="i64", block_mark="i64", undo_top="i32", before_top="i32", self_index="i32")
 
 
-class reject(Tag):  # noqa: N801 - the tag's name in WASM
+class reject(Tag):
     """The word is a reason."""
 
     parameters = ("i64",)
 
 
-class exhausted(Tag):  # noqa: N801
+class exhausted(Tag):
     """The transaction's own gas has run out."""
 
 
