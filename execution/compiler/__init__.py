@@ -3,8 +3,7 @@ The compiler: a bundle of source files becomes a WASM module and its ABI, in the
 optimise → write.
 
 Pure: the same files and gas table give the same bytes. It reads programs as text and never runs them. Every refusal is
-a
-`CompileError` (an Invalid), located in the source.
+a `CompileError` (an Invalid), located in the source.
 """
 
 from __future__ import annotations

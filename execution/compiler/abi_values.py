@@ -2,10 +2,9 @@
 Values at the border: packed words ↔ plain data ↔ values a client likes.
 
 Plain data: int for every single word (bool 0 or 1, enum its number, times in ms), Decimal its raw count of 10⁻¹⁸,
-Account 20 bytes,
-Symbol str, Optional None or the value, struct and tuple a tuple. Client values: Decimal and Account of the language,
-bool, dict for
-a struct; on the way in also str for a Decimal, hex text for an Account, an enum member, Timestamp and its like.
+Account 20 bytes, Symbol str, Optional None or the value, struct and tuple a tuple. Client values: Decimal and Account
+of the language, bool, dict for a struct; on the way in also str for a Decimal, hex text for an Account, an enum
+member, Timestamp and its like.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 First stage: from text to a syntax tree that contains nothing but the language.
 
 The text is pre-scanned, parsed by Python on a thread with a stack of its own, then walked against a whitelist. What is
-accepted
-may still be wrong in types; it is small, plain and located.
+accepted may still be wrong in types; it is small, plain and located.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from execution.compiler import limits
 from execution.compiler import types as t
 from execution.compiler.errors import Source
-from execution.compiler.layout import storage_words
+from execution.compiler.layout import shape
 from execution.compiler.scope import Entity, Parameter, ProgramName, Signature, TypeName, Word
 from execution.compiler.tree import Literal
+from execution.vm.layout import ENTRY_BYTES_MAX
 
 Find = Callable[[str, ast.AST], Entity]
 Fold = Callable[[ast.expr, t.Type | None], Literal]
@@ -74,9 +75,16 @@ def _generic(find: Find, source: Source, node: ast.expr, name: str, items: list[
         return t.OptionalType(types[0])
     _check_value(source, items[-1], types[-1])
     if name == "List":
-        return t.ListType(types[0])
+        return _fitting(source, node, t.ListType(types[0]))
     _check_key(source, items[0], types[0], name == "OrderedMap")
-    return t.MapType(types[0], types[1], name == "OrderedMap")
+    return _fitting(source, node, t.MapType(types[0], types[1], name == "OrderedMap"))
+
+
+def _fitting(source: Source, node: ast.expr, of: t.MapType | t.ListType) -> t.Type:
+    if shape(of).entry_bytes > ENTRY_BYTES_MAX:
+        wrong = f"an entry of {of} has {shape(of).entry_bytes} bytes, at most {ENTRY_BYTES_MAX} fit a page"
+        raise source.at(node, wrong, "split the record")
+    return of
 
 
 def _check_key(source: Source, node: ast.expr, key: t.Type, ordered: bool) -> None:
@@ -97,8 +105,6 @@ def _check_value(source: Source, node: ast.expr, value: t.Type) -> None:
         raise source.at(node, f"{value} cannot be stored", "use a flat type, a Record or a container")
     if t.is_flat(value) and t.words(value) > limits.VALUE_WORDS_MAX:
         raise source.at(node, f"the value has more than {limits.VALUE_WORDS_MAX} words", "use a Record")
-    if storage_words(value) * 8 > 900:
-        raise source.at(node, "an entry of this type does not fit a page", "split the record")
 
 
 def build_signature(

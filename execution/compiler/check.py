@@ -2,8 +2,7 @@
 Second stage: from accepted files to a typed program.
 
 Functions are checked when they are first called, so a callee's effects are known to its caller and recursion shows
-itself; every
-method of the program and every function of its module is checked, whether called or not.
+itself; every method of the program and every function of its module is checked, whether called or not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """
 Statements without a body: assignments, deletions, returns, failures, and calls for their effect.
 
-A value is evaluated before the place it goes to, as in Python; an augmented assignment evaluates its place first, once.
+A value is evaluated before the place it goes to, as in Python; an augmented assignment evaluates its place first,
+once.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 The state of checking one function: slots, flow, effects, and the logs that borrow rules need.
 
 Expressions and statements are checked by functions over this context; `check` calls back into the expression checker,
-so that
-the files of the checker form no circle.
+so that the files of the checker form no circle.
 """
 
 from __future__ import annotations

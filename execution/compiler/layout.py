@@ -8,7 +8,7 @@ said.
 from __future__ import annotations
 
 from execution.compiler import types as t
-from execution.vm.layout import FIELDS, HEADER_WORDS, PAGE_BYTES, WORD_BYTES, Shape
+from execution.vm.layout import FIELDS, HEADER_BYTES, HEADER_WORDS, PAGE_BYTES, WORD_BYTES, Shape
 
 
 def storage_words(of: t.Type) -> int:
@@ -34,13 +34,20 @@ def member_offsets(fields: tuple[tuple[str, t.Type], ...], start: int = 0) -> di
 
 
 def field_offsets(fields: tuple[tuple[str, t.Type], ...]) -> dict[str, int]:
-    """State addresses of a program's fields."""
-    return member_offsets(fields, FIELDS)
+    """State addresses of a program's fields; a container's header is aligned, so that it never crosses a page."""
+    offsets, at = {}, FIELDS
+    for name, member in fields:
+        if isinstance(member, (t.MapType, t.ListType)):
+            at = -(-at // HEADER_BYTES) * HEADER_BYTES
+        offsets[name] = at
+        at += storage_bytes(member)
+    return offsets
 
 
 def heap_start(fields: tuple[tuple[str, t.Type], ...]) -> int:
     """First byte after the fields, a multiple of the page size."""
-    end = FIELDS + sum(storage_bytes(member) for _, member in fields)
+    offsets = field_offsets(fields)
+    end = max((offsets[name] + storage_bytes(member) for name, member in fields), default=FIELDS)
     return -(-end // PAGE_BYTES) * PAGE_BYTES
 
 

@@ -2,8 +2,7 @@
 Modules of a bundle: finds them, and resolves names, types, constants and signatures when they are first asked for.
 
 A module of the bundle gives everything it defines; a program class of another module, or of a standard program, is a
-typed
-interface only. Resolution is lazy, so definitions may stand in any order; what refers to itself is refused.
+typed interface only. Resolution is lazy, so definitions may stand in any order; what refers to itself is refused.
 """
 
 from __future__ import annotations
@@ -149,6 +148,8 @@ class Bundle:
         if base == "Enum":
             return TypeName(_enum(module, node))
         members = self.members(module, node, base == "Record")
+        if not members:
+            raise module.source.at(node, f"`{node.name}` has no members", "give it at least one")
         if base == "Record":
             return TypeName(t.RecordType(node.name, members))
         kind = t.StructType(node.name, members, base == "Event")

@@ -2,8 +2,7 @@
 The pre-scan: bounds the text before Python's own parser sees it.
 
 A single pass over characters, without recursion and without regular expressions. What passes has bounded nesting,
-lines, numbers
-and statements, so parsing and every later walk over the tree need a bounded stack.
+lines, numbers and statements, so parsing and every later walk over the tree need a bounded stack.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 The typed tree: what `check` makes of accepted source and `lower` turns into IR.
 
 Every expression knows its type; names are resolved to slots, addresses and functions, conversions and narrowing are
-explicit, and
-the order of members is the order of evaluation.
+explicit, and the order of members is the order of evaluation.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 The types of the language, their words and their names in the ABI.
 
 A flat type has a fixed number of 64-bit words and lives in registers; containers and records live in storage and are
-handled by
-address. Two types are the same when they are equal.
+handled by address. Two types are the same when they are equal.
 """
 
 from __future__ import annotations
