@@ -10,13 +10,13 @@ exact place.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar, overload
 
 from execution.lang import journal
 from execution.lang.kinds import Kind, Plain, kind_of
 from execution.lang.rejection import KEY_EXISTS, MISSING_KEY, Rejected
-from execution.lang.storage import Storage, flat_key
+from execution.lang.storage import Storage, flat_key, guard_nested
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -65,7 +65,6 @@ class Map(Storage, Generic[K, V]):
             entry.value = stored
 
     def __delitem__(self, key: K) -> None:
-        self.guard()
         self._remove(self._need(key))
 
     def __contains__(self, key: K) -> bool:
@@ -96,7 +95,6 @@ class Map(Storage, Generic[K, V]):
     def pop(self, key: K) -> V:
         """Remove a key that is there; its (flat) value."""
         self.need_flat()
-        self.guard()
         entry = self._need(key)
         self._remove(entry)
         value: V = entry.value
@@ -135,6 +133,9 @@ class Map(Storage, Generic[K, V]):
         while self._last is not None:
             self._remove(self._last)
 
+    def contents(self) -> Iterable[V]:
+        return [entry.value for entry in self._entries.values()]
+
     def _image(self, key: K) -> Plain:
         return self.keys_kind.plain(self.keys_kind.coerce(key))
 
@@ -165,6 +166,8 @@ class Map(Storage, Generic[K, V]):
         return entry
 
     def _remove(self, entry: Entry) -> None:
+        guard_nested(entry.value)
+        self.guard()
         journal.record(self._link, entry)
         self._unlink(entry)
 

@@ -7,13 +7,13 @@ Appending or popping while the list is iterated is Rejected "changed while itera
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from execution.lang import journal
 from execution.lang.kinds import Kind, Plain, kind_of
 from execution.lang.rejection import EMPTY, INDEX, Rejected
-from execution.lang.storage import Storage
+from execution.lang.storage import Storage, guard_nested
 
 T = TypeVar("T")
 
@@ -60,6 +60,7 @@ class List(Storage, Generic[T]):
         self.guard()
         if not self._values:
             raise Rejected(EMPTY)
+        guard_nested(self._values[-1])
         value = self._values.pop()
         journal.record(self._values.append, value)
         return value
@@ -68,6 +69,9 @@ class List(Storage, Generic[T]):
         self.guard()
         while self._values:
             self.pop()
+
+    def contents(self) -> Iterable[T]:
+        return self._values
 
     def _checked(self, index: int) -> int:
         if not 0 <= index < len(self._values):

@@ -7,7 +7,7 @@ overwriting a value is allowed. A loop that ends by `break`, `return` or an exce
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,10 @@ class Storage:
         if self.iterating:
             raise Rejected(CHANGED_WHILE_ITERATING)
 
+    def contents(self) -> Iterable[Any]:
+        """The values held."""
+        return ()
+
     @contextmanager
     def loop(self) -> Iterator[None]:
         self.iterating += 1
@@ -49,6 +53,16 @@ class Storage:
         raise TypeError("containers cannot be compared")
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def guard_nested(value: Any) -> None:
+    """Before a value goes away: no loop may run over a container inside it."""
+    inside = [value] if isinstance(value, Storage) else list(getattr(value, "__dict__", {}).values())
+    for container in inside:
+        if isinstance(container, Storage):
+            container.guard()
+            for item in container.contents():
+                guard_nested(item)
 
 
 def flat_key(kind: Kind) -> Kind:

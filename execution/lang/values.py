@@ -8,7 +8,7 @@ refuses with "overflow". An Asset is an index in the bank. A program's address i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 from execution.lang.decimal import floor_ratio, word
 from execution.lang.kinds import Kind, ValueKind, load_int
@@ -41,6 +41,12 @@ class Account:
     def numbered(number: int) -> Account:
         """The account whose 20 bytes are this number, most significant first."""
         return Account(number.to_bytes(ACCOUNT_BYTES, "big"))
+
+    @staticmethod
+    def of(program: Any) -> Account:
+        """The address of a program reference, as its `me`."""
+        account: Account = program.me
+        return account
 
     def __repr__(self) -> str:
         return f"Account(0x{self.data.hex()})"

@@ -139,7 +139,7 @@ def test_an_intermediate_overflow_is_not_forgiven() -> None:
 
 
 def test_ints_become_decimals_where_one_is_declared() -> None:
-    assert PROGRAM.RATE == Decimal(3) and type(PROGRAM.RATE) is Decimal
+    assert Decimal(3) == PROGRAM.RATE and type(PROGRAM.RATE) is Decimal
     first, second = PROGRAM.scaled(9, None)
     assert (repr(first), type(second)) == ('Decimal("0.666666666666666667")', int)
     assert repr(PROGRAM.scaled(1, 6)[0]) == 'Decimal("1.999999999999999998")'

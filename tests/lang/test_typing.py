@@ -1,4 +1,4 @@
-"""Programs are ordinary typed Python: mypy --strict understands a right one and refuses wrong ones, without a plug-in."""
+"""Programs are typed Python: mypy --strict understands a right one and refuses wrong ones, without a plug-in."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 HEAD = """
 from execution.lang import (
-    DONE, Account, Decimal, Duration, Enum, Event, List, Map, OrderedMap, Optional, Outcome, Program, ProgramRef, Record, Rejected,
-    Struct, Timestamp, World, at_end, block, emit, external, hook, require, schedule, tx, view,
+    DONE, Account, Decimal, Duration, Enum, Event, List, Map, OrderedMap, Optional, Outcome, Program, ProgramRef,
+    Record, Rejected, Struct, Timestamp, World, at_end, block, emit, external, hook, require, schedule, tx, view,
 )
 
 

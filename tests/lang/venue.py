@@ -4,9 +4,9 @@ VAULT = '''
 """A vault of numbers."""
 
 from execution.lang import (
-    DONE, RETRY, Account, Decimal, Duration, Enum, Event, Feed, List, Map, OrderedMap, Optional, Outcome, Program, ProgramRef,
-    Quote, QuoteStatus, Record, Rejected, Struct, Symbol, Timestamp, at_end, block, emit, external, hook, publish, require,
-    schedule, subscribe, tx, unsubscribe, view,
+    DONE, RETRY, Account, Decimal, Duration, Enum, Event, Feed, List, Map, OrderedMap, Optional, Outcome, Program,
+    Quote, Record, Struct, Symbol, Timestamp, at_end, block, emit, external, hook, publish,
+    require, schedule, subscribe, tx, unsubscribe, view,
 )
 
 
