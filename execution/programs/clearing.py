@@ -466,6 +466,11 @@ class Clearing(Program):
         require(size > 0 and size <= QUANTITY_MAX, "size out of range")
         require(abs(price) <= VALUE_MAX, "price out of range")
         cost = size * (price + terms.paid)
+        if not self.is_open(terms):
+            if resting == Side.BUY:
+                require(self.would_reduce(seller, contract, -size), "contract is halted")
+            else:
+                require(self.would_reduce(buyer, contract, size), "contract is halted")
         if resting == Side.BUY:
             verdict = self.fill_resting(contract, terms, buyer, size, -cost - buyer_fee, reduces, newest)
             if verdict == Verdict.DONE:
@@ -779,10 +784,15 @@ class Clearing(Program):
         terms.open_interest += max(after, Decimal(0)) - max(before, Decimal(0))
         if not forced:
             if not is_reduction(before, after):
-                require(self.is_open(terms), "contract is halted")
                 require(terms.open_interest <= QUANTITY_MAX, "open interest limit")
                 slot.opened = True
             at_end(self.check_margin, account)
+
+    def would_reduce(self, account: Account, contract: int, size: Decimal) -> bool:
+        if account not in self.accounts:
+            return False
+        quantity = self.slots[self.slot_of(self.accounts[account], contract)].quantity
+        return is_reduction(quantity, quantity + size)
 
     def check_margin(self, account: Account) -> None:
         """At the end of the outermost call, for every account that took or rested an order in it."""

@@ -2,4 +2,4 @@
 
 from execution.lang.instrument import install
 
-install("execution.programs")
+install("execution.programs", "tests.programs.broken")

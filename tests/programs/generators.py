@@ -337,12 +337,16 @@ GENERATORS: dict[str, Callable[[int], Calls]] = {
 }
 
 
-def record(take: Callable[[Step], Answer], calls: Calls, count: int) -> list[tuple[Step, Answer]]:
-    """Run `count` steps through an engine."""
+def record(
+    take: Callable[[Step], Answer], calls: Calls, count: int, check: Callable[[], None] | None = None, every: int = 50
+) -> list[tuple[Step, Answer]]:
+    """Run `count` steps through an engine; `check` is called after every so many and at the end."""
     seen: list[tuple[Step, Answer]] = []
     step = next(calls)
-    for _ in range(count):
+    for number in range(1, count + 1):
         answer = take(step)
         seen.append((step, answer))
+        if check is not None and (number % every == 0 or number == count):
+            check()
         step = calls.send(answer)
     return seen
