@@ -101,7 +101,7 @@ def accept(source: Source) -> ast.Module:
     tree = _parse(source)
     for statement in tree.body:
         docstring = isinstance(statement, ast.Expr) and _is_text(statement.value)
-        if not docstring and not isinstance(statement, TOP_LEVEL):
+        if not docstring and not isinstance(statement, (*TOP_LEVEL, *REFUSED)):
             raise source.at(
                 statement,
                 "a statement outside of functions",

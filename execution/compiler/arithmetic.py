@@ -14,6 +14,7 @@ from execution.compiler.fold import NotConstant, fold_operation
 NAMES: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.FloorDiv: "floordiv", ast.Mod: "mod",
 }  # fmt: skip
+SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%"}
 TIMES: dict[tuple[t.Type, str, t.Type], t.Type] = {
     (t.TIMESTAMP, "add", t.DURATION): t.TIMESTAMP,
     (t.TIMESTAMP, "sub", t.DURATION): t.TIMESTAMP,
@@ -66,7 +67,7 @@ def binary(
     result = TIMES.get((left.type, name, right.type))
     if result is None:
         instead = "test `is not None` first" if isinstance(left.type, t.OptionalType) else "convert one side"
-        raise context.error(node, f"`{name}` is not defined for {left.type} and {right.type}", instead)
+        raise context.error(node, f"`{SYMBOLS[name]}` is not defined for {left.type} and {right.type}", instead)
     return operation(result, f"{name}.w", (left, right), line)
 
 

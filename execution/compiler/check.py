@@ -58,7 +58,7 @@ class _Check:
         body = check_body(context, signature.node.body)
         if context.flow.reachable and signature.result != t.NONE:
             raise context.error(
-                signature.node, f"`{signature.name}` may end without a result", f"return a {signature.result}"
+                signature.node, f"`{signature.name}` may end without a result", f"return a value of type {signature.result}"
             )
         types = tuple(parameter.type for parameter in signature.parameters)
         made = tree.Function(
@@ -179,4 +179,4 @@ def fold_constant(bundle: Bundle, module: Module, node: ast.expr, of: t.Type | N
     try:
         return tree.Literal(value.type, fold(value))
     except NotConstant as reason:
-        raise context.error(node, f"this is not a constant: {reason}", "use literals and constants only") from None
+        raise context.error(node, str(reason), "use literals and constants only") from None

@@ -209,7 +209,7 @@ def _match(context: Context, node: ast.Match) -> Statements:
     """An exhaustive match on an enum, as a chain of branches; the last one needs no test."""
     subject = context.check(node.subject)
     if not isinstance(subject.type, t.EnumType):
-        raise context.error(node.subject, f"`match` is for enums, this is a {subject.type}", "use if and elif")
+        raise context.error(node.subject, f"`match` is for enums, this is of type {subject.type}", "use if and elif")
     of = subject.type
     slot = context.new_slot(of, node)
     left = list(of.members)
@@ -260,8 +260,8 @@ def _chain(subject: tree.Expression, arms: list[tuple[list[int], tree.Body]], li
 def _tolerate(context: Context, node: ast.Try) -> tree.Statement:
     """try … except Rejected as refusal: at least one call to another program, every one with a gas cap."""
     clause = node.handlers[0]
-    entity = context.find(clause.type.id, clause) if isinstance(clause.type, ast.Name) else None
-    if not (isinstance(entity, Word) and entity.name == "Rejected"):
+    named = isinstance(clause.type, ast.Name) and clause.type.id == "Rejected"
+    if not named or not isinstance(context.find("Rejected", clause), Word):
         raise context.error(clause, "only Rejected is caught", "except Rejected as refusal:")
     before, calls, killed = context.flow, context.effects.calls, len(context.killed)
     context.effects.calls = False

@@ -115,7 +115,7 @@ def arguments(
     for p in parameters:
         if p.name not in given:
             if p.default is None:
-                raise context.error(node, f"`{name}` needs `{p.name}`", f"give a {p.type}")
+                raise context.error(node, f"`{name}` needs `{p.name}`", f"give a value of type {p.type}")
             given[p.name] = len(items)
             items.append(p.default)
     return tuple(items), tuple(given[p.name] for p in parameters)

@@ -104,7 +104,7 @@ def _list_method(
     if name == "append":
         _count(context, node, 1, 1)
         if not flat:
-            raise context.error(node, f"a {of.item} is not appended", "write `item = l.add()` and fill it")
+            raise context.error(node, f"{of.item} is not appended", "write `item = l.add()` and fill it")
         value = context.check(node.args[0], of.item)
         context.hold(container, since, node)
         context.change(of, node)

@@ -104,7 +104,7 @@ def place_of(context: Context, target: ast.Attribute) -> tree.Place:
     if not isinstance(place, tree.Place):
         raise context.error(target, "this is not assigned to", "assign to a field of the program or of a record")
     if not t.is_flat(place.type):
-        raise context.error(target, f"a {place.type} is never assigned", "change what is in it")
+        raise context.error(target, f"{place.type} is never assigned", "change what is in it")
     return place
 
 
@@ -129,7 +129,7 @@ def _store_item(context: Context, node: ast.Assign, target: ast.Subscript) -> tr
         raise context.error(target, f"{container.type} is not a container", "use a Map, OrderedMap or List")
     of = t.value_of(container.type)
     if not t.is_flat(of):
-        raise context.error(node, f"a {of} is never assigned", "write m.create(key) or m.obtain(key) and fill it")
+        raise context.error(node, f"{of} is never assigned", "write m.create(key) or m.obtain(key) and fill it")
     since = len(context.killed)
     key = context.check(target.slice, key_type(container.type))
     context.hold(container, since, node)
@@ -186,7 +186,7 @@ def _augment_item(context: Context, node: ast.AugAssign, target: ast.Subscript) 
     before: Statements = []
     item = context.check(target)
     if not isinstance(item, tree.Item) or not t.is_flat(item.type):
-        raise context.error(node, f"a {item.type} is never assigned", "change what is in it")
+        raise context.error(node, f"{item.type} is never assigned", "change what is in it")
     of = item.container.type
     assert isinstance(of, (t.MapType, t.ListType))
     container = _kept(context, item.container, target, before)
@@ -223,9 +223,11 @@ def give_back(context: Context, node: ast.Return) -> Statements:
     result = context.signature.result
     if node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None and result == t.NONE):
         if result != t.NONE:
-            raise context.error(node, "a value is expected", f"return a {result}")
+            raise context.error(node, "a value is expected", f"return a value of type {result}")
         context.flow = context.flow.ended()
         return [tree.Give(None, node.lineno)]
+    if result == t.NONE:
+        raise context.error(node, f"`{context.signature.name}` returns nothing", "remove the value, or give it a result type")
     if isinstance(result, t.TupleType):
         value = context.check(node.value)
         value = _convert_tuple(context, value, result, node.value)
@@ -239,7 +241,7 @@ def _convert_tuple(context: Context, value: tree.Expression, to: t.TupleType, no
     if value.type == to:
         return value
     if not isinstance(value, tree.Join) or not isinstance(value.type, t.TupleType) or len(value.items) != len(to.items):
-        raise context.error(node, f"this is a {value.type}, a {to} is expected", "return one value for each")
+        raise context.error(node, f"this is of type {value.type}, {to} is expected", "return one value for each")
     items = tuple(context.convert(item, of, node) for item, of in zip(value.items, to.items, strict=True))
     return tree.Join(to, items)
 
@@ -248,8 +250,8 @@ def fail(context: Context, node: ast.Raise) -> Statements:
     """`raise Rejected("text")`."""
     match node:
         case ast.Raise(exc=ast.Call(func=ast.Name(id=name), args=[_], keywords=[]) as call, cause=None):
-            entity = context.find(name, call)
-            if isinstance(entity, Word) and entity.name == "Rejected":
+            entity = context.find(name, call) if name == "Rejected" else None
+            if isinstance(entity, Word):
                 reason = reason_of(context, call, 0)
                 context.flow = context.flow.ended()
                 return [tree.Fail(reason, node.lineno)]

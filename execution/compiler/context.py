@@ -83,9 +83,9 @@ class Context:
                 return tree.Literal(t.DECIMAL, (value.values[0] * 10**18,))
             return tree.Operation(t.DECIMAL, "to_d.w", (value,), getattr(node, "lineno", 0))
         if value.type == t.OptionalType(to):
-            raise self.error(node, f"this may be None, a {to} is expected", "test `is not None` on a local first")
-        instead = 'write Decimal("…") or .floor()' if to in (t.INT, t.DECIMAL) else f"give a {to}"
-        raise self.error(node, f"this is of type {value.type}, a {to} is expected", instead)
+            raise self.error(node, f"this may be None, {to} is expected", "test `is not None` on a local first")
+        instead = 'write Decimal("…") or .floor()' if to in (t.INT, t.DECIMAL) else f"give a value of type {to}"
+        raise self.error(node, f"this is of type {value.type}, {to} is expected", instead)
 
     def find(self, name: str, node: ast.AST) -> Entity:
         return self.shared.bundle.find(self.module, name, node)
@@ -105,7 +105,7 @@ class Context:
         if name in self.names and self.slots[self.names[name]] != of:
             before = self.slots[self.names[name]]
             instead = "write Decimal(…)" if (before, of) == (t.DECIMAL, t.INT) else "use another name"
-            raise self.error(node, f"`{name}` is a {before}, not a {of}", instead)
+            raise self.error(node, f"`{name}` is of type {before}, not {of}", instead)
         if name not in self.names:
             self.names[name] = self.new_slot(of, node)
         return self.names[name]

@@ -94,14 +94,14 @@ def fold(expression: tree.Expression) -> tuple[int, ...]:
         case tree.Choice(_, test, then, other):
             return fold(then) if fold(test)[0] else fold(other)
         case _:
-            raise NotConstant("it is not a constant")
+            raise NotConstant("this is not a constant")
 
 
 def fold_operation(name: str, args: tuple[int, ...]) -> int:
     """One operation of ir.OPS on numbers; NotConstant when it rejects or has no fold."""
     operation = FOLDS.get(name) or FOLDS.get(name.split(".")[0])
     if operation is None:
-        raise NotConstant("it is not a constant")
+        raise NotConstant("this is not a constant")
     value = operation(*args)
     decimal = name in DECIMAL_RESULTS or (name.endswith(".d") and name not in WORD_RESULTS)
     low, high = (DECIMAL_MIN, DECIMAL_MAX) if decimal else (WORD_MIN, WORD_MAX)
