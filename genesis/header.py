@@ -67,7 +67,7 @@ class Header:
         )  # fmt: skip
 
     def fixed_bytes(self) -> bytes:
-        """Return the fields at their fixed widths, 350 bytes: what is hashed and signed."""
+        """Return the fields at their fixed widths, 344 bytes: what is hashed and signed."""
         pairs = zip(_WIDTHS, self.fields(), strict=True)
         return b"".join(value if isinstance(value, bytes) else value.to_bytes(width, "big") for width, value in pairs)
 
