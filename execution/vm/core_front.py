@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from copy import deepcopy
+from functools import cache
 
 from execution.vm import core_tree as t
 from execution.vm.core import CoreFunction, Globals, Intrinsic, Tag, unroll
@@ -16,6 +17,7 @@ from execution.vm.core_types import coerce, instance, signature, to_i64
 from execution.wasm import ValueType
 
 
+@cache
 def translate(of: t.Instance) -> t.Function:
     """The typed tree of one instance."""
     return _Front(of).function()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from execution.vm import core_tree as t
@@ -23,6 +24,7 @@ def instance(function: CoreFunction[..., Any] | Bound[..., Any], constants: Mapp
     return function, tuple((name, constants[name]) for name in sorted(function.parameters()))
 
 
+@cache
 def signature(of: t.Instance) -> tuple[tuple[tuple[str, ValueType], ...], t.Kinds]:
     """Parameters, rows of words expanded to name_0, name_1 …, and result types."""
     function, constants = of

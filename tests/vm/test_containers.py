@@ -22,7 +22,16 @@ from execution.vm.layout import (
     PREV,
     list_place,
 )
-from execution.vm.runtime.words import CHANGED_WHILE_ITERATING, EMPTY, INDEX_OUT_OF_RANGE, exhausted, reject
+from execution.vm.runtime.barrier import RECORD_BYTES
+from execution.vm.runtime.hash_map import PROBES_MAX, hash_key
+from execution.vm.runtime.words import (
+    CHANGED_WHILE_ITERATING,
+    EMPTY,
+    INDEX_OUT_OF_RANGE,
+    TOO_MANY_PROBES,
+    exhausted,
+    reject,
+)
 from tests.vm.rig import Twin, Wasm
 
 HEADER = FIELDS
@@ -233,35 +242,98 @@ def test_freed_memory_is_used_again() -> None:
     pair.check_equal()
 
 
+UNDONE = ("map_put.k1.v2", "map_drop.k1.v2", "omap_put.k1.v1", "omap_drop.k1.v1", "list_push.v9", "list_pop.v9")
+FREED = ("map_free.k1.v2", "omap_free.k1.v1", "list_free.v9")
+HEADERS = {"map": HEADER, "omap": OTHER, "list": OTHER + HEADER_BYTES}
+
+
+class Journal:
+    """Runs random operations in WASM and takes them back."""
+
+    def __init__(self, seed: int) -> None:
+        self.wasm = Wasm([*UNDONE, *FREED, "start", "restore"])
+        self.wasm.call("start", HEAP)
+        self.numbers = random.Random(seed)
+        self.mark = 2
+
+    def move_mark(self) -> None:
+        self.mark += 1
+        self.wasm.put("mark", self.mark)
+
+    def image(self) -> bytes:
+        return self.wasm.read("state", 0, self.wasm.exports["state"].data_len(self.wasm.store))
+
+    def check_image(self, wanted: bytes) -> None:
+        """Memory beyond the old end may have been added; it is all zero."""
+        now = self.image()
+        assert now[: len(wanted)] == wanted and not any(now[len(wanted) :])
+
+    def work(self) -> None:
+        for _ in range(self.numbers.randrange(25)):
+            name = self.numbers.choice(UNDONE if self.numbers.random() < 0.98 else FREED)
+            kind, operation = name.split(".")[0].split("_")
+            header = HEADERS[kind]
+            empty = u64(self.wasm.read("state", header, header + 8), 0) == 0
+            if kind == "list":
+                if operation != "pop" or not empty:
+                    self.wasm.call(name, header)
+            elif operation == "free":
+                self.wasm.call(name, header)
+            else:
+                self.wasm.call(name, header, self.numbers.randrange(150))
+
+    def undo(self, memory: str, top: str, down_to: int) -> None:
+        """Restore the records above `down_to`, newest first."""
+        while self.wasm.get(top) > down_to:
+            record = self.wasm.get(top) - RECORD_BYTES
+            program, page = struct.unpack("<II", self.wasm.read(memory, record, record + 8))
+            assert program == 3
+            image = self.wasm.read(memory, record + 8, record + RECORD_BYTES)
+            if memory == "undo":
+                self.wasm.call("restore", page, record + 8)
+            else:
+                self.wasm.write("state", page * 1024, image)
+            self.wasm.put(top, record)
+
+
 def test_undo_is_exact() -> None:
     """Savepoints nested at random: going back gives the very bytes, heap top and index tables included."""
-    shapes = ["map_put.k1.v2", "map_drop.k1.v2", "omap_put.k1.v1", "omap_drop.k1.v1"]
-    pair = Pair(shapes)
-    wasm, numbers = pair.wasm, random.Random(5)
-    mark = 2
+    journal = Journal(5)
     open_points: list[tuple[int, bytes]] = []
-
-    def image() -> bytes:
-        return wasm.read("state", 0, min(wasm.exports["state"].data_len(wasm.store), 1 << 18))
-
-    for _ in range(400):
-        mark += 1
-        wasm.put("mark", mark)
-        action = numbers.random()
+    for _ in range(600):
+        journal.move_mark()
+        action = journal.numbers.random()
         if action < 0.4 and len(open_points) < 4:
-            open_points.append((wasm.get("undo_top"), image()))
+            open_points.append((journal.wasm.get("undo_top"), journal.image()))
         elif action < 0.8 and open_points:
             top, wanted = open_points.pop()
             if action < 0.6:
-                while wasm.get("undo_top") > top:
-                    record = wasm.get("undo_top") - 1032
-                    wasm.call("restore", u32(wasm.read("undo", record, record + 8), 4), record + 8)
-                    wasm.put("undo_top", record)
-                now = image()
-                assert now[: len(wanted)] == wanted and not any(now[len(wanted) :])
-        for _ in range(numbers.randrange(20)):
-            name = numbers.choice(shapes)
-            wasm.call(name, HEADER if name.startswith("map") else OTHER, numbers.randrange(150))
+                journal.undo("undo", "undo_top", top)
+                journal.check_image(wanted)
+        journal.work()
+
+
+def test_before_images_take_a_block_back() -> None:
+    """Whatever is kept or undone inside a block, its before-images restore the state it began with, a page once."""
+    journal = Journal(6)
+    for _ in range(12):
+        journal.move_mark()
+        journal.wasm.put("block_mark", journal.mark)
+        journal.wasm.put("before_top", 0)
+        journal.wasm.put("undo_top", 0)
+        wanted = journal.image()
+        for _ in range(10):
+            journal.move_mark()
+            top = journal.wasm.get("undo_top")
+            journal.work()
+            if journal.numbers.random() < 0.4:
+                journal.undo("undo", "undo_top", top)
+        count = journal.wasm.get("before_top") // RECORD_BYTES
+        pages = {struct.unpack("<I", journal.wasm.read("before", i * 1032 + 4, i * 1032 + 8)) for i in range(count)}
+        assert len(pages) == count
+        if journal.numbers.random() < 0.5:
+            journal.undo("before", "before_top", 0)
+            journal.check_image(wanted)
 
 
 def test_a_map_does_not_change_while_iterated() -> None:
@@ -285,3 +357,34 @@ def test_gas_runs_out_at_a_page() -> None:
     assert twin.cells["gas"].value == 0 and twin.cells["undo_top"].value == 2 * 1032
     with pytest.raises(exhausted):
         twin.call("touch", 5000, 1)
+
+
+def test_chosen_keys_are_refused_and_harm_nobody() -> None:
+    """Keys of one hash neighbourhood: each is found again or was refused, and keys elsewhere live as before."""
+    twin = Twin(["start", "map_put.k1.v1", "map_find.k1.v1", "restore"])
+    twin.call("start", HEAP)
+    undo = twin.mirror.memories["undo"]
+    hashed = twin.mirror.function(hash_key, K=1)
+
+    def put(key: int) -> bool:
+        twin.cells["mark"].value += 1
+        top = twin.cells["undo_top"].value
+        try:
+            twin.call("map_put.k1.v1", HEADER, key)
+        except reject as refusal:
+            assert refusal.value == TOO_MANY_PROBES
+        else:
+            return True
+        while twin.cells["undo_top"].value > top:
+            twin.cells["undo_top"].value -= RECORD_BYTES
+            record = twin.cells["undo_top"].value
+            twin.call("restore", u32(undo, record + 4), record + 8)
+        return False
+
+    chosen = [key for key in range(1, 150_000) if hashed(key) >> 23 == 77]
+    others = range(1 << 40, (1 << 40) + 1_500)
+    accepted = {key for key in chosen if put(key)}
+    assert PROBES_MAX <= len(accepted) < len(chosen)
+    assert all(put(key) for key in others if not 77 <= hashed(key) >> 23 < 200)
+    found = {key for key in chosen if twin.call("map_find.k1.v1", HEADER, key)}
+    assert found == accepted

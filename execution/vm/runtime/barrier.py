@@ -8,7 +8,7 @@ state touches first.
 
 from __future__ import annotations
 
-from execution.vm.core import copy, core, grow, i32, i64, load64, size, store32, store64
+from execution.vm.core import copy, core, grow, i32, i64, load64, size, store32, store64, u64
 from execution.vm.layout import HEAP_TOP, MAGIC, MAGIC_OFFSET, PAGE_BYTES
 from execution.vm.runtime.words import BEFORE, MARKS, STATE, STATE_FULL, TOUCH_PAGE, UNDO, exhausted, g, reject
 
@@ -29,13 +29,13 @@ def save(page: i64) -> None:
     """Journal the page. The journals grow physically as needed; that is not state."""
     charge(TOUCH_PAGE)
     if load64(MARKS, page * 8) < g.block_mark:
-        if i64(g.before_top) + RECORD_BYTES > size(BEFORE) * WASM_PAGE_BYTES and grow(BEFORE, GROWTH_PAGES) < 0:
+        if u64(g.before_top) + RECORD_BYTES > size(BEFORE) * WASM_PAGE_BYTES and grow(BEFORE, GROWTH_PAGES) < 0:
             raise reject(STATE_FULL)
         store32(BEFORE, g.before_top, g.self_index)
         store32(BEFORE, g.before_top + 4, page)
         copy(BEFORE, STATE, g.before_top + 8, page * PAGE_BYTES, PAGE_BYTES)
         g.before_top += RECORD_BYTES
-    if i64(g.undo_top) + RECORD_BYTES > size(UNDO) * WASM_PAGE_BYTES and grow(UNDO, GROWTH_PAGES) < 0:
+    if u64(g.undo_top) + RECORD_BYTES > size(UNDO) * WASM_PAGE_BYTES and grow(UNDO, GROWTH_PAGES) < 0:
         raise reject(STATE_FULL)
     store32(UNDO, g.undo_top, g.self_index)
     store32(UNDO, g.undo_top + 4, page)
