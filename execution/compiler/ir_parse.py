@@ -120,14 +120,19 @@ def _block(lines: _Lines) -> tuple[Block, str]:
         text, line = lines.take()
         if text.startswith("}"):
             return tuple(found), text
+        if text.endswith("{"):
+            found.append(_structured(lines, text, line))
+            continue
         try:
-            found.append(_structured(lines, text, line) if text.endswith("{") else _plain(text, line))
-        except (KeyError, IndexError, TypeError) as error:
-            raise lines.error("not an instruction of the IR") from error
+            found.append(_plain(text, line))
+        except (ValueError, IndexError) as error:
+            raise lines.error(f"not an instruction of the IR ({error})") from error
 
 
 def _structured(lines: _Lines, text: str, line: int) -> Instruction:
     words = text.split()
+    if words[0] not in ("if", "scope", "loop", "try"):
+        raise lines.error("expected if, scope, loop or try before {")
     body, end = _block(lines)
     match words[0]:
         case "if":
@@ -139,7 +144,7 @@ def _structured(lines: _Lines, text: str, line: int) -> Instruction:
             return Loop(body, line)
         case "try" if end == "} handler {":
             return Try(body, cast(Reg, _operand(words[1])), _block(lines)[0], line)
-    raise lines.error("expected if, scope, loop, or try with its handler")
+    raise lines.error("expected } else {, } handler { or } here")
 
 
 def _plain(text: str, line: int) -> Instruction:
@@ -220,8 +225,8 @@ def _operands(text: str) -> tuple[Operand, ...]:
     return tuple(_operand(part) for part in text.split(", ")) if text else ()
 
 
-def _operand(text: str) -> Operand:
-    if text is None:
+def _operand(text: str | None) -> Operand:
+    if not text:
         raise IndexError("an operand is missing")
     if text[0] in "wd":
         return Reg(int(text[1:]), cast(Kind, text[0]))

@@ -1,8 +1,8 @@
 """
 Random modules of the IR, well formed by construction: `module(seed)` always gives the same one.
 
-Every operation, every instruction, loops with a bound, savepoints nested and left early. Numbers are mostly small, sometimes at
-the edges of their range, so that about half the runs end well and the rest fail in every way there is.
+Every operation, every instruction, loops with a bound, savepoints nested and left early. Numbers are mostly small,
+sometimes at the edges of their range, so that about half the runs end well and the rest fail in every way there is.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from execution.compiler.ir import (
     Reg,
     Reject,
     Return,
+    Runtime,
     Scope,
     ScratchLoad,
     ScratchStore,
@@ -46,7 +47,8 @@ from execution.compiler.ir import (
 from execution.compiler.write_compare import TRUTHS
 
 HEAP = 8192
-FIELDS = 128
+MAPS = 128  # three container headers stand here: a map, an ordered map, a list
+FIELDS = 512
 ENTRIES = 12
 LEAVES = 4
 WORDS, DECIMALS = 10, 6  # registers that random instructions use
@@ -162,6 +164,27 @@ class Generator:
         outs = self.outs(self.kinds(4)) if self.chance(0.7) else ()
         return Invoke(outs, (a, b, c), selector, self.operands(self.kinds(4)), gas, world, view)
 
+    def container(self) -> list[Instruction]:
+        """One use of a container with a small key; what is found is read, changed or taken out."""
+        key, entry = self.new("w"), self.new("w")
+        small = Op("mod.w", (key,), (self.reg("w"), Const(40, "w")))
+        name = self.random.choice(("map", "omap", "list"))
+        header = Const(MAPS + 128 * ("map", "omap", "list").index(name), "w")
+        if name == "list":
+            step = self.random.choice(("push", "pop", "at", "at"))
+            args = (header, key) if step == "at" else (header,)
+            call = Runtime((entry,), f"list_{step}.v2", args)
+            return [small, call] if step == "pop" else [small, call, *self.use(entry, 0)]
+        step = self.random.choice(("put", "put", "find", "drop", "ceil" if name == "omap" else "find"))
+        call = Runtime((entry,), f"{name}_{step}.k1.v3", (header, key))
+        if step == "drop":
+            return [small, call, Op("copy.w", (self.reg("w"),), (entry,))]
+        return [small, call, If(entry, tuple(self.use(entry, 24)), ())]
+
+    def use(self, entry: Reg, offset: int) -> list[Instruction]:
+        read = Load(self.reg("d"), entry, offset, 16)
+        return [read, Touch(entry, offset, 16), Store(entry, offset, self.operand("d"), 16)]
+
     def kinds(self, most: int) -> tuple[Kind, ...]:
         return tuple(self.random.choice(("w", "d")) for _ in range(self.random.randrange(most)))
 
@@ -191,7 +214,8 @@ class Generator:
         return [*[Keep()] * tries, Return(())]
 
     def statement(self, depth: int, labels: tuple[tuple[int, int], ...], tries: int) -> list[Instruction]:
-        plain = self.random.choice((self.op, self.op, self.op, self.memory, self.memory, self.scratch, self.kernel, self.call))
+        op, memory, kernel = self.op, self.memory, self.kernel
+        plain = self.random.choice((op, op, op, memory, memory, self.scratch, kernel, self.call, self.container))
         if depth >= DEPTH_MAX or self.chance(0.7):
             return plain()
         match self.random.randrange(4):

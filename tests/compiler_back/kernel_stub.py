@@ -1,14 +1,14 @@
 """
-A kernel small enough for tests, in core Python: it runs as WASM and under CPython, so that both legs stand on the same ground.
+A kernel small enough for tests, in core Python: it runs as WASM and under CPython, so that both legs stand on the
+same ground.
 
-One program, number 1. `call`, `emit`, `at_end` and `service` write what they are given into a log in scratch; `call` and `service`
-answer with numbers made from it. Savepoints are real.
+One program, number 1. `call`, `emit`, `at_end` and `service` write what they are given into a log in scratch; `call`
+and `service` answer with numbers made from it. Savepoints are real.
 """
 
 from __future__ import annotations
 
 from execution.vm.core import Globals, Memory, Table, core, i32, i64, load32, load64, store32, store64
-
 from execution.vm.runtime.words import exhausted, reject
 
 SCRATCH = Memory("scratch")
@@ -30,8 +30,6 @@ RECORD_BYTES = 1032
 REFUSED = 77
 
 
-
-
 @core()
 def log(value: i64) -> None:
     top = load64(SCRATCH, LOG_TOP)
@@ -43,7 +41,7 @@ def log(value: i64) -> None:
 @core()
 def log_words(address: i32, count: i32) -> None:
     place = i64(address)
-    for _ in range(0, i64(count)):
+    for _ in range(i64(count)):
         log(load64(SCRATCH, place))
         place += 8
 
@@ -106,7 +104,7 @@ def call(
     if selector == 7:
         raise reject(REFUSED)
     place = i64(args)
-    for _ in range(0, 8):
+    for _ in range(8):
         store64(SCRATCH, place, load64(SCRATCH, place) + 1)
         place += 8
 
@@ -128,7 +126,7 @@ def service(number: i32, args: i32) -> None:
     log(i64(number))
     log(load64(SCRATCH, args))
     place = i64(args)
-    for _ in range(0, 7):
+    for _ in range(7):
         store64(SCRATCH, place, (load64(SCRATCH, place) & 1023) - 100)
         place += 8
 

@@ -18,6 +18,7 @@ from execution.wasm import ModuleBuilder
 from tests.compiler_back import kernel_stub as stub
 
 SCRATCH_BYTES = 0x40000
+START_GAS = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class PythonLeg:
         functions = {name: kernel.function(function) for name, function in stub.FUNCTIONS.items()}
         self.program = instantiate(module, GAS, 1, self._memories, self._cells, functions)
         self._run = functions["run"]
+        self._cells["gas"].value, self._cells["mark"].value = START_GAS, 1
+        self.program.start()
 
     def run(self, selector: int, args: bytes, gas: int, flags: int = 0) -> Outcome:
         scratch = self._memories["scratch"]
@@ -83,7 +86,12 @@ def kernel_wasm() -> bytes:
     index = builder.global_variable("i32", False, 1)
     tables = {name: builder.table(2, 2) for name in ("dispatch", "restore")}
     emitter = Emitter(builder, Names(memories, names, tags, tables))
-    for kind, found in (("memory", memories), ("tag", tags), ("global", {**names, "self_index": index}), ("table", tables)):
+    for kind, found in (
+        ("memory", memories),
+        ("tag", tags),
+        ("global", {**names, "self_index": index}),
+        ("table", tables),
+    ):
         for name, number in found.items():
             builder.export(name, kind, number)
     for name, function in stub.FUNCTIONS.items():
@@ -116,6 +124,9 @@ class WasmLeg:
         self._program: Any = program.exports(self._store)
         for name in ("dispatch", "restore"):
             self._kernel[name].set(self._store, 1, self._program[name])
+        self._kernel["gas"].set_value(self._store, START_GAS)
+        self._kernel["mark"].set_value(self._store, 1)
+        self._program["start"](self._store)
 
     def run(self, selector: int, args: bytes, gas: int, flags: int = 0) -> Outcome:
         scratch = self._kernel["scratch"]
