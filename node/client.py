@@ -97,6 +97,11 @@ class Client:
     async def book(self, market: int, depth: int = 20) -> Json:
         return cast(Json, await self.request("tenor_getBook", market=market, depth=depth))
 
+    async def withdrawals(self, account: bytes, first_height: int = 0) -> list[Json]:
+        """The account's withdrawals in blocks from first_height on, those that are final with the proof that pays."""
+        params = {"account": hexadecimal(account), "first_height": first_height}
+        return cast(list[Json], await self.request("tenor_getWithdrawals", **params))
+
     async def programs(self) -> list[Json]:
         return cast(list[Json], await self.request("tenor_getPrograms"))
 

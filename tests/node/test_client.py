@@ -70,6 +70,7 @@ def test_every_read_passes_its_parameters(core: StubCore) -> None:
         assert (await client.positions(who))["account"] == hexadecimal(who)
         assert (await client.book(3, 7))["depth"] == 7
         assert (await client.chain_info())["method"] == "tenor_chainInfo"
+        assert (await client.request("tenor_getWithdrawals", account=hexadecimal(who)))["first_height"] == 0
         assert (await client.request("tenor_getPrograms"))["method"] == "tenor_getPrograms"
         assert (await client.proof(who, 9))["page"] == 9
         assert (await client.call(who, b"abcd", b"\x01" * 8))["arguments"] == "0x" + "01" * 8
