@@ -89,8 +89,8 @@ def test_whatever_decodes_encodes_to_the_same_bytes(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [msgpack.packb(1.5), msgpack.packb({}), msgpack.packb({1: 2}), b"\xd6\xff\x00\x00\x00\x00", b"\xd4\x01\x00", b"\xc1",
-     b"", b"\x92\x01", b"\x01\x01", b"\xdd\xff\xff\xff\xff", b"\xa1\xff", b"\xc6\xff\xff\xff\xff"],
+    [msgpack.packb(1.5), msgpack.packb({}), msgpack.packb({1: 2}), b"\xd6\xff\x00\x00\x00\x00", b"\xd4\x01\x00",
+     b"\xc1", b"", b"\x92\x01", b"\x01\x01", b"\xdd\xff\xff\xff\xff", b"\xa1\xff", b"\xc6\xff\xff\xff\xff"],
 )  # fmt: skip
 def test_other_things_are_malformed(data: bytes) -> None:
     with pytest.raises(Invalid) as caught:

@@ -6,6 +6,8 @@ from dataclasses import fields, replace
 
 import pytest
 
+from execution.compiler.gas import GAS
+from execution.compiler.ir import OPS
 from genesis.devkeys import COUNT, development_address
 from genesis.errors import Invalid
 from genesis.presets import load_preset, parse_amount, parse_spec, preset_text
@@ -95,3 +97,9 @@ def test_people_and_allocations_are_checked() -> None:
             replace(SPEC, **changes)
     with pytest.raises(Invalid):
         Allocation(bytes(20), 0, 2**127)
+
+
+def test_the_gas_table_names_every_operation_of_the_compiler() -> None:
+    assert set(GAS) <= set(SPEC.gas)
+    assert set(OPS) <= set(SPEC.gas)
+    assert all(0 <= units < SPEC.gas_transaction_max for units in SPEC.gas.values())
