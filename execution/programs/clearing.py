@@ -42,6 +42,7 @@ from execution.lang import (
     World,
     at_end,
     block,
+    div_down,
     div_up,
     emit,
     external,
@@ -80,7 +81,7 @@ REVALUED_PER_HOOK: int = 8
 SCANNED_PER_HOOK: int = 500
 FLAGS_SEEN_MAX: int = 256
 LIQUIDATION_FEE = Decimal("0.005")
-UNWIND_RANGE = Decimal("0.02")
+UNWIND_RANGE = Decimal("0.01")
 OUTAGE_MS: int = 10000
 GRACE_MS_MAX: int = 60000
 
@@ -529,7 +530,8 @@ class Clearing(Program):
         What of the account's position the venue is to close now, and at which worst price.
 
         An account below maintenance margin: as much as brings it back to initial margin at the mark, at a price no
-        worse than the mark less the margin of a unit. Insurance itself: all it took over, within UNWIND_RANGE of the
+        worse than the mark by a unit's margin or by the equity left per unit, whichever is less: so nobody can be
+        sold a position cheaply at insurance's cost. Insurance itself: all it took over, within UNWIND_RANGE of the
         mark.
         """
         terms = self.terms_of(contract)
@@ -552,9 +554,10 @@ class Clearing(Program):
         need = risk * self.initial_factor - equity
         if freed > 0 and need < mul_down(size, freed):
             size = min(size, div_up(need, freed))
+        room = max(min(unit, div_down(equity, abs(quantity))), Decimal(0))
         if quantity > 0:
-            return Seizure(-size, terms.mark - unit, quantity)
-        return Seizure(size, terms.mark + unit, -quantity)
+            return Seizure(-size, terms.mark - room, quantity)
+        return Seizure(size, terms.mark + room, -quantity)
 
     @external
     def settle_seizure(self, contract: int, account: Account, closed: Decimal, rest: Decimal) -> None:
@@ -699,7 +702,7 @@ class Clearing(Program):
             if slot.quantity != 0:
                 terms = self.contracts[slot.contract]
                 danger = self.danger(terms, slot.quantity, slot.quantity)
-                if danger > most and self.is_open(terms):
+                if danger > most and self.is_open(terms) and terms.venue != Account.zero():
                     most = danger
                     found = slot.contract
             index = slot.next

@@ -303,6 +303,18 @@ def test_it_never_sells_below_the_mark_less_the_margin(venue: Venue) -> None:
     assert venue.call(DAN, "exchange", "liquidate", 0, ANN) == 0
 
 
+def test_a_friend_cannot_buy_cheaply_at_the_cost_of_insurance(venue: Venue) -> None:
+    squeeze(venue)
+    venue.price("93.5")
+    left = equity(venue, ANN)
+    assert 0 < left < 10
+    post(venue, CAT, BUY, "92.5", "10")
+    insurance = equity(venue, PROGRAMS["clearing"])
+    assert venue.call(DAN, "exchange", "liquidate", 0, ANN) == 0
+    assert equity(venue, PROGRAMS["clearing"]) == insurance + left
+    venue.check()
+
+
 def test_insurance_covers_a_bankrupt_account(venue: Venue) -> None:
     squeeze(venue)
     venue.price("60")
