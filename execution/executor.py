@@ -1,9 +1,10 @@
 """
 The door of the room: what a node asks of the engine.
 
-`genesis` … `apply` … `seal` make a chain; the first `apply` of a header opens its block, `seal` closes it. The executor
-returns changes and never persists them; it is used from one thread, the one node gives it, one call at a time.
-Two implementations pass the same tests: `vm.machine.Machine` (WASM) and `vm.twin.Twin` (the bundles under CPython).
+`genesis` … `apply` … `seal` make a chain; the first `apply` of a header opens its block, `seal` closes it. The
+executor returns changes and never persists them; it is used from one thread, the one node gives it, one call at a
+time. Two implementations pass the same tests: `vm.machine.Machine` (WASM) and `vm.mirror.Mirror` (the same kernel
+under CPython).
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ PAGE_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What is fixed when a block's first batch is cut; inbox entries (deposits) are credited before its first transaction."""
+    """
+    What is fixed when a block's first batch is cut; inbox entries (deposits) are credited before its first
+    transaction.
+    """
 
     height: int
     time_ms: int
@@ -36,7 +40,8 @@ class Outcome:
     One transaction's result.
 
     status: "done", "failed" (undone, fee charged) or "refused" (not executable: no fee, sequence not used).
-    reason: text where known, else the reason word in hex. fee: raw 10⁻¹⁸ of the fee asset. results: packed words of each call,
+    reason: text where known, else the reason word in hex. fee: raw 10⁻¹⁸ of the fee asset. results: packed words of
+    each call,
     empty for a failed one. call_reasons: per call, "" when it succeeded.
     events: index range into the batch's events.
     """
@@ -54,7 +59,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An event as it left WASM: the emitting program's number, the event's number in its ABI, packed fields."""
+    """
+    An event as it left WASM: the emitting program's number, the event's number in its ABI, packed fields.
+
+    Program 0 is the kernel; its event 0 tells of a failed hook: program, selector, reason word, tries.
+    """
 
     program: int
     event: int
@@ -73,17 +82,25 @@ class WithdrawalBurnt:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """outcomes: in the order of the batch given; order: the positions in the order they ran; events: all, hooks' included."""
+    """
+    outcomes: in the order of the batch given; order: the positions in the order they ran; events: all, hooks'
+    included, those
+    of the block's opening (deposits, creations) first.
 
-    outcomes: tuple[Outcome, ...]
-    order: tuple[int, ...]
-    events: tuple[Record, ...]
+    Outcomes and events are decoded when asked for; `tuple(…)` what is asked for often.
+    """
+
+    outcomes: Sequence[Outcome]
+    order: Sequence[int]
+    events: Sequence[Record]
     gas_used: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Roots after the block; withdrawals burnt in it; pages changed: (program, page) → None until exported."""
+    """
+    Roots after the block; withdrawals burnt in it; dirty_pages: how many pages it changed. gas_used: hooks included.
+    """
 
     height: int
     state_root: bytes
@@ -95,7 +112,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A view call. gas: cap of this query."""
+    """A view call. selector: its 4 bytes read little-endian. gas: cap of this query."""
 
     program: bytes
     selector: int
@@ -136,26 +153,55 @@ class Executor(Protocol):
     def genesis(self, spec: ChainSpec) -> bytes:
         """Create the genesis programs and allocations; return the state root of height 0."""
 
-    def apply(self, opening: Opening, batch: Sequence[SignedTransaction]) -> BatchResult:
-        """Run a batch of the block that `opening` names. Raises Corrupt when the engine itself failed."""
+    def prepare(self, batch: Sequence[SignedTransaction]) -> None:
+        """Do ahead what a later `apply` of these transactions must do anyway; only speed depends on it."""
 
-    def seal(self) -> Sealed: ...
+    def apply(self, opening: Opening, batch: Sequence[SignedTransaction]) -> BatchResult:
+        """
+        Run a batch of the block that `opening` names; the first one opens it. An empty batch runs what hooks are due.
+
+        Raises:
+            Invalid: another block is open, the height is not the next, or the batch does not fit (nothing has changed).
+            Corrupt: the engine itself failed.
+        """
+
+    def seal(self) -> Sealed:
+        """Close the open block. Raises Invalid when none is open."""
 
     def rollback(self, height: int) -> None:
         """Back to the state after `height`; also drops an open block. Raises Invalid when it is beyond what is kept."""
 
-    def query(self, calls: Sequence[Query]) -> tuple[Answer, ...]: ...
+    def query(self, calls: Sequence[Query]) -> tuple[Answer, ...]:
+        """View calls on the state as it is, in one go, each under its own gas."""
 
     def simulate(self, batch: Sequence[SignedTransaction]) -> BatchResult:
-        """Run as the next batch would, then undo everything. Signatures need not be valid: `signer` is taken as given."""
+        """
+        Run as the next batch would, then undo everything. Signatures need not be valid: `signer` is taken as given.
+        """
 
-    def programs(self) -> tuple[ProgramInfo, ...]: ...
+    def sequences(self, pairs: Sequence[tuple[bytes, int]]) -> tuple[int, ...]:
+        """
+        Last sequence used per (signer, lane); −1 where none was: lane 0 goes on with the next, others with any above.
+        """
+
+    def programs(self) -> tuple[ProgramInfo, ...]:
+        """All programs, by number."""
+
+    def memory(self, program: bytes) -> bytes:
+        """A copy of a program's state memory up to its heap top, as it is now."""
 
     def prove(self, program: bytes, page: int) -> tuple[bytes, ...]:
         """The page and the siblings from page to state root, for `genesis.merkle.verify_page`, as of the last seal."""
 
+    def checkpoint_meta(self) -> bytes:
+        """What `restore` needs beside the pages, as of the last seal: height, programs and their code."""
+
     def export(self, since_height: int | None) -> Iterator[CheckpointChunk]:
-        """Pages dirtied after that sealed height (None: all) up to the last seal, with the meta needed by `restore`."""
+        """
+        Pages dirtied after that sealed height (None, or one no longer known: all) up to the last seal.
+
+        Read it to the end before the next call.
+        """
 
     def restore(self, spec: ChainSpec, meta: bytes, chunks: Iterator[CheckpointChunk]) -> bytes:
-        """Rebuild from checkpoint; returns the state root to compare."""
+        """Rebuild from a checkpoint; returns the state root to compare."""

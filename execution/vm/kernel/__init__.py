@@ -1,1 +1,4 @@
-"""The kernel: order of a batch, calls between programs, undo, fees, hooks. Written in core Python, compiled to one WASM module."""
+"""
+The kernel: order of a batch, calls between programs, undo, fees, hooks. Written in core Python, compiled to one WASM
+module.
+"""

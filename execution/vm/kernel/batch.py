@@ -1,13 +1,13 @@
 """
 A batch, in phases: hooks of oracle and clearing, cancel, post-only, hooks of programs, trade; what the host calls.
 
-Where the batch stands is kept in scratch, step by step, so that `recover` can go on after a trap: the engine has thrown away the
-native stack, the kernel undoes what was under way and takes the next transaction.
+Where the batch stands is kept in scratch, step by step, so that `recover` can go on after a trap: the engine has
+thrown away the native stack, the kernel undoes what was under way and takes the next transaction.
 """
 
 from __future__ import annotations
 
-from execution.vm.core import core, i64, load64, shr_u, store64, u64
+from execution.vm.core import core, i64, load64, shr_u, store64
 from execution.vm.kernel import places as p
 from execution.vm.kernel.calls import fail_atomic, fail_remaining, next_sequence
 from execution.vm.kernel.hooks import end_hook, expand, next_hook
@@ -24,21 +24,24 @@ def open_block(height: i64, time: i64, gap: i64) -> None:
     store64(SCRATCH, p.TIME, time)
     store64(SCRATCH, p.GAP, gap)
     store64(SCRATCH, p.BLOCK_GAS, 0)
+    store64(SCRATCH, p.BLOCK_HOOK_GAS, 0)
     g.mark += 1
     g.block_mark = g.mark
     g.before_top = 0
     clear_events()
     store64(SCRATCH, p.OPENING_EVENTS, 1)
     begin_scope(p.STAGE_SYSTEM)
-    touch(p.LAST_HEIGHT, 16)
+    touch(p.LAST_HEIGHT, 24)
     store64(STATE, p.LAST_HEIGHT, height)
     store64(STATE, p.LAST_TIME, time)
+    store64(STATE, p.LAST_GAP, gap)
 
 
 @core()
 def clear_events() -> None:
     store64(SCRATCH, p.EVENTS_TOP, p.IO_EVENTS)
     store64(SCRATCH, p.EVENTS_COUNT, 0)
+    store64(SCRATCH, p.WITHDRAWALS, 0)
 
 
 @core()
@@ -51,7 +54,9 @@ def begin_batch(count: i64) -> None:
     store64(SCRATCH, p.ORDER_TOP, 0)
     store64(SCRATCH, p.BATCH_GAS, 0)
     store64(SCRATCH, p.BATCH_HOOK_GAS, 0)
-    store64(SCRATCH, p.HOOK_GAS, load64(SCRATCH, p.LIMIT_BATCH_HOOK_GAS))
+    hooks = load64(SCRATCH, p.LIMIT_BLOCK_HOOK_GAS) - load64(SCRATCH, p.BLOCK_HOOK_GAS)
+    most = load64(SCRATCH, p.LIMIT_BATCH_HOOK_GAS)
+    store64(SCRATCH, p.HOOK_GAS, hooks if hooks < most else most)
     store64(SCRATCH, p.TRANSACTIONS, count)
     begin_scope(p.STAGE_SYSTEM)
     touch(p.BATCHES, 8)
@@ -125,7 +130,9 @@ def run(count: i64) -> None:
 
 @core()
 def trap_in_calls() -> None:
-    """The trap fails the call it hit and those after it; an atomic transaction fails as a whole. All its gas is gone."""
+    """
+    The trap fails the call it hit and those after it; an atomic transaction fails as a whole. All its gas is gone.
+    """
     at = load64(SCRATCH, p.CURSOR)
     if load64(IO, at + p.TX_FLAGS) & p.TX_ATOMIC:
         fail_atomic(at, TRAP)
@@ -165,14 +172,6 @@ def recover() -> i64:
 def sequence(a: i64, b: i64, c: i64, lane: i64) -> i64:
     """Last sequence a signer used in a lane, −1 when none."""
     return next_sequence(a, b, c, lane) - 1
-
-
-@core()
-def simulate_begin() -> i64:
-    """From here every page written is saved in `before` again, above the place returned."""
-    g.mark += 1
-    g.block_mark = g.mark
-    return u64(g.before_top)
 
 
 @core()

@@ -1,8 +1,8 @@
 """
 The kernel as a module: what it owns, shares and exports, emitted from its core Python into WASM.
 
-Programs import memories, globals, tags and the functions of PROGRAM_EXPORTS from it; the host calls HOST_EXPORTS. `MEMORIES` and
-`GLOBALS` are also what a mirror of the kernel under CPython is made of.
+Programs import memories, globals, tags and the functions of PROGRAM_EXPORTS from it; the host calls HOST_EXPORTS.
+`MEMORIES` and `GLOBALS` are also what a mirror of the kernel under CPython is made of.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from execution.vm.core import CoreFunction
 from execution.vm.core_wasm import Emitter, Names
-from execution.vm.kernel import batch, frames, journal, outbox, places, services, system, words
+from execution.vm.kernel import batch, frames, journal, outbox, places, reversal, services, system, words
 from execution.vm.runtime import emit_runtime
 from execution.vm.runtime.words import PRICES as RUNTIME_PRICES
 from execution.wasm import ModuleBuilder, ValueType
@@ -43,8 +43,10 @@ TAGS: dict[str, tuple[ValueType, ...]] = {"reject": ("i64",), "exhausted": ()}
 TABLES = ("dispatch", "restore")
 
 CONTAINERS = (
-    "touch", "start", "mul.d", "map_find.k3.v24", "map_put.k3.v24", "list_at.v1", "list_push.v1", "map_find.k3.v2", "map_put.k3.v2",
-    "map_find.k4.v1", "map_put.k4.v1", "map_find.k1.v56", "map_put.k1.v56", "map_put.k1.v1", "map_drop.k1.v1", "map_put.k2.v1",
+    "touch", "start", "mul.d", "map_find.k3.v24", "map_put.k3.v24", "list_at.v1", "list_push.v1", "map_find.k3.v2",
+    "map_put.k3.v2",
+    "map_find.k4.v1", "map_put.k4.v1", "map_find.k1.v56", "map_put.k1.v56", "map_put.k1.v1", "map_drop.k1.v1",
+    "map_put.k2.v1",
     "map_drop.k2.v1", "omap_put.d.v2", "omap_drop.d.v2", "map_put.k4.v2", "map_drop.k4.v2", "map_put.k2.v4",
 )  # fmt: skip
 """Runtime functions of the kernel's own state, under the names `words` declares."""
@@ -64,8 +66,12 @@ HOST_EXPORTS: dict[str, CoreFunction[..., Any]] = {
     "run": batch.run,
     "recover": batch.recover,
     "sequence": batch.sequence,
-    "simulate_begin": batch.simulate_begin,
-    "simulate_end": system.simulate_end,
+    "before_length": reversal.before_length,
+    "simulate_begin": reversal.simulate_begin,
+    "simulate_end": reversal.simulate_end,
+    "abandon": reversal.abandon,
+    "rolled_back": reversal.rolled_back,
+    "begin_system": system.begin_system,
     "system_call": system.system_call,
     "create_program": system.create_program,
     "pin": system.pin,

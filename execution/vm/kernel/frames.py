@@ -1,8 +1,9 @@
 """
-Calls between programs: a stack of frames, each program at most once on it, bounded depth, own gas where a cap is given.
+Calls between programs: a stack of frames, each program at most once on it, bounded depth, own gas where a cap is
+given.
 
-`call` is what compiled programs import. The sender of a call is the calling program; whoever catches a rejection unwinds the
-frames through its savepoint. Calls of the kernel itself start at `invoke` with the sender they stand for.
+`call` is what compiled programs import. The sender of a call is the calling program; whoever catches a rejection
+unwinds the frames through its savepoint. Calls of the kernel itself start at `invoke` with the sender they stand for.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def entry_of(number: i64) -> i64:
 @core()
 def lookup(a: i64, b: i64, c: i64) -> i64:
     """Registry entry of an address. Rejects "unknown program", also before the program is active."""
-    entry = registry_find(p.REGISTRY, a, b, c)
+    entry: i64 = registry_find(p.REGISTRY, a, b, c)
     if entry == 0:
         raise reject(UNKNOWN_PROGRAM)
     if load64(STATE, entry + VALUE_K3 + 8 * p.RECORD_ACTIVE) > load64(SCRATCH, p.HEIGHT):

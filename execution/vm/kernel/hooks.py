@@ -1,9 +1,9 @@
 """
 Due hooks: what time and prices owe to programs, run in order under caps.
 
-Two queues, of the pinned oracle and clearing and of everyone else, both in order of becoming due. An entry is due from a batch
-on; what did not fit stays at the head. RETRY and failures go to the tail for the next batch, failures a bounded number of
-times; a failure is recorded and emitted as an event of the kernel, and touches nobody else.
+Two queues, of the pinned oracle and clearing and of everyone else, both in order of becoming due. An entry is due
+from a batch on; what did not fit stays at the head. RETRY and failures go to the tail for the next batch, failures a
+bounded number of times; a failure is recorded and emitted as an event of the kernel, and touches nobody else.
 """
 
 from __future__ import annotations
@@ -211,6 +211,7 @@ def end_hook(outcome: i64, why: i64) -> None:
     used = cap - (g.gas if g.gas > 0 else 0)
     store64(SCRATCH, p.HOOK_GAS, load64(SCRATCH, p.HOOK_GAS) - used)
     store64(SCRATCH, p.BATCH_HOOK_GAS, load64(SCRATCH, p.BATCH_HOOK_GAS) + used)
+    store64(SCRATCH, p.BLOCK_HOOK_GAS, load64(SCRATCH, p.BLOCK_HOOK_GAS) + used)
     g.gas = SYSTEM_GAS
     settle_hook(outcome, why, load64(SCRATCH, p.HOOK_TRIES))
     store64(SCRATCH, p.STAGE, p.STAGE_IDLE)

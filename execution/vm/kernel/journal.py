@@ -1,8 +1,9 @@
 """
 Savepoints: what is remembered on entry, and how everything since goes back.
 
-The mark moves on entry and on leaving: a page saved inside a savepoint must be saved again by whoever writes after it, and a
-page saved before it again by whoever writes inside. Page images are undone newest first, so that the oldest wins.
+The mark moves on entry and on leaving: a page saved inside a savepoint must be saved again by whoever writes after
+it, and a page saved before it again by whoever writes inside. Page images are undone newest first, so that the oldest
+wins.
 """
 
 from __future__ import annotations

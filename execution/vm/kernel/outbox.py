@@ -1,8 +1,8 @@
 """
 What a program leaves for later: events for the host, handlers for the end of the outermost call.
 
-The queue of handlers is found again through a small table of (epoch, index): an entry is valid while its epoch is the present
-outermost call's and its index below the queue's top, so that undoing is moving the top.
+The queue of handlers is found again through a small table of (epoch, index): an entry is valid while its epoch is the
+present outermost call's and its index below the queue's top, so that undoing is moving the top.
 """
 
 from __future__ import annotations
@@ -35,10 +35,22 @@ def check_writable() -> None:
 
 
 @core()
+def note_withdrawal(index: i64) -> None:
+    """Remember that event `index` tells of a withdrawal; what was undone since goes first."""
+    count = load64(SCRATCH, p.WITHDRAWALS)
+    while count > 0 and load32(IO, p.IO_WITHDRAWALS + 4 * count - 4) >= index:
+        count -= 1
+    if count >= p.WITHDRAWALS_MAX:
+        raise reject(TOO_MANY_EVENTS)
+    store32(IO, p.IO_WITHDRAWALS + 4 * count, index)
+    store64(SCRATCH, p.WITHDRAWALS, count + 1)
+
+
+@core()
 def append_event(program: i64, event: i64, args: i32, words: i64) -> None:
     top = load64(SCRATCH, p.EVENTS_TOP)
     count = load64(SCRATCH, p.EVENTS_COUNT)
-    if top + p.EVENT_HEADER + 8 * words > p.IO_EVENTS_END or count >= p.EVENTS_MAX:
+    if top + p.EVENT_HEADER + 8 * words > p.IO_EVENTS_END or count >= load64(SCRATCH, p.EVENTS_LIMIT):
         raise reject(TOO_MANY_EVENTS)
     store32(IO, top, program)
     store32(IO, top + 4, event)
@@ -47,6 +59,8 @@ def append_event(program: i64, event: i64, args: i32, words: i64) -> None:
     store32(IO, p.IO_EVENT_INDEX + 4 * count, top - p.IO_EVENTS)
     store64(SCRATCH, p.EVENTS_TOP, top + p.EVENT_HEADER + 8 * words)
     store64(SCRATCH, p.EVENTS_COUNT, count + 1)
+    if event == load64(SCRATCH, p.WITHDRAWN_EVENT) and program == load64(STATE, p.BANK) and program:
+        note_withdrawal(count)
 
 
 @core()
@@ -63,6 +77,8 @@ def begin_outermost() -> None:
     store64(SCRATCH, p.EPOCH, load64(SCRATCH, p.EPOCH) + 1)
     store64(SCRATCH, p.QUEUE_TOP, 0)
     store64(SCRATCH, p.QUEUE_DONE, 0)
+    limit = load64(SCRATCH, p.EVENTS_COUNT) + load64(SCRATCH, p.LIMIT_EVENTS)
+    store64(SCRATCH, p.EVENTS_LIMIT, limit if limit < p.EVENTS_MAX else p.EVENTS_MAX)
 
 
 @core()

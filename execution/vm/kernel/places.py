@@ -1,9 +1,10 @@
 """
-Where the kernel keeps what: byte offsets in scratch, in its own state memory and in the io memory it shares with the host.
+Where the kernel keeps what: byte offsets in scratch, in its own state memory and in the io memory it shares with the
+host.
 
-Scratch holds what lives within one call of the host; state holds what the chain has agreed on (program number 0 of the state
-tree); io carries a batch in and receipts and events out. Offsets of scratch up to 111 and of a call frame are also known to
-compiled programs.
+Scratch holds what lives within one call of the host; state holds what the chain has agreed on (program number 0 of
+the state tree); io carries a batch in and receipts and events out. Offsets of scratch up to 111 and of a call frame
+are also known to compiled programs.
 """
 
 from __future__ import annotations
@@ -51,6 +52,12 @@ HOOK_KIND = 496
 HOOK_ARGUMENT = 504
 HOOK_TRIES = 512
 BATCH_HOOK_GAS = 520  # used by hooks in this batch
+SAVED_MARK = 552  # block mark while a simulation runs
+SAVED_GAS = 560  # block gas
+SAVED_HOOK_GAS = 568
+BLOCK_HOOK_GAS = 576  # used by hooks in this block
+EVENTS_LIMIT = 584  # events there may be when the outermost call at hand has ended
+WITHDRAWALS = 544  # of the batch, some of them perhaps undone since
 TRANSACTIONS = 528  # of the batch
 OPENING_EVENTS = 536  # 1 until the first batch of a block: events of its opening stand before the batch's
 
@@ -64,6 +71,9 @@ LIMIT_LANES = 680  # lanes other than 0 per signer
 LIMIT_SUBSCRIBERS = 688  # per feed
 LIMIT_TRANSACTION_GAS = 696
 LIMIT_BATCH_GAS = 704
+LIMIT_EVENTS = 720  # per outermost call
+LIMIT_BLOCK_HOOK_GAS = 728
+WITHDRAWN_EVENT = 712  # number of the bank's event that tells of a burnt withdrawal; negative: none
 
 SIGNER_WORDS = 3
 STACK_START = 1024
@@ -139,6 +149,7 @@ CLEARING = COUNTERS + 32
 ROTATION = COUNTERS + 40
 LAST_HEIGHT = COUNTERS + 48
 LAST_TIME = COUNTERS + 56
+LAST_GAP = COUNTERS + 64
 
 # Program record: words of a REGISTRY value
 RECORD_NUMBER = 0
@@ -184,7 +195,9 @@ IO_EVENTS_END = 56 << 20
 IO_EVENT_INDEX = 56 << 20  # u32 per event: its offset from IO_EVENTS
 IO_RECEIPT_INDEX = 58 << 20  # u32 per transaction as given: offset of its receipt from IO_RECEIPTS
 IO_ORDER = 59 << 20  # u32 per transaction run: its position as given
-IO_BYTES = 60 << 20
+IO_WITHDRAWALS = 60 << 20  # u32 per withdrawal burnt in the batch: which event tells of it
+IO_BYTES = 61 << 20
+WITHDRAWALS_MAX = 1 << 18
 EVENTS_MAX = 1 << 19
 TRANSACTIONS_MAX = 1 << 18
 

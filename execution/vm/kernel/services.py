@@ -1,8 +1,8 @@
 """
 What programs ask of the kernel besides calls: quotes, subscriptions to prices, schedules.
 
-Arguments and results are words in scratch; numbers are the order of SERVICES in `compiler.ir`. A quote published in one batch
-makes its subscribers due in the next, so publishing is O(1) and pays for nobody else's handlers.
+Arguments and results are words in scratch; numbers are the order of SERVICES in `compiler.ir`. A quote published in
+one batch makes its subscribers due in the next, so publishing is O(1) and pays for nobody else's handlers.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """
 Calls the kernel makes in its own name: fees and credits at the bank, creation of programs, reads for the host.
 
-The sender is the account of number 1 (20 bytes 0x00 … 01), which nobody can sign for. Each returns 0 or the reason why not.
+The sender is the account of number 1 (20 bytes 0x00 … 01), which nobody can sign for. Each returns 0 or the reason
+why not.
 """
 
 from __future__ import annotations
 
-from execution.vm.core import copy, core, i32, i64, load16, load32, load64, store64, u64, unroll
+from execution.vm.core import copy, core, i32, i64, load16, load32, load64, store64, unroll
 from execution.vm.kernel import places as p
 from execution.vm.kernel.frames import entry_of, invoke, lookup
-from execution.vm.kernel.journal import keep_savepoint, open_savepoint, undo_before, undo_savepoint
+from execution.vm.kernel.journal import keep_savepoint, open_savepoint, undo_savepoint
 from execution.vm.kernel.outbox import begin_outermost, run_handlers
 from execution.vm.kernel.words import (
     IO,
@@ -69,7 +70,9 @@ def take_arguments(at: i64, words: i64, results: i64) -> i32:
 @core()
 def system_call(number: i64) -> i64:
     """
-    Run the call at the start of io's input on program `number` as the kernel; results replace the arguments there.
+    Run the call at the start of io's input on program `number`; its target field holds the sender instead.
+
+    Results replace the arguments. The host sends deposits as the kernel, and the plan of genesis as its admin.
 
     Returns:
         0, or the reason of the rejection; then nothing has changed.
@@ -81,7 +84,10 @@ def system_call(number: i64) -> i64:
     try:
         args = take_arguments(p.IO_INPUT + p.CALL_ARGS, words, results)
         selector = i32(load32(IO, p.IO_INPUT + p.CALL_SELECTOR))
-        invoke(entry_of(number), selector, args, p.FLAG_KERNEL, 0, 0, 0, KERNEL_ACCOUNT_WORD2)
+        a = load64(IO, p.IO_INPUT + p.CALL_TARGET)
+        b = load64(IO, p.IO_INPUT + p.CALL_TARGET + 8)
+        c = load64(IO, p.IO_INPUT + p.CALL_TARGET + 16)
+        invoke(entry_of(number), selector, args, p.FLAG_KERNEL, 0, a, b, c)
         run_handlers()
         copy(IO, SCRATCH, p.IO_INPUT + p.CALL_ARGS, args, i32(8 * results))
     except reject as refusal:
@@ -124,7 +130,8 @@ def create_program(run_create: i64) -> i64:
     """
     Register the program described in io and run its `create` under the gas cap there.
 
-    run_create: 0 for a program without `create`. Its instance and its entry in the tables are the host's part, done before.
+    run_create: 0 for a program without `create`. Its instance and its entry in the tables are the host's part, done
+    before.
 
     Returns:
         0, or the reason of the rejection; then nothing has changed.
@@ -203,14 +210,3 @@ def query(count: i64) -> i64:
         count -= 1
     store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
     return to
-
-
-@core()
-def simulate_end(before_top: i64, block_mark: i64, block_gas: i64) -> None:
-    """Undo every page saved in `before` above its remembered top, and the block's counters."""
-    begin_system()
-    while u64(g.before_top) > before_top:
-        undo_before()
-    g.block_mark = block_mark
-    store64(SCRATCH, p.BLOCK_GAS, block_gas)
-    store64(SCRATCH, p.STAGE, p.STAGE_IDLE)

@@ -1,8 +1,8 @@
 """
 One transaction: checks, sequence, fee reserve, its calls, the fee, the receipt.
 
-Refused: not executable; nothing is changed or charged. Failed: its calls are undone, sequence and fee stay. Each call of an
-independent transaction is a scope of its own: what went before it is final, so the journal starts over.
+Refused: not executable; nothing is changed or charged. Failed: its calls are undone, sequence and fee stay. Each call
+of an independent transaction is a scope of its own: what went before it is final, so the journal starts over.
 """
 
 from __future__ import annotations

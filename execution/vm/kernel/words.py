@@ -100,8 +100,8 @@ OPEN_FEE = selector("open_fee(account,decimal)")
 CLOSE_FEE = selector("close_fee(account,decimal,decimal)")
 MAY_ACT = selector("may_act(account,account,account,timestamp)")
 
-# Prices in gas, constants of generation from the chain's table. Compiled code itself charges invoke, emit, at_end, service
-# and try before it asks.
+# Prices in gas, constants of generation from the chain's table. Compiled code itself charges invoke, emit, at_end,
+# service and try before it asks.
 EMIT_BASE = parameter("emit_base")
 EMIT_WORD = parameter("emit_word")
 CALL_BASE = parameter("call_base")

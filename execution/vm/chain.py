@@ -1,0 +1,316 @@
+"""
+The `Executor` over any host: opening and sealing blocks, batches in one call, rollback, reads between batches.
+
+What the kernel decides stays in the kernel; here bytes are carried in and out, pages hashed and kept for going back.
+A broken promise of the host (a trap outside a batch, a lost stack) is Corrupt: the node stops.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from execution.executor import (
+    Answer,
+    BatchResult,
+    CheckpointChunk,
+    Opening,
+    ProgramInfo,
+    Query,
+    Sealed,
+    WithdrawalBurnt,
+)
+from execution.vm import checkpoint, deploy, packing
+from execution.vm.genesis import MakePlan
+from execution.vm.history import History, Past, images, keys_of, put_back
+from execution.vm.host import Host, Trapped
+from execution.vm.kernel import places
+from execution.vm.layout import HEAP_TOP
+from execution.vm.results import KNOWN_REASONS, Outcomes, Records, reason_text
+from execution.vm.state import KERNEL_ADDRESS, Key, StateTree, key_of, place_of
+from genesis.chain import SignedTransaction
+from genesis.errors import Corrupt, Invalid
+from genesis.spec import ChainSpec
+
+PAGE_BYTES = 1024
+KERNEL = 0
+_SCRATCH = struct.Struct("<q")
+_WITHDRAWN = struct.Struct("<q20s4xqQq")
+
+
+class Chain:
+    """Not for several threads. `genesis` or `restore` comes first."""
+
+    def __init__(self, make_host: Callable[[ChainSpec], Host], plan: MakePlan) -> None:
+        self._make_host, self._plan = make_host, plan
+        self._opened: int | None = None
+
+    # ---- the beginning
+
+    def genesis(self, spec: ChainSpec) -> bytes:
+        self._start(spec)
+        self._host.call("open_block", 0, 0, 0)
+        self._host.call("init")
+        self._opened = 0
+        deploy.carry_out(self._host, self._programs, self._plan(spec), spec)
+        self._learn_programs()
+        return self.seal().state_root
+
+    def _start(self, spec: ChainSpec) -> None:
+        """A fresh host without programs, limits written."""
+        self._spec = spec
+        self._host = self._make_host(spec)
+        self._programs: list[deploy.Program] = []
+        self._tree = StateTree()
+        self._tree.add(KERNEL_ADDRESS, self._host.kernel_hash)
+        self._history = History(spec.rollback_blocks)
+        self._sealed = -1
+        self._opened = None
+        self._withdrawals: list[WithdrawalBurnt] = []
+        self._gas_used = 0
+        self._packed: dict[bytes, bytes] = {}
+        deploy.write_limits(self._host, spec)
+
+    def _learn_programs(self) -> None:
+        """After programs came or went: what packing, reading and hashing need to know of them."""
+        self._tree.truncate(1 + len(self._programs))
+        for program in self._programs[len(self._tree.codes) - 1 :]:
+            self._tree.add(program.address, program.code.code_hash)
+        self._packed.clear()
+        self._shapes: dict[bytes, tuple[int, int]] = {
+            program.address + selector: words
+            for program in self._programs
+            for selector, words in program.code.entries.items()
+        }
+        texts = [text for program in self._programs for text in program.code.reasons]
+        self._reasons: Mapping[int, str] = {**KNOWN_REASONS, **deploy.words_of(texts)}
+
+    # ---- blocks
+
+    def apply(self, opening: Opening, batch: Sequence[SignedTransaction]) -> BatchResult:
+        self._open(opening)
+        result = self._run(batch)
+        self._gas_used += result.gas_used
+        self._note_withdrawals(result)
+        return result
+
+    def _open(self, opening: Opening) -> None:
+        """Open the block unless it is open: its deposits are credited, its programs created."""
+        if self._opened is not None:
+            if opening.height != self._opened:
+                raise Invalid(f"Block {self._opened} is open: seal it before block {opening.height}.", "block_open")
+            return
+        if opening.height != self._sealed + 1:
+            raise Invalid(f"The next block is {self._sealed + 1}, not {opening.height}.", "wrong_height")
+        self._opened = opening.height
+        self._withdrawals, self._gas_used = [], 0
+        self._host.call("open_block", opening.height, opening.time_ms, opening.gap_ms)
+        for entry in opening.inbox:
+            deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
+        if opening.deployments_active:
+            for deployment in opening.deployments_active:
+                deploy.activate(self._host, self._programs, deployment, self._spec)
+            self._learn_programs()
+
+    def _run(self, batch: Sequence[SignedTransaction]) -> BatchResult:
+        records = [self._pack(signed) for signed in batch]
+        self._host.write(KERNEL, "io", places.IO_INPUT, packing.pack_batch(records))
+        self._batch(len(batch))
+        io = self._host.read
+        receipts = io(KERNEL, "io", places.IO_RECEIPTS, self._scratch(places.RECEIPTS_TOP) - places.IO_RECEIPTS)
+        events = io(KERNEL, "io", places.IO_EVENTS, self._scratch(places.EVENTS_TOP) - places.IO_EVENTS)
+        outcomes = Outcomes(batch, receipts, self._table(places.IO_RECEIPT_INDEX, len(batch)), self._reasons)
+        order = self._table(places.IO_ORDER, len(batch))
+        made = Records(events, self._table(places.IO_EVENT_INDEX, self._scratch(places.EVENTS_COUNT)))
+        gas = self._scratch(places.BATCH_GAS) + self._scratch(places.BATCH_HOOK_GAS)
+        return BatchResult(outcomes, order, made, gas)
+
+    def _batch(self, count: int) -> None:
+        """The one call; after a trap the kernel recovers and goes on."""
+        try:
+            self._host.call("run", count)
+            return
+        except Trapped:
+            pass
+        while True:
+            try:
+                if self._host.call("recover") == 0:
+                    raise Corrupt("The kernel trapped in work of its own; its state cannot be trusted.")
+                return
+            except Trapped:
+                continue
+
+    def _pack(self, signed: SignedTransaction) -> bytes:
+        record = self._packed.pop(signed.id, None)
+        return record or packing.pack_transaction(signed, self._shapes, self._spec.gas)
+
+    def prepare(self, batch: Sequence[SignedTransaction]) -> None:
+        """Pack transactions that will come in a batch soon, while there is time; only speed depends on it."""
+        for signed in batch:
+            self._packed[signed.id] = packing.pack_transaction(signed, self._shapes, self._spec.gas)
+
+    def _note_withdrawals(self, result: BatchResult) -> None:
+        count = self._scratch(places.EVENTS_COUNT)
+        for index in self._table(places.IO_WITHDRAWALS, self._scratch(places.WITHDRAWALS)):
+            if index < count:
+                number, account, asset, low, high = _WITHDRAWN.unpack(result.events[index].data)
+                self._withdrawals.append(WithdrawalBurnt(number, account, asset, low + (high << 64)))
+
+    def seal(self) -> Sealed:
+        height = self._must_be_open()
+        journal = self._journal()
+        keys = set(keys_of(journal))
+        root = self._tree.update(keys, self._page)
+        self._history.add(Past(height, journal))
+        self._sealed, self._opened = height, None
+        bank = self._bank()
+        claims = self._tree.pages[bank].root if bank else bytes(32)
+        return Sealed(height, root, claims, tuple(self._withdrawals), len(keys), self._gas_used)
+
+    def _must_be_open(self) -> int:
+        if self._opened is None:
+            raise Invalid("No block is open: apply a batch first.", "no_block")
+        return self._opened
+
+    def rollback(self, height: int) -> None:
+        if self._opened is not None:
+            self._drop_block(Past(self._opened, self._journal()))
+            self._opened = None
+        for past in self._history.take_back(height):
+            self._drop_block(past)
+        self._sealed = height
+        self._host.call("rolled_back")
+
+    def _drop_block(self, past: Past) -> None:
+        """Write a block's images back; programs it created go, for the kernel's restored list does not have them."""
+        put_back(self._host, past.journal, 1 + len(self._programs))
+        count = deploy.count_programs(self._host)
+        if count < len(self._programs):
+            del self._programs[count:]
+            self._host.drop(1 + count)
+            self._learn_programs()
+        self._tree.update(set(keys_of(past.journal)), self._page)
+
+    # ---- reads between batches
+
+    def query(self, calls: Sequence[Query]) -> tuple[Answer, ...]:
+        packed = packing.pack_batch([packing.pack_query(call, self._shapes) for call in calls])
+        self._host.write(KERNEL, "io", places.IO_INPUT, packed)
+        try:
+            end = self._host.call("query", len(calls))
+        except Trapped:
+            self._host.call("abandon")
+            if len(calls) == 1:
+                return (Answer("trap", b"", calls[0].gas),)
+            return tuple(answer for call in calls for answer in self.query((call,)))
+        blob = self._host.read(KERNEL, "io", places.IO_RECEIPTS, end - places.IO_RECEIPTS)
+        answers, at = [], 0
+        for _ in calls:
+            why, used, words = struct.unpack_from("<qqq", blob, at)
+            at += 24 + 8 * words
+            answers.append(Answer(reason_text(why, self._reasons), blob[at - 8 * words : at], used))
+        return tuple(answers)
+
+    def simulate(self, batch: Sequence[SignedTransaction]) -> BatchResult:
+        saved = set(keys_of(self._journal())) if self._opened is not None else set()
+        top = self._host.call("simulate_begin")
+        try:
+            return self._run(batch)
+        finally:
+            length = self._host.call("before_length")
+            journal = self._host.read(KERNEL, "before", top, length - top)
+            self._host.call("simulate_end", top)
+            self._unmark(set(keys_of(journal)) - saved)
+
+    def _unmark(self, keys: set[Key]) -> None:
+        """Pages that only a simulation touched are untouched again: the block saves them when it writes them."""
+        for key in keys:
+            program, page = place_of(key)
+            self._host.write(program, "marks", 8 * page, bytes(8))
+
+    def sequences(self, pairs: Sequence[tuple[bytes, int]]) -> tuple[int, ...]:
+        return tuple(self._host.call("sequence", *packing.pack_address(signer), lane) for signer, lane in pairs)
+
+    def programs(self) -> tuple[ProgramInfo, ...]:
+        return tuple(
+            ProgramInfo(number, p.address, p.code.name, p.code.code_hash, p.code.abi_json)
+            for number, p in enumerate(self._programs, 1)
+        )
+
+    def memory(self, program: bytes) -> bytes:
+        number = self._number(program)
+        return self._host.read(number, "state", 0, self._heap_top(number))
+
+    def prove(self, program: bytes, page: int) -> tuple[bytes, ...]:
+        number = self._number(program)
+        return self._tree.prove(number, page, self._sealed_page(key_of(number, page), self._overlay()))
+
+    # ---- checkpoints
+
+    def checkpoint_meta(self) -> bytes:
+        """What `restore` needs beside the pages: height and programs."""
+        return checkpoint.encode_meta(self._sealed, self._programs)
+
+    def export(self, since_height: int | None) -> Iterator[CheckpointChunk]:
+        keys = None if since_height is None else self._history.changed_since(since_height)
+        overlay = self._overlay()
+        full = keys is None
+        if keys is None:
+            keys = {
+                key_of(n, page)
+                for n in range(1 + len(self._programs))
+                for page in range(self._heap_top(n) // PAGE_BYTES)
+            }
+            self._history.exported(self._sealed)
+        return checkpoint.chunks(sorted(keys, key=place_of), lambda key: self._sealed_page(key, overlay), not full)
+
+    def restore(self, spec: ChainSpec, meta: bytes, chunks: Iterator[CheckpointChunk]) -> bytes:
+        self._start(spec)
+        height, programs = checkpoint.decode_meta(meta)
+        self._host.call("open_block", height, 0, 0)
+        for program in programs:
+            self._host.add(program.code)
+        self._programs.extend(programs)
+        self._learn_programs()
+        keys = checkpoint.write_chunks(self._host, chunks, 1 + len(programs))
+        deploy.restore_roles(self._host, self._programs)
+        self._sealed = height
+        self._history.exported(height)
+        self._host.call("rolled_back")
+        return self._tree.update(keys, self._page)
+
+    # ---- bytes
+
+    def _scratch(self, place: int) -> int:
+        return int(_SCRATCH.unpack(self._host.read(KERNEL, "scratch", place, 8))[0])
+
+    def _table(self, place: int, count: int) -> array[int]:
+        return array("I", self._host.read(KERNEL, "io", place, 4 * count))
+
+    def _journal(self) -> bytes:
+        return self._host.read(KERNEL, "before", 0, self._host.call("before_length"))
+
+    def _page(self, program: int, page: int) -> bytes:
+        return self._host.read(program, "state", page * PAGE_BYTES, PAGE_BYTES)
+
+    def _overlay(self) -> dict[Key, bytes]:
+        """Pages that the open block has changed, as they were when the last was sealed."""
+        return dict(images(self._journal())) if self._opened is not None else {}
+
+    def _sealed_page(self, key: Key, overlay: Mapping[Key, bytes]) -> bytes:
+        return overlay[key] if key in overlay else self._page(*place_of(key))
+
+    def _heap_top(self, program: int) -> int:
+        return int.from_bytes(self._host.read(program, "state", HEAP_TOP, 8), "little")
+
+    def _bank(self) -> int:
+        return int.from_bytes(self._host.read(KERNEL, "state", places.BANK, 8), "little")
+
+    def _number(self, program: bytes) -> int:
+        if program == KERNEL_ADDRESS:
+            return KERNEL
+        for number, known in enumerate(self._programs, 1):
+            if known.address == program:
+                return number
+        raise Invalid(f"There is no program at 0x{program.hex()}.", "unknown_program")

@@ -1,0 +1,85 @@
+"""
+Checkpoints: runs of pages, and beside them the code without which the pages mean nothing.
+
+Only contents travel. Zero pages are left out of a full export and written out in one of changes, where a page may
+have become zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from execution.executor import CheckpointChunk
+from execution.vm.deploy import Program
+from execution.vm.host import Code, Host
+from execution.vm.state import Key, key_of, place_of
+from genesis import codec
+from genesis.errors import Invalid
+
+CHUNK_PAGES = 256
+META_VERSION = 1
+META_BYTES_MAX = 256 << 20
+_PAGE_BYTES = 1024
+_ZERO_PAGE = bytes(_PAGE_BYTES)
+
+
+def chunks(keys: Iterable[Key], read: Callable[[Key], bytes], zeros: bool) -> Iterator[CheckpointChunk]:
+    """
+    Pages in order of program and page, neighbours together, at most CHUNK_PAGES in one; zeros: whether to send them.
+    """
+    program, first, pages = -1, 0, list[bytes]()
+    for key in keys:
+        number, page = place_of(key)
+        content = read(key)
+        if not zeros and content == _ZERO_PAGE:
+            continue
+        if number != program or page != first + len(pages) or len(pages) == CHUNK_PAGES:
+            if pages:
+                yield CheckpointChunk(program, first, b"".join(pages))
+            program, first, pages = number, page, []
+        pages.append(content)
+    if pages:
+        yield CheckpointChunk(program, first, b"".join(pages))
+
+
+def write_chunks(host: Host, given: Iterator[CheckpointChunk], programs: int) -> set[Key]:
+    """Write pages in place; return their keys. Raises Invalid for a program that does not exist."""
+    keys = set()
+    for chunk in given:
+        if not 0 <= chunk.program < programs or len(chunk.pages) % _PAGE_BYTES:
+            raise Invalid(f"A chunk of program {chunk.program} does not fit this checkpoint.", "bad_checkpoint")
+        host.write(chunk.program, "state", chunk.first_page * _PAGE_BYTES, chunk.pages)
+        count = len(chunk.pages) // _PAGE_BYTES
+        keys |= {key_of(chunk.program, chunk.first_page + page) for page in range(count)}
+    return keys
+
+
+def encode_meta(height: int, programs: Iterable[Program]) -> bytes:
+    """Height and programs, canonical."""
+    return codec.encode((META_VERSION, height, tuple(_fields(program) for program in programs)))
+
+
+def _fields(program: Program) -> tuple[Any, ...]:
+    code = program.code
+    entries = tuple((selector, *words) for selector, words in sorted(code.entries.items()))
+    withdrawn = -1 if code.withdrawn is None else code.withdrawn
+    return (
+        program.address, code.name, code.wasm, code.code_hash, code.abi_json, entries, tuple(code.reasons), withdrawn,
+        code.layout_hash, code.source_hash,
+    )  # fmt: skip
+
+
+def decode_meta(meta: bytes) -> tuple[int, list[Program]]:
+    """Raises Invalid for bytes that `encode_meta` cannot have written."""
+    version, height, programs = codec.decode_array(meta, 3, META_BYTES_MAX, "Checkpoint meta", depth_max=5)
+    if version != META_VERSION:
+        raise Invalid(f"Checkpoint version {version} is not {META_VERSION}; export it again.", "bad_checkpoint")
+    return height, [_program(codec.expect_array(fields, 10, "A program")) for fields in programs]
+
+
+def _program(fields: tuple[Any, ...]) -> Program:
+    address, name, wasm, code_hash, abi, entries, reasons, withdrawn, layout_hash, source_hash = fields
+    shapes = {selector: (arguments, results) for selector, arguments, results in entries}
+    event = None if withdrawn < 0 else withdrawn
+    return Program(address, Code(name, wasm, code_hash, abi, shapes, reasons, event, layout_hash, source_hash))

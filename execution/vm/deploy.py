@@ -1,0 +1,160 @@
+"""
+Programs coming into being, and the host's own calls: the plan of genesis, deployments, deposits, limits.
+
+Each goes through the kernel like everything else; a program whose `create` rejects leaves nothing behind but its
+absence.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from execution.vm.genesis import GenesisCall, GenesisProgram, Plan
+from execution.vm.host import Code, Host, Trapped
+from execution.vm.kernel import places
+from execution.vm.kernel.words import REASONS, TRAP, reason
+from execution.vm.results import reason_text
+from execution.vm.runtime.barrier import RECORD_BYTES
+from execution.vm.state import KERNEL_ADDRESS
+from genesis.errors import Corrupt, Invalid
+from genesis.spec import ChainSpec
+
+HOOK_TRIES = 16
+SUBSCRIBERS_MAX = 1024  # per feed
+JOURNAL_BYTES_MAX = 1 << 31
+UNPAID_PAGES = 48  # a transaction changes at most so many pages outside its own gas: sequence, fee
+
+_RECORD = struct.Struct("<q20s4xqqq32s32s32s2q24x")
+_CALL = struct.Struct("<20s4x4sHHq")
+_CREDIT = struct.Struct("<20s4xqQq")
+_ROLES = {"bank": places.BANK, "oracle": places.ORACLE, "clearing": places.CLEARING}
+_CREDIT_SELECTOR = reason("credit(account,asset,decimal)").to_bytes(8, "little", signed=True)[:4]
+
+assert _RECORD.size == 8 * places.RECORD_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program of the chain; its number is its place in the list, counted from 1."""
+
+    address: bytes
+    code: Code
+
+
+def words_of(texts: Iterable[str]) -> dict[int, str]:
+    return {reason(text): text for text in texts}
+
+
+def write_limits(host: Host, spec: ChainSpec) -> None:
+    """
+    Give the kernel the chain's bounds.
+
+    Raises:
+        Invalid: "bad_spec" when a block within its gas could outgrow the journal that undoes it.
+    """
+    gas = spec.gas_block_max + spec.gas_hooks_block_max
+    pages = gas // spec.gas["touch_page"] + UNPAID_PAGES * (gas // spec.gas_transaction_min + 1)
+    if pages * RECORD_BYTES > JOURNAL_BYTES_MAX:
+        raise Invalid(
+            f"gas_block_max {spec.gas_block_max} allows {pages} changed pages a block; lower it, or raise touch_page: "
+            f"the journal holds {JOURNAL_BYTES_MAX // RECORD_BYTES}.",
+            "bad_spec",
+        )
+    limits = {
+        places.LIMIT_DEPTH: spec.call_depth_max,
+        places.LIMIT_TRANSACTION_GAS: spec.gas_transaction_max,
+        places.LIMIT_BATCH_GAS: spec.gas_batch_max,
+        places.LIMIT_BLOCK_GAS: spec.gas_block_max,
+        places.LIMIT_HOOK_GAS: spec.gas_hook_max,
+        places.LIMIT_BATCH_HOOK_GAS: spec.gas_hooks_batch_max,
+        places.LIMIT_BLOCK_HOOK_GAS: spec.gas_hooks_block_max,
+        places.LIMIT_HOOK_TRIES: HOOK_TRIES,
+        places.LIMIT_LANES: spec.lanes_signer_max,
+        places.LIMIT_SUBSCRIBERS: SUBSCRIBERS_MAX,
+        places.LIMIT_EVENTS: spec.events_transaction_max,
+        places.WITHDRAWN_EVENT: -1,
+    }
+    for place, value in limits.items():
+        host.write(0, "scratch", place, value.to_bytes(8, "little", signed=True))
+
+
+def carry_out(host: Host, programs: list[Program], plan: Plan, spec: ChainSpec) -> None:
+    """Create the programs of genesis, pin their roles, make the plan's calls, credit the allocations."""
+    for planned in plan.programs:
+        why = create(host, programs, planned, 0, planned.admin, spec.gas_transaction_max)
+        if why:
+            raise Corrupt(
+                f"Genesis cannot create {planned.code.name}: {reason_text(why, words_of(planned.code.reasons))}."
+            )
+        if planned.role:
+            host.call("pin", _ROLES[planned.role], len(programs))
+    restore_roles(host, programs)
+    for call in plan.calls:
+        _must(host, programs, call)
+    bank = int.from_bytes(host.read(0, "state", places.BANK, 8), "little")
+    for allocation in spec.allocations if bank else ():
+        credit(host, bank, allocation.account, allocation.asset, allocation.amount)
+
+
+def _must(host: Host, programs: list[Program], call: GenesisCall) -> None:
+    why = system_call(host, 1 + call.program, call.sender, call.selector, call.arguments)
+    if why:
+        code = programs[call.program].code
+        text = reason_text(why, words_of((*REASONS, *code.reasons)))
+        raise Corrupt(f"Genesis cannot call {code.name} (selector {call.selector.hex()}): {text}.")
+
+
+def create(host: Host, programs: list[Program], planned: GenesisProgram, height: int, sender: bytes, gas: int) -> int:
+    """Instantiate a program and run its `create`; return 0, or the reason why there is no such program."""
+    code = planned.code
+    number = host.add(code)
+    assert number == len(programs) + 1, "the host counts programs otherwise"
+    record = _RECORD.pack(number, planned.admin, 1, height, 0, code.layout_hash, code.code_hash, code.source_hash, 0, 0)
+    arguments = planned.create or b""
+    call = _CALL.pack(bytes(20), planned.create_selector, len(arguments) // 8, 0, gas) + arguments
+    packed = record + planned.address.ljust(24, b"\x00") + sender.ljust(24, b"\x00") + call
+    host.write(0, "io", places.IO_INPUT, packed)
+    try:
+        why = host.call("create_program", int(planned.create is not None))
+    except Trapped:
+        host.call("abandon")
+        why = TRAP
+    if why:
+        host.drop(number)
+    else:
+        programs.append(Program(planned.address, code))
+    return why
+
+
+def system_call(host: Host, number: int, sender: bytes, selector: bytes, arguments: bytes) -> int:
+    """A call of the host's own; return 0 or the reason of its rejection."""
+    host.write(0, "io", places.IO_INPUT, _CALL.pack(sender, selector, len(arguments) // 8, 0, 0) + arguments)
+    try:
+        return host.call("system_call", number)
+    except Trapped:
+        host.call("abandon")
+        return TRAP
+
+
+def credit(host: Host, bank: int, account: bytes, asset: int, amount: int) -> None:
+    """Credit a deposit. Raises Corrupt when the bank refuses: the settlement chain holds the money already."""
+    arguments = _CREDIT.pack(account, asset, amount & (1 << 64) - 1, amount >> 64)
+    why = system_call(host, bank, KERNEL_ADDRESS, _CREDIT_SELECTOR, arguments)
+    if why:
+        text = reason_text(why, words_of(REASONS))
+        raise Corrupt(f"The bank refused a deposit of {amount} of asset {asset} for 0x{account.hex()}: {text}.")
+
+
+def restore_roles(host: Host, programs: list[Program]) -> None:
+    """Tell the kernel which of the bank's events is a withdrawal; it is told by code, so it is not state."""
+    bank = int.from_bytes(host.read(0, "state", places.BANK, 8), "little")
+    number = programs[bank - 1].code.withdrawn if bank else None
+    value = -1 if number is None else number
+    host.write(0, "scratch", places.WITHDRAWN_EVENT, value.to_bytes(8, "little", signed=True))
+
+
+def count_programs(host: Host) -> int:
+    """Programs in the kernel's own list."""
+    return int.from_bytes(host.read(0, "state", places.PROGRAMS, 8), "little")

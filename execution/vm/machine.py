@@ -1,0 +1,135 @@
+"""
+Kernel and programs as WASM instances: the only file that imports wasmtime.
+
+One engine and one cache of compiled modules per process, one store per machine. Memories never move once made (the
+default reservation), so their base addresses are taken once and bytes pass by memmove. Whoever runs a Machine gives
+its thread a native stack well above STACK_BYTES (`threading.stack_size(64 << 20)` before starting it) and stays on
+that thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+import wasmtime
+
+from execution.vm.chain import Chain
+from execution.vm.genesis import MakePlan
+from execution.vm.host import Code, Trapped
+from execution.vm.kernel import build
+from genesis.errors import Corrupt
+
+STACK_BYTES = 2 << 20
+"""
+Native stack of one call into WASM: 16 programs of at most 64 KiB of frames, twice over. Also the most that wasmtime
+takes.
+"""
+WASM_PAGE_BYTES = 1 << 16
+PROGRAM_MEMORIES = ("state", "marks")
+
+
+@lru_cache(maxsize=1)
+def _engine() -> wasmtime.Engine:
+    config = wasmtime.Config()
+    config.wasm_exceptions = True
+    config.wasm_wide_arithmetic = True
+    config.wasm_multi_memory = True
+    config.wasm_bulk_memory = True
+    config.max_wasm_stack = STACK_BYTES
+    return wasmtime.Engine(config)
+
+
+@lru_cache(maxsize=256)
+def compiled(wasm: bytes) -> wasmtime.Module:
+    """The machine code of a module; kept, for chains that create, drop and replay the same programs."""
+    return wasmtime.Module(_engine(), wasm)
+
+
+class _Memory:
+    """A linear memory and where it lies."""
+
+    def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory) -> None:
+        self._store, self._memory = store, memory
+        self.base = ctypes.addressof(memory.data_ptr(store).contents)
+
+    def read(self, offset: int, size: int) -> bytes:
+        return ctypes.string_at(self.base + offset, size)
+
+    def write(self, offset: int, data: bytes) -> None:
+        missing = offset + len(data) - self._memory.data_len(self._store)
+        if missing > 0:
+            self._grow(-(-missing // WASM_PAGE_BYTES))
+        ctypes.memmove(self.base + offset, data, len(data))
+
+    def _grow(self, pages: int) -> None:
+        self._memory.grow(self._store, pages)
+        if ctypes.addressof(self._memory.data_ptr(self._store).contents) != self.base:
+            raise Corrupt("A WASM memory moved when it grew; the engine relies on memories that stay in place.")
+
+
+class WasmHost:
+    """`host.Host` on wasmtime."""
+
+    def __init__(self, gas_table: Mapping[str, int]) -> None:
+        self._store = wasmtime.Store(_engine())
+        wasm = build.build_kernel(gas_table)
+        self.kernel_hash = sha256(wasm).digest()
+        self._kernel = wasmtime.Instance(self._store, compiled(wasm), []).exports(self._store)
+        self._functions: dict[str, Any] = {name: self._kernel[name] for name in build.HOST_EXPORTS}
+        self._tables: dict[str, Any] = {name: self._kernel[f"{name}_table"] for name in build.TABLES}
+        self._memories = [{name: self._memory(self._kernel, name) for name in build.MEMORIES}]
+        self._tables["restore"].set(self._store, 0, self._kernel["restore_page"])
+
+    def call(self, name: str, *arguments: int) -> int:
+        try:
+            return int(self._functions[name](self._store, *arguments) or 0)
+        except wasmtime.Trap as trap:
+            if trap.trap_code == wasmtime.TrapCode.STACK_OVERFLOW:
+                raise Corrupt(f"The native stack ran out in {name}: {trap.message}") from trap
+            raise Trapped(trap.message) from trap
+        except wasmtime.WasmtimeError as error:
+            raise Corrupt(f"The kernel's {name} failed outside WASM: {error}") from error
+
+    def add(self, code: Code) -> int:
+        number = len(self._memories)
+        self.call("begin_system")
+        module = compiled(code.wasm)
+        exports = wasmtime.Instance(self._store, module, self._imports(module, number)).exports(self._store)
+        self._memories.append({name: self._memory(exports, name) for name in PROGRAM_MEMORIES})
+        self._tables["dispatch"].set(self._store, number, exports["dispatch"])
+        self._tables["restore"].set(self._store, number, exports["restore"])
+        start: Any = exports["start"]
+        start(self._store)
+        return number
+
+    def drop(self, count: int) -> None:
+        for number in range(count, len(self._memories)):
+            for table in self._tables.values():
+                table.set(self._store, number, None)
+        del self._memories[count:]
+
+    def read(self, program: int, memory: str, offset: int, size: int) -> bytes:
+        return self._memories[program][memory].read(offset, size)
+
+    def write(self, program: int, memory: str, offset: int, data: bytes) -> None:
+        self._memories[program][memory].write(offset, data)
+
+    def _memory(self, exports: Any, name: str) -> _Memory:
+        return _Memory(self._store, exports[name])
+
+    def _imports(self, module: wasmtime.Module, number: int) -> list[Any]:
+        """What the module asks of "k": the kernel's exports, and its own number."""
+        kind = wasmtime.GlobalType(wasmtime.ValType.i32(), False)
+        own = wasmtime.Global(self._store, kind, wasmtime.Val.i32(number))
+        return [own if item.name == "self_index" else self._kernel[str(item.name)] for item in module.imports]
+
+
+class Machine(Chain):
+    """`Executor` on WASM."""
+
+    def __init__(self, plan: MakePlan) -> None:
+        super().__init__(lambda spec: WasmHost(spec.gas), plan)

@@ -1,0 +1,78 @@
+"""
+The state tree: every program's pages under its root, all programs under the state root, kept up to date block by
+block.
+
+The kernel's own memory is leaf 0, programs follow by creation. A page of zeros is absent, so roots depend on contents
+alone: a chain that rolled back, replayed or came from a checkpoint has the same root as one that did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from genesis import merkle
+
+KERNEL_ADDRESS = bytes(19) + b"\x01"
+_PAGE_BYTES = merkle.PAGE_BYTES
+_ZERO_PAGE = bytes(_PAGE_BYTES)
+
+Key = int
+"""A page of the state: program number | page << 32, as the block journal begins its records."""
+
+
+def key_of(program: int, page: int) -> Key:
+    return program | page << 32
+
+
+def place_of(key: Key) -> tuple[int, int]:
+    """Program number and page of a key."""
+    return key & 0xFFFFFFFF, key >> 32
+
+
+@dataclass(slots=True)
+class StateTree:
+    """codes: per program number its address and code hash, the kernel first."""
+
+    codes: list[tuple[bytes, bytes]] = field(default_factory=list)
+    pages: list[merkle.PageTree] = field(default_factory=list)
+    programs: merkle.PageTree = field(default_factory=merkle.PageTree)
+
+    @property
+    def root(self) -> bytes:
+        return self.programs.root
+
+    def add(self, address: bytes, code_hash: bytes) -> None:
+        """A new program, its pages all absent. It enters the root with the next update."""
+        self.codes.append((address, code_hash))
+        self.pages.append(merkle.PageTree())
+
+    def truncate(self, count: int) -> None:
+        """Forget programs from number `count` on."""
+        gone = range(count, len(self.codes))
+        del self.codes[count:], self.pages[count:]
+        if gone:
+            self.programs.update_leaves(dict.fromkeys(gone, merkle.ABSENT))
+
+    def update(self, keys: Iterable[Key], read: Callable[[int, int], bytes]) -> bytes:
+        """Hash the pages named, as `read(program, page)` gives them; return the state root."""
+        dirty: dict[int, list[int]] = {number: [] for number in range(len(self.codes)) if not self._entered(number)}
+        for key in keys:
+            program, page = place_of(key)
+            if program < len(self.codes):
+                dirty.setdefault(program, []).append(page)
+        leaves = {}
+        for program, pages in dirty.items():
+            root = self.pages[program].update((page, read(program, page)) for page in pages)
+            leaves[program] = merkle.program_leaf(*self.codes[program], root)
+        if leaves:
+            self.programs.update_leaves(leaves)
+        return self.root
+
+    def prove(self, program: int, page: int, content: bytes) -> tuple[bytes, ...]:
+        """The proof that `merkle.verify_page` takes."""
+        shown = b"" if content == _ZERO_PAGE else content
+        return merkle.prove_page(shown, page, self.pages[program], self.codes[program], program, self.programs)
+
+    def _entered(self, program: int) -> bool:
+        return self.programs.leaf(program) != merkle.ABSENT
