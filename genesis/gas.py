@@ -50,6 +50,4 @@ _KERNEL = {
     "deploy_byte": 30,  # each byte of source, compiled by every validator
 }
 
-DEFAULT_UNITS = 10
-"""Charged for an operation that the table does not name."""
 GAS_TABLE: tuple[tuple[str, int], ...] = tuple(sorted((_OPERATIONS | _INSTRUCTIONS | _RUNTIME | _KERNEL).items()))

@@ -114,8 +114,8 @@ class DeployTransaction:
     """
     A program's source, to become a program some blocks later. Head fields as in Transaction.
 
-    name: of the program, ASCII; the file that defines it is `<name>.py`, or the only one. files: (path, text) ordered by
-    path, paths unique. arguments: packed arguments of `create`. admin: address, or b"" for a program that nobody can
+    name: of the program, ASCII; the file that defines it is `<name>.py`, or the only one. files: (path, text) ordered
+    by path, paths unique. arguments: packed arguments of `create`. admin: address, or b"" for a program that nobody can
     ever upgrade.
     """
 
