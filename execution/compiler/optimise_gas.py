@@ -70,19 +70,30 @@ def insert_gas(module: Module, table: Mapping[str, int]) -> Module:
 
 
 def _block(block: Block, table: Mapping[str, int]) -> Block:
-    found: list[Instruction] = []
-    line: list[Instruction] = []
-    for instruction in block:
-        line.append(with_blocks(instruction, lambda inner: _block(inner, table)))
-        if blocks(instruction):
-            found += _charged(line, table)
-            line = []
-    return (*found, *_charged(line, table))
+    """The block with each of its straight lines charged, the first included."""
+    amount, charged = _open(block, table)
+    return (Gas(amount, block[0].line), *charged) if amount else charged
 
 
-def _charged(line: list[Instruction], table: Mapping[str, int]) -> list[Instruction]:
-    amount = sum(cost(instruction, table) for instruction in line)
-    return [Gas(amount, line[0].line), *line] if amount else line
+def _open(block: Block, table: Mapping[str, int]) -> tuple[int, Block]:
+    """
+    What entering the block costs, and the block without that charge.
+
+    A Scope is entered whenever it is reached, so its first straight line belongs to the line that ends in it.
+    """
+    amount = 0
+    for index, instruction in enumerate(block):
+        amount += cost(instruction, table)
+        if not blocks(instruction):
+            continue
+        if isinstance(instruction, Scope):
+            inside, body = _open(instruction.body, table)
+            amount += inside
+            charged: Instruction = Scope(instruction.label, body, instruction.line)
+        else:
+            charged = with_blocks(instruction, lambda inner: _block(inner, table))
+        return amount, (*block[:index], charged, *_block(block[index + 1 :], table))
+    return amount, block
 
 
 def cost(instruction: Instruction, table: Mapping[str, int]) -> int:
