@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import socket
+import stat
 import sys
 import time
 from pathlib import Path
@@ -49,7 +50,8 @@ def main() -> None:
 
 
 async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
-    asyncio.get_running_loop().add_reader(STDIN, _stop_at_end, server)
+    if stat.S_ISFIFO(os.fstat(STDIN).st_mode):  # started by hand it runs until it is interrupted
+        asyncio.get_running_loop().add_reader(STDIN, _stop_at_end, server)
     host, port = listening.getsockname()[:2]
     print(json.dumps({"host": host, "port": port}), flush=True)
     await server.serve(sockets=[listening])
