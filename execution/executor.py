@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from genesis.chain import Deployment, InboxEntry, SignedTransaction
+from genesis.receipt import Status
 from genesis.spec import ChainSpec
 
 PAGE_BYTES = 1024
@@ -47,7 +48,7 @@ class Outcome:
     """
 
     transaction: bytes
-    status: str
+    status: Status
     reason: str
     gas_used: int
     fee: int

@@ -76,6 +76,7 @@ class SettlementConfig:
 
     kind: str = _choice("local", "local")
     file: Path = Path("settlement.sqlite")
+    block_time_ms: int = _whole(500, 50, 60_000, "milliseconds between blocks of the local chain")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,139 @@
+"""
+The node, drawn on one screen: what is opened, in which order, and what runs beside what.
+
+    store, engine → recovery → nursery: inbox · batcher · core link · gateway process · sequencer
+
+A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from execution.executor import Executor
+from execution.standard import standard_plan
+from execution.vm.machine import Machine
+from genesis.errors import Invalid
+from genesis.spec import ChainSpec, genesis_hash
+from node.batcher import Batcher, Stages
+from node.config import Config
+from node.corelink import CoreLink, link_path
+from node.engine import EngineThread
+from node.gateway_process import run_gateway
+from node.inbox import Inbox
+from node.log import logger
+from node.mempool import Mempool
+from node.recovery import Recovered, recover
+from node.sequencer import Sequencer
+from node.service import Service
+from node.store import Store
+from settlement.contract import Terms
+from settlement.local import open_local, wall_clock_ms
+
+STORE_FOLDER = "store"
+SETTLEMENT_POLLS_A_BLOCK = 4
+
+log = logger("node")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a started node tells: its port, where it stands, and how to end it."""
+
+    port: int
+    height: int
+    replayed: int
+    stop: Callable[[], None]
+
+
+async def run_node(
+    config: Config, spec: ChainSpec, key: bytes, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """
+    Run until cancelled or stopped.
+
+    Args:
+        key: the validator's private key.
+
+    Raises:
+        Invalid: the folder is another chain's, or the key no validator's.
+        Unavailable: the folder or the port is taken.
+        Corrupt: disk or engine failed; nothing further was signed.
+    """
+    folder = config.node.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    async with _engine() as engine:
+        executor = Machine(standard_plan)
+        root = await engine.run(executor.genesis, spec)
+        with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
+            recovered = await engine.run(recover, spec, store, executor, root, _progress)
+            await _serve(config, spec, key, store, engine, executor, recovered, task_status)
+
+
+async def _serve(
+    config: Config,
+    spec: ChainSpec,
+    key: bytes,
+    store: Store,
+    engine: EngineThread,
+    executor: Executor,
+    recovered: Recovered,
+    task_status: trio.TaskStatus[Ready],
+) -> None:
+    block_s = config.settlement.block_time_ms / 1000
+    poll_s = block_s / SETTLEMENT_POLLS_A_BLOCK
+    open_settlement = open_local(
+        config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
+    )
+    async with open_settlement as adapter, trio.open_nursery() as nursery:
+        count = recovered.open_block.anchor.count if recovered.open_block else recovered.tip.anchor.count
+        mempool = Mempool(spec, config.sequencer.mempool_transactions_max)
+        inbox = Inbox(adapter, spec, count, poll_s)
+        stages = Stages()
+        service = Service(spec, store, engine, executor, mempool, stages)
+        batcher = Batcher(spec, store, adapter, stages, service.staged, poll_s)
+        sequencer = Sequencer(
+            spec, config.sequencer, key, store, engine, executor, mempool, inbox, service,
+            recovered.tip, recovered.open_block, recovered.checkpoint,
+        )  # fmt: skip
+        link = service.link = CoreLink(service.handle)
+        await service.attach(sequencer)
+        path = link_path(config.node.folder)
+        await nursery.start(link.serve, path)
+        port = await nursery.start(run_gateway, config.gateway, path)
+        await nursery.start(inbox.run)
+        await nursery.start(batcher.run)
+        task_status.started(Ready(port, store.head() or 0, recovered.replayed, sequencer.stop))
+        log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
+        await sequencer.run()
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _engine() -> AsyncIterator[EngineThread]:
+    engine = EngineThread()
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+def _progress(height: int, last: int) -> None:
+    if height % 100 == 0 or height == last:
+        log.info("replaying", height=height, of=last)
+
+
+def check_validator(spec: ChainSpec, address: bytes) -> None:
+    """Raise Invalid unless the address is of the first validator set."""
+    if address not in spec.stakes:
+        raise Invalid(f"0x{address.hex()} is no validator of this chain; use the key of one.", "not_validator")
+
+
+def store_path(folder: Path) -> Path:
+    return folder / STORE_FOLDER

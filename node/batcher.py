@@ -1,0 +1,110 @@
+"""
+Posts certified spans to the settlement chain, and follows them until they are final.
+
+Where to continue is asked of the settlement chain, never remembered: after a crash nothing is skipped and nothing
+doubled, for handing in the same commitment twice counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import trio
+
+from genesis.chain import Commitment, Stage, commitment_span
+from genesis.errors import Corrupt, Unavailable
+from genesis.spec import ChainSpec
+from node.log import logger
+from node.recovery import stored_header
+from node.store import Store
+from settlement.adapter import SettlementAdapter
+
+log = logger("batcher")
+
+
+@dataclass(slots=True)
+class Stages:
+    """Heights up to which blocks have come; posted ≥ final."""
+
+    posted: int = 0
+    final: int = 0
+
+    def of(self, height: int, sealed: int) -> Stage:
+        """The stage of a block, `sealed` being the newest stored one."""
+        if height <= self.final:
+            return "final"
+        if height <= self.posted:
+            return "posted"
+        return "certified" if height <= sealed else "executed"
+
+
+class Batcher:
+    """changed: called with (posted, final) whenever one of them grew."""
+
+    def __init__(
+        self,
+        spec: ChainSpec,
+        store: Store,
+        adapter: SettlementAdapter,
+        stages: Stages,
+        changed: Callable[[Stages], None],
+        poll_s: float,
+    ) -> None:
+        self._spec, self._store, self._adapter = spec, store, adapter
+        self.stages, self._changed, self._poll_s = stages, changed, poll_s
+
+    def statistics(self) -> dict[str, int]:
+        return {"posted": self.stages.posted, "final": self.stages.final}
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Post and follow until cancelled; an outage is logged once and waited out."""
+        task_status.started()
+        reachable = True
+        while True:
+            try:
+                await self._post()
+                await self._follow()
+                reachable = True
+            except Unavailable as error:
+                if reachable:
+                    log.warning("settlement cannot be reached; commitments wait", reason=str(error))
+                reachable = False
+            await trio.sleep(self._poll_s)
+
+    async def _post(self) -> None:
+        """Hand in every complete span that the settlement chain does not have."""
+        while True:
+            committed = await self._adapter.committed()
+            first, last = commitment_span(committed.height + 1, self._spec.commitment_blocks)
+            head = await trio.to_thread.run_sync(self._store.head)
+            if committed.height > (head or 0):
+                raise Corrupt(f"settlement holds block {committed.height}, this store ends at {head}: wrong folder?")
+            if head is None or last > head:
+                return
+            row = await trio.to_thread.run_sync(self._store.header, last)
+            assert row is not None, "a stored head implies its headers"
+            header, _, certificate = stored_header(row)
+            first = committed.height + 1
+            await self._adapter.submit(Commitment(first, header, certificate))
+            log.info("posted", first=first, last=last)
+
+    async def _follow(self) -> None:
+        """Move the two marks as far as the settlement chain allows."""
+        before = (self.stages.posted, self.stages.final)
+        committed = await self._adapter.committed()
+        posted = await self._reach(self.stages.final, committed.height, ("posted", "final"))
+        self.stages.final = await self._reach(self.stages.final, posted, ("final",))
+        self.stages.posted = max(posted, self.stages.final)
+        if (self.stages.posted, self.stages.final) != before:
+            self._changed(self.stages)
+
+    async def _reach(self, start: int, stop: int, standings: tuple[str, ...]) -> int:
+        """The last height in (start, stop] up to which every span has one of the standings."""
+        reached = start
+        while reached < stop:
+            _, last = commitment_span(reached + 1, self._spec.commitment_blocks)
+            if await self._adapter.standing(last) not in standings:
+                return reached
+            reached = last
+        return reached

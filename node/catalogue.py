@@ -1,0 +1,88 @@
+"""
+The programs of the chain and how their words read: addresses, ABIs, events and results as plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from execution.compiler import types as t
+from execution.compiler.abi import Abi, parse_abi
+from execution.compiler.abi_values import plain_event, plain_result
+from execution.executor import ProgramInfo, Record
+from execution.lang.decimal import Decimal
+from genesis.spec import GENESIS_PROGRAMS, genesis_address
+
+
+class Catalogue:
+    """Empty until `learn`."""
+
+    def __init__(self) -> None:
+        self._programs: list[ProgramInfo] = []
+        self._abis: dict[int, Abi] = {}
+        self._numbers: dict[bytes, int] = {}
+
+    def learn(self, programs: Iterable[ProgramInfo]) -> None:
+        """Take in all programs of the chain; those known already cost nothing."""
+        self._programs = list(programs)
+        for info in self._programs:
+            if info.number not in self._abis or self._numbers.get(info.address) != info.number:
+                self._abis[info.number] = parse_abi(info.abi_json)
+                self._numbers[info.address] = info.number
+
+    def all(self) -> tuple[ProgramInfo, ...]:
+        return tuple(self._programs)
+
+    def __len__(self) -> int:
+        return len(self._programs)
+
+    def genesis(self, name: str) -> tuple[bytes, Abi]:
+        """Address and ABI of a genesis program, by its name in the spec."""
+        address = genesis_address(name)
+        return address, self._abis[self._numbers[address]]
+
+    def genesis_addresses(self) -> dict[str, bytes]:
+        return {name: genesis_address(name) for name in GENESIS_PROGRAMS}
+
+    def event_view(self, record: Record, height: int) -> dict[str, Any]:
+        """program: address; event: name; then the event's members."""
+        info, abi = self._programs[record.program - 1], self._abis[record.program]
+        name, members = plain_event(abi, record.event, record.data)
+        fields = abi.events[record.event].fields
+        shown = {key: readable(of, value) for (key, of), value in zip(fields, members, strict=True)}
+        return {"height": height, "program": info.address, "event": name, **shown}
+
+    def result_view(self, program: bytes, selector: int, data: bytes) -> Any:
+        entry = self._abis[self._numbers[program]].by_selector[selector]
+        return readable(entry.result, plain_result(entry, data))
+
+    def view(self, info: ProgramInfo) -> dict[str, Any]:
+        return {
+            "number": info.number,
+            "address": info.address,
+            "name": info.name,
+            "code_hash": info.code_hash,
+            "abi": info.abi_json,
+        }
+
+
+def readable(of: t.Type, plain: Any) -> Any:
+    """Plain data as the interface shows it: Decimals as text, accounts as bytes, enums by name, structs as maps."""
+    match of:
+        case t.OptionalType(item):
+            return None if plain is None else readable(item, plain)
+        case t.StructType(_, fields):
+            return {name: readable(kind, member) for (name, kind), member in zip(fields, plain, strict=True)}
+        case t.TupleType(items):
+            return [readable(item, member) for item, member in zip(items, plain, strict=True)]
+        case t.Scalar("decimal"):
+            return str(Decimal.from_raw(plain))
+        case t.Scalar("bool"):
+            return bool(plain)
+        case t.Scalar("int" | "reason"):
+            return plain if abs(plain) < 1 << 53 else str(plain)
+        case t.EnumType(_, members):
+            return members[plain]
+        case _:
+            return plain

@@ -1,0 +1,173 @@
+"""
+The block that is being built: what was fixed when its first batch was cut, and all that its batches left.
+
+Plain values and functions, the same for the leader that builds a block, the node that takes it up again after a crash,
+and whoever replays it from the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from execution.executor import BatchResult, Opening, Outcome, Record, Sealed
+from genesis import chain, codec
+from genesis.chain import Batch, Body, Deployment, Header, InboxEntry, Receipt, SignedTransaction, Withdrawal
+from genesis.errors import Corrupt, Invalid
+from genesis.header import HEADER_VERSION
+from genesis.transaction import decode_trusted
+
+LOG_BYTES_MAX = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Settlement block up to which deposits are read; count: inbox entries consumed over the chain's life."""
+
+    number: int
+    hash: bytes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One batch as the batch log keeps it; opening and anchor stand in a block's first batch only."""
+
+    opening: Opening | None
+    anchor: Anchor | None
+    transactions: tuple[SignedTransaction, ...]
+    deployments: tuple[Deployment, ...]
+
+
+@dataclass(slots=True)
+class OpenBlock:
+    opening: Opening
+    anchor: Anchor
+    batches: list[Batch] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    events: list[Record] = field(default_factory=list)
+    deployments: list[Deployment] = field(default_factory=list)
+    gas_used: int = 0
+
+    def add(
+        self, transactions: Sequence[SignedTransaction], prepared: Sequence[Deployment], result: BatchResult
+    ) -> list[Receipt | Invalid]:
+        """
+        Take in what a batch left, and answer each of its transactions in the order given.
+
+        A refused one changed nothing and paid nothing: it gets its reason, and no place in the block.
+        """
+        first_event = len(self.events)
+        answers: list[Receipt | Invalid] = []
+        kept: list[bytes] = []
+        for signed, outcome in zip(transactions, result.outcomes, strict=True):
+            if outcome.status == "refused":
+                answers.append(Invalid(f"Not executable: {outcome.reason}.", "refused"))
+                continue
+            receipt = _receipt(outcome, self.opening.height, len(self.receipts), first_event)
+            self.receipts.append(receipt)
+            kept.append(signed.raw)
+            answers.append(receipt)
+        done = {receipt.transaction for receipt in self.receipts if receipt.status == "done"} if prepared else set()
+        self.batches.append(Batch(tuple(kept)))
+        self.events.extend(result.events)
+        self.deployments.extend(item for item in prepared if item.transaction_id in done)
+        self.gas_used += result.gas_used
+        return answers
+
+    def body(self) -> Body:
+        return Body(tuple(self.batches), self.opening.inbox, tuple(self.deployments))
+
+    def header(
+        self, sealed: Sealed, span_withdrawals: Sequence[Withdrawal], proposer: bytes, validators: int
+    ) -> Header:
+        """span_withdrawals: all of the commitment span so far, this block's included."""
+        opening = self.opening
+        return Header(
+            version=HEADER_VERSION,
+            height=opening.height,
+            time_ms=opening.time_ms,
+            gap_ms=opening.gap_ms,
+            parent=opening.parent,
+            view=opening.height,
+            proposer=proposer,
+            validators=validators,
+            anchor_number=self.anchor.number,
+            anchor_hash=self.anchor.hash,
+            inbox_count=self.anchor.count,
+            body_root=self.body().root(),
+            receipts_root=chain.receipts_root(receipt.encode() for receipt in self.receipts),
+            events_root=chain.events_root((e.program, e.event, e.data) for e in self.events),
+            withdrawals_root=chain.withdrawals_root(span_withdrawals),
+            claims_root=sealed.claims_root,
+            state_root=sealed.state_root,
+            gas_used=self.gas_used,
+        )
+
+
+def opening_of(block: chain.Block, active: Sequence[Deployment]) -> Opening:
+    """What fixed a stored block; active: deployments recorded `deployment_delay_blocks` before it."""
+    header = block.header
+    return Opening(header.height, header.time_ms, header.gap_ms, header.parent, block.body.inbox, tuple(active))
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a block's execution left."""
+
+    receipts: tuple[Receipt, ...]
+    events: tuple[Record, ...]
+    withdrawals: tuple[Withdrawal, ...]
+
+
+def encode_results(receipts: Sequence[Receipt], events: Sequence[Record], withdrawals: Sequence[Withdrawal]) -> bytes:
+    """What the store keeps of a block's execution, one blob; decoded when somebody asks."""
+    rows = tuple((e.program, e.event, e.data) for e in events)
+    return codec.encode((tuple(r.fields() for r in receipts), rows, tuple(w.fields() for w in withdrawals)))
+
+
+def decode_results(blob: bytes) -> Results:
+    """Inverse of encode_results. Raises Corrupt: only our own disk is read here."""
+    try:
+        receipts, events, withdrawals = codec.decode_array(blob, 3, LOG_BYTES_MAX, "A block's results")
+        decoded = tuple(Receipt.decode(codec.encode(members)) for members in receipts)
+        records = tuple(Record(*members) for members in events)
+        return Results(decoded, records, tuple(map(Withdrawal.of, withdrawals)))
+    except Invalid as error:
+        raise Corrupt(f"stored results do not decode: {error}") from error
+
+
+def encode_logged(batch: Logged) -> bytes:
+    head: Any = None
+    if batch.opening is not None and batch.anchor is not None:
+        o, a = batch.opening, batch.anchor
+        inbox = tuple(entry.fields() for entry in o.inbox)
+        active = tuple(deployment.fields() for deployment in o.deployments_active)
+        head = (o.height, o.time_ms, o.gap_ms, o.parent, inbox, active, a.number, a.hash, a.count)
+    rows = tuple((signed.raw, signed.signer) for signed in batch.transactions)
+    return codec.encode((head, rows, tuple(deployment.fields() for deployment in batch.deployments)))
+
+
+def decode_logged(data: bytes) -> Logged:
+    """Inverse of encode_logged; signers are taken as they were recovered before. Raises Corrupt."""
+    try:
+        head, rows, deployments = codec.decode_array(data, 3, LOG_BYTES_MAX, "A logged batch")
+        opening, anchor = None, None
+        if head is not None:
+            height, time_ms, gap_ms, parent, inbox, active, number, anchor_hash, count = head
+            entries = tuple(InboxEntry.of(members) for members in inbox)
+            opening = Opening(height, time_ms, gap_ms, parent, entries, tuple(map(Deployment.of, active)))
+            anchor = Anchor(number, anchor_hash, count)
+        signed = tuple(decode_trusted(raw, signer) for raw, signer in rows)
+        return Logged(opening, anchor, signed, tuple(map(Deployment.of, deployments)))
+    except Invalid as error:
+        raise Corrupt(f"the batch log does not decode: {error}") from error
+
+
+def _receipt(outcome: Outcome, height: int, position: int, first_event: int) -> Receipt:
+    start, stop = outcome.events
+    return Receipt(
+        outcome.transaction, height, position, outcome.status, outcome.reason, outcome.gas_used, outcome.fee,
+        outcome.results, outcome.call_reasons, (first_event + start, first_event + stop), outcome.created,
+    )  # fmt: skip

@@ -1,0 +1,156 @@
+"""
+Back to where the node stood: checkpoint, then the blocks since, then the batch log of the open block.
+
+Also the heart of an audit: replay every stored block from genesis and compare. Each step checks what it finds against
+what was signed; a difference is Corrupt and names the height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from execution.executor import CheckpointChunk, Executor, Sealed
+from genesis import chain, codec
+from genesis.chain import Block, Body, Certificate, Deployment, Header, Withdrawal
+from genesis.crypto import ZERO_HASH
+from genesis.errors import Corrupt
+from genesis.spec import ChainSpec, genesis_hash
+from node.open_block import Anchor, OpenBlock, decode_logged, decode_results, opening_of
+from node.sequencer import Tip, advance, span_withdrawals
+from node.store import Store, StoredBlock
+
+HEADER_ROW_BYTES_MAX = 64 * 1024
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """
+    replayed: blocks run again. open_block: taken up from the batch log, None when none was open. checkpoint: height of
+    the checkpoint on disk.
+    """
+
+    tip: Tip
+    open_block: OpenBlock | None
+    replayed: int
+    checkpoint: int | None
+
+
+def stored_header(row: bytes) -> tuple[Header, bytes, Certificate]:
+    """Header, proposer's signature and certificate of a stored header row."""
+    header, signature, certificate = codec.decode_array(row, 3, HEADER_ROW_BYTES_MAX, "A stored header", depth_max=3)
+    return Header.of(header), signature, Certificate.of(certificate)
+
+
+def stored_block(row: StoredBlock) -> tuple[Block, Certificate]:
+    header, signature, certificate = stored_header(row.header)
+    members = codec.decode(row.body, chain.BLOCK_BYTES_MAX)
+    return Block(header, Body.of(members), signature), certificate
+
+
+def initial_tip(spec: ChainSpec, state_root: bytes) -> Tip:
+    """The tip before block 1."""
+    return Tip(None, genesis_hash(spec, state_root), 0, Anchor(0, ZERO_HASH, 0), [], {})
+
+
+def recover(spec: ChainSpec, store: Store, executor: Executor, genesis_root: bytes, progress: Progress) -> Recovered:
+    """
+    Bring a fresh executor to the store's state; called on the engine's thread.
+
+    Args:
+        genesis_root: state root of height 0, which `executor` has just computed.
+
+    Raises:
+        Corrupt: a checkpoint or a replayed block gives another root than was signed, or a row does not decode.
+    """
+    head = store.head()
+    checkpoint = store.checkpoint()
+    tip, start = initial_tip(spec, genesis_root), 1
+    if head is not None and checkpoint is not None and checkpoint[0] <= head:
+        start = checkpoint[0] + 1
+        tip = _restore(spec, store, executor, *checkpoint)
+    last = head or 0
+    for row in store.blocks(start, last):
+        block, _ = stored_block(row)
+        tip = replay_block(spec, executor, tip, block)
+        progress(block.header.height, last)
+    return Recovered(tip, _reopen(store, executor, last + 1), last + 1 - start, checkpoint[0] if checkpoint else None)
+
+
+def replay_block(
+    spec: ChainSpec, executor: Executor, tip: Tip, block: Block, inspect: Callable[[Block, Sealed], None] | None = None
+) -> Tip:
+    """Run one stored block and compare everything its header says. Raises Corrupt on any difference."""
+    height = block.header.height
+    opening = opening_of(block, tip.waiting_deployments.get(height, ()))
+    anchor = Anchor(block.header.anchor_number, block.header.anchor_hash, block.header.inbox_count)
+    again = OpenBlock(opening, anchor)
+    for batch in block.body.batches:
+        transactions = batch.open()
+        again.add(transactions, block.body.deployments, executor.apply(opening, transactions))
+    again.deployments = list(block.body.deployments)
+    sealed = executor.seal()
+    burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
+    withdrawals = span_withdrawals(tip, height, spec, burnt)
+    header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators)
+    if header != block.header:
+        raise Corrupt(f"block {height} does not replay: {_difference(header, block.header)}")
+    if inspect is not None:
+        inspect(block, sealed)
+    return advance(tip, block, withdrawals, spec)
+
+
+def _difference(again: Header, signed: Header) -> str:
+    pairs = zip(Header.__slots__, again.fields(), signed.fields(), strict=True)
+    rows = [f"{name} is {_show(new)} again, {_show(old)} was signed" for name, new, old in pairs if new != old]
+    return "; ".join(rows)
+
+
+def _show(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _restore(spec: ChainSpec, store: Store, executor: Executor, height: int, meta: bytes) -> Tip:
+    def chunks() -> Iterator[CheckpointChunk]:
+        for pages in store.pages():
+            yield CheckpointChunk(pages.program, pages.first_page, pages.data)
+
+    root = executor.restore(spec, meta, chunks())
+    row = store.header(height)
+    if row is None:
+        raise Corrupt(f"the checkpoint is of height {height}, but that block is not stored")
+    header, _, _ = stored_header(row)
+    if header.state_root != root:
+        raise Corrupt(f"the checkpoint of height {height} has root {root.hex()}, signed was {header.state_root.hex()}")
+    anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
+    return Tip(header, header.hash(), header.time_ms, anchor, _span(spec, store, height), _waiting(spec, store, height))
+
+
+def _span(spec: ChainSpec, store: Store, height: int) -> list[Withdrawal]:
+    """Withdrawals of the commitment span of `height`, up to and with it."""
+    first, _ = chain.commitment_span(height, spec.commitment_blocks)
+    rows = store.blocks(first, height)
+    return [withdrawal for row in rows for withdrawal in decode_results(row.receipts).withdrawals]
+
+
+def _waiting(spec: ChainSpec, store: Store, height: int) -> dict[int, tuple[Deployment, ...]]:
+    """Deployments recorded up to `height` and not active yet."""
+    rows = store.blocks(max(1, height + 1 - spec.deployment_delay_blocks), height)
+    blocks = (stored_block(row)[0] for row in rows)
+    return {b.header.height + spec.deployment_delay_blocks: b.body.deployments for b in blocks if b.body.deployments}
+
+
+def _reopen(store: Store, executor: Executor, height: int) -> OpenBlock | None:
+    """Run the logged batches of the open block again."""
+    block: OpenBlock | None = None
+    for data in store.batches(height):
+        logged = decode_logged(data)
+        if block is None:
+            if logged.opening is None or logged.anchor is None:
+                raise Corrupt(f"the batch log of block {height} lacks its opening")
+            block = OpenBlock(logged.opening, logged.anchor)
+        result = executor.apply(block.opening, logged.transactions)
+        block.add(logged.transactions, logged.deployments, result)
+    return block

@@ -1,0 +1,214 @@
+"""
+The leader's loop: cut a batch, log it, run it, answer; every `block_time` seal a block, sign it, keep it, tell.
+
+What was answered survives a crash: a receipt leaves only after the batch's inputs are synced to the batch log. A block
+is told to nobody before it is stored, so a height can never be signed twice with different content.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import trio
+
+from execution.executor import BatchResult, Executor, Opening
+from genesis import chain, codec
+from genesis.chain import Deployment, Header, Receipt, VoteKind, Withdrawal
+from genesis.crypto import address_of
+from genesis.errors import Corrupt, Invalid
+from genesis.spec import ChainSpec
+from node.config import SequencerConfig
+from node.engine import EngineThread
+from node.log import logger
+from node.mempool import Mempool
+from node.open_block import Anchor, Logged, OpenBlock, encode_logged, encode_results
+from node.store import Pages, Store, StoredBlock
+
+log = logger("sequencer")
+
+
+class Inbox(Protocol):
+    def take(self, after: Anchor) -> tuple[Anchor, tuple[chain.InboxEntry, ...]]:
+        """The newest confirmed settlement block and the entries after those already consumed; never waits."""
+
+
+class Listener(Protocol):
+    """Told of what happened, after it is durable."""
+
+    def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None: ...
+
+    async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None: ...
+
+
+@dataclass(slots=True)
+class Tip:
+    """Where the chain stands: the newest stored header, and what the next block needs to know of those before it."""
+
+    header: Header | None
+    hash: bytes
+    time_ms: int
+    anchor: Anchor
+    span_withdrawals: list[Withdrawal]
+    waiting_deployments: dict[int, tuple[Deployment, ...]]
+
+
+class Sequencer:
+    def __init__(
+        self,
+        spec: ChainSpec,
+        config: SequencerConfig,
+        key: bytes,
+        store: Store,
+        engine: EngineThread,
+        executor: Executor,
+        mempool: Mempool,
+        inbox: Inbox,
+        listener: Listener,
+        tip: Tip,
+        open_block: OpenBlock | None,
+        checkpoint_height: int | None,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._spec, self._config, self._key, self._store = spec, config, key, store
+        self._engine, self._executor = engine, executor
+        self._mempool, self._inbox, self._listener = mempool, inbox, listener
+        self._proposer = address_of(key)
+        self._now_ms = now_ms
+        self.tip = tip
+        self.open_block = open_block
+        self._checkpoint_height = checkpoint_height
+        self._stop = trio.Event()
+
+    def stop(self) -> None:
+        """Seal the open block, then return from run."""
+        self._stop.set()
+        self._mempool.arrived.set()
+
+    def statistics(self) -> dict[str, int]:
+        return {"height": self.tip.header.height if self.tip.header else 0}
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            while not self._stop.is_set():
+                await self._build_block()
+
+    async def _build_block(self) -> None:
+        deadline = trio.current_time() + self._spec.block_time_ms / 1000
+        spacing = self._config.batch_interval_ms / 1000
+        if self.open_block is None:
+            await self._open()
+        while not self._stop.is_set():
+            with trio.move_on_at(deadline):
+                await self._mempool.arrived.wait()
+            if trio.current_time() >= deadline:
+                break
+            cut = trio.current_time()
+            await self._cut()
+            if self._full():
+                await trio.sleep_until(deadline)
+                break
+            await trio.sleep_until(min(deadline, cut + spacing))
+        await self._seal()
+
+    def _full(self) -> bool:
+        return self.open_block is not None and self.open_block.gas_used >= self._spec.gas_block_max
+
+    async def _open(self) -> None:
+        """Fix height, time, parent and anchor, and run the first batch."""
+        tip = self.tip
+        height = tip.header.height + 1 if tip.header else 1
+        time_ms = max(tip.time_ms + 1, self._now_ms())
+        gap_ms = time_ms - tip.time_ms if tip.header and time_ms - tip.time_ms > self._spec.outage_ms else 0
+        anchor, entries = self._inbox.take(tip.anchor)
+        active = tip.waiting_deployments.get(height, ())
+        opening = Opening(height, time_ms, gap_ms, tip.hash, entries, active)
+        self.open_block = OpenBlock(opening, anchor)
+        await self._cut()
+
+    async def _cut(self) -> None:
+        block = self.open_block
+        assert block is not None
+        pending = self._mempool.take(self._spec.gas_batch_max, self._config.batch_transactions_max)
+        transactions = tuple(item.signed for item in pending)
+        prepared = tuple(item.work for item in pending if item.work is not None)
+        first = not block.batches
+        logged = Logged(block.opening if first else None, block.anchor if first else None, transactions, prepared)
+        results: list[BatchResult] = []
+
+        async def execute() -> None:
+            results.append(await self._engine.run(self._executor.apply, block.opening, transactions))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(execute)
+            await trio.to_thread.run_sync(
+                self._store.append_batch, block.opening.height, len(block.batches), encode_logged(logged)
+            )
+        answers = block.add(transactions, prepared, results[0])
+        self._listener.executed(block, [a for a in answers if isinstance(a, Receipt)], results[0])
+        for item, answer in zip(pending, answers, strict=True):
+            if isinstance(answer, Invalid):
+                self._mempool.forget(item.signed)
+            item.done(answer)
+
+    async def _seal(self) -> None:
+        block, tip = self.open_block, self.tip
+        assert block is not None
+        sealed = await self._engine.run(self._executor.seal)
+        burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
+        withdrawals = span_withdrawals(tip, block.opening.height, self._spec, burnt)
+        header = block.header(sealed, withdrawals, self._proposer, 0)
+        signed = chain.sign_block(header, block.body(), self._key)
+        digest = (VoteKind.FINALISE, self._spec.chain_id, header.height, header.view, header.hash(), header.validators)
+        certificate = chain.certify([chain.sign_vote(*digest, self._key)])
+        stored = StoredBlock(
+            header.height,
+            codec.encode((header.fields(), signed.signature, certificate.fields())),
+            codec.encode(signed.body.fields()),
+            encode_results(block.receipts, block.events, burnt),
+            [receipt.transaction for receipt in block.receipts],
+        )
+        await trio.to_thread.run_sync(self._store.put_block, stored, {})
+        self.open_block = None
+        self.tip = advance(tip, signed, withdrawals, self._spec)
+        await self._listener.sealed(signed, certificate, block)
+        if header.height % self._config.checkpoint_blocks == 0:
+            await self._checkpoint(header.height)
+
+    async def _checkpoint(self, height: int) -> None:
+        """Copy the pages changed since the last checkpoint, then write them while the chain goes on."""
+        since = self._checkpoint_height
+        meta, chunks = await self._engine.run(_copy_pages, self._executor, since)
+        self._checkpoint_height = height
+        self._nursery.start_soon(self._write_checkpoint, height, meta, chunks)
+
+    async def _write_checkpoint(self, height: int, meta: bytes, chunks: Sequence[Pages]) -> None:
+        await trio.to_thread.run_sync(self._store.put_checkpoint, height, meta, chunks)
+        log.info("checkpoint", height=height, pages=sum(len(chunk.data) // 1024 for chunk in chunks))
+
+
+def _copy_pages(executor: Executor, since: int | None) -> tuple[bytes, list[Pages]]:
+    chunks = [Pages(c.program, c.first_page, c.pages) for c in executor.export(since)]
+    return executor.checkpoint_meta(), chunks
+
+
+def span_withdrawals(tip: Tip, height: int, spec: ChainSpec, burnt: Sequence[Withdrawal]) -> list[Withdrawal]:
+    """All withdrawals of the commitment span that `height` is in, up to and with `burnt`, those of its own block."""
+    first, _ = chain.commitment_span(height, spec.commitment_blocks)
+    return [*([] if height == first else tip.span_withdrawals), *burnt]
+
+
+def advance(tip: Tip, block: chain.Block, withdrawals: list[Withdrawal], spec: ChainSpec) -> Tip:
+    """The tip after `block`. Raises Corrupt when it does not follow."""
+    header = block.header
+    if header.parent != tip.hash:
+        raise Corrupt(f"block {header.height} names another parent than the block before it")
+    waiting = {height: items for height, items in tip.waiting_deployments.items() if height > header.height}
+    if block.body.deployments:
+        waiting[header.height + spec.deployment_delay_blocks] = block.body.deployments
+    anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
+    return Tip(header, header.hash(), header.time_ms, anchor, withdrawals, waiting)

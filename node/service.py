@@ -1,0 +1,306 @@
+"""
+What the node answers: the methods of the interface, by name, and the pushes of its topics.
+
+Takes transactions in (mempool) and answers from the store, from receipts of the open block and from view calls that run
+on the engine's thread between batches. Shapes of parameters were checked by the gateway; their meaning is checked here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import trio
+
+from execution.executor import Answer, BatchResult, Executor, Query
+from genesis import chain
+from genesis.chain import Receipt, SignedTransaction
+from genesis.errors import Invalid, Unavailable
+from genesis.spec import ChainSpec
+from genesis.transaction import decode_trusted
+from node.batcher import Stages
+from node.catalogue import Catalogue
+from node.corelink import CoreLink, Later, refusal
+from node.deployments import prepare
+from node.engine import EngineThread
+from node.mempool import Mempool, Pending
+from node.open_block import OpenBlock, decode_results
+from node.reads import Reads
+from node.recovery import stored_block
+from node.sequencer import Sequencer
+from node.store import Store
+from node.views import receipt_view
+
+RECEIPTS_KEPT = 50_000
+"""Receipts of the newest blocks held in memory, so that asking for them costs no disk."""
+
+
+class Service:
+    """Also the sequencer's Listener."""
+
+    link: CoreLink
+
+    def __init__(
+        self, spec: ChainSpec, store: Store, engine: EngineThread, executor: Executor, mempool: Mempool, stages: Stages
+    ) -> None:
+        self._spec, self._store, self._engine, self._executor = spec, store, engine, executor
+        self._mempool, self._stages = mempool, stages
+        self._catalogue = Catalogue()
+        self._reads = Reads(spec, self._query, self._catalogue)
+        self._recent: OrderedDict[bytes, Receipt] = OrderedDict()
+        self._sequencer: Sequencer | None = None
+        self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
+            "tenor_chainInfo": self._chain_info,
+            "tenor_getReceipt": self._receipt,
+            "tenor_getBlock": self._block,
+            "tenor_getSequence": self._sequence,
+            "tenor_getAccount": self._reads.account,
+            "tenor_getPositions": self._reads.positions,
+            "tenor_getBook": self._reads.book,
+            "tenor_getPrograms": self._programs,
+            "tenor_getProof": self._proof,
+            "tenor_getWithdrawals": self._withdrawals,
+            "tenor_call": self._call,
+            "tenor_simulate": self._simulate,
+        }
+
+    async def attach(self, sequencer: Sequencer) -> None:
+        """Called once before the node serves."""
+        self._sequencer = sequencer
+        await self._learn_programs()
+        if sequencer.open_block is not None:
+            self._remember(sequencer.open_block.receipts)
+
+    async def handle(self, method: str, payload: Any) -> Any:
+        """Answer one request. Raises Invalid or Unavailable, which travel to whoever asked."""
+        if method == "sendTransactions":
+            return await self._send(payload)
+        return await self._methods[method](**payload)
+
+    # What the sequencer tells
+
+    def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
+        self._remember(receipts)
+        if receipts and self.link.wanted("receipts"):
+            self.link.publish("receipts", [receipt_view(receipt) for receipt in receipts])
+        if result.events and self.link.wanted("events"):
+            height = open_block.opening.height
+            self.link.publish("events", [self._catalogue.event_view(event, height) for event in result.events])
+
+    async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
+        if open_block.opening.deployments_active:
+            await self._learn_programs()
+        self.link.publish("blocks", _block_view(block, "certified"))
+
+    def staged(self, stages: Stages) -> None:
+        """Posted or final heights grew."""
+        self.link.publish("stages", {"posted": stages.posted, "final": stages.final})
+
+    # Transactions
+
+    async def _send(self, payload: dict[str, Any]) -> Any:
+        """Admit a frame in its order; the answer comes at once, or when the last of it is executed."""
+        rows = payload["transactions"]
+        frame = _Frame(len(rows))
+        signed = [decode_trusted(raw, signer) for raw, signer, _ in rows]
+        await self._learn_lanes(signed)
+        now_ms = time.time_ns() // 1_000_000
+        for index, one in enumerate(signed):
+            try:
+                work = await prepare(one, self._spec) if isinstance(one.transaction, chain.DeployTransaction) else None
+                self._mempool.admit(Pending(one, frame.place(index), work), now_ms)
+            except (Invalid, Unavailable) as error:
+                frame.place(index)(error)
+        if payload["wait"] == "received":
+            return [
+                answer if answer is not None else {"transaction": one.id} for answer, one in zip(frame.answers, signed)
+            ]
+        if frame.left == 0:
+            return frame.answers
+        return Later(frame.wait)
+
+    async def _learn_lanes(self, signed: Sequence[SignedTransaction]) -> None:
+        keys = self._mempool.unknown(signed)
+        if keys:
+            self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
+
+    # Chain
+
+    async def _chain_info(self) -> dict[str, Any]:
+        spec, tip = self._spec, self._tip()
+        return {
+            "chain_id": spec.chain_id,
+            "spec_hash": spec.hash(),
+            "height": tip.header.height if tip.header else 0,
+            "block_hash": tip.hash,
+            "time_ms": tip.time_ms,
+            "state_root": tip.header.state_root if tip.header else b"",
+            "posted_height": self._stages.posted,
+            "final_height": self._stages.final,
+            "block_time_ms": spec.block_time_ms,
+            "fee_min": spec.fee_min,
+            "gas_transaction_max": spec.gas_transaction_max,
+            "assets": list(spec.assets),
+            "programs": self._catalogue.genesis_addresses(),
+            "mempool": self._mempool.statistics(),
+        }
+
+    async def _receipt(self, transaction: bytes) -> dict[str, Any]:
+        receipt = self._recent.get(transaction)
+        if receipt is None:
+            position = await trio.to_thread.run_sync(self._store.position, transaction)
+            if position is None:
+                raise Invalid(f"No block holds transaction 0x{transaction.hex()}; it may still wait.", "not_found")
+            blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
+            assert blob is not None, "the index names stored blocks only"
+            receipt = decode_results(blob).receipts[position.index]
+        return receipt_view(self._staged(receipt))
+
+    async def _block(self, height: int | None) -> dict[str, Any]:
+        tip = self._tip()
+        wanted = height if height is not None else tip.header.height if tip.header else 0
+        rows = await trio.to_thread.run_sync(lambda: list(self._store.blocks(wanted, wanted)))
+        if not rows:
+            raise Invalid(
+                f"There is no block {wanted}; the newest is {tip.header.height if tip.header else 0}.", "not_found"
+            )
+        block, certificate = stored_block(rows[0])
+        results = decode_results(rows[0].receipts)
+        view = _block_view(block, self._stages.of(wanted, wanted))
+        return view | {
+            "transactions": [receipt.transaction for receipt in results.receipts],
+            "deposits": [_inbox_view(entry) for entry in block.body.inbox],
+            "withdrawals": [_withdrawal_view(withdrawal) for withdrawal in results.withdrawals],
+            "events": [self._catalogue.event_view(event, wanted) for event in results.events],
+            "certificate": certificate.encode(),
+        }
+
+    async def _sequence(self, signer: bytes, lane: int) -> int:
+        (last,) = await self._engine.run(self._executor.sequences, ((signer, lane),))
+        return last + 1
+
+    async def _withdrawals(self, account: bytes, first_height: int) -> list[dict[str, Any]]:
+        """The account's withdrawals from a height on, those under a final commitment with their proof."""
+        return await trio.to_thread.run_sync(self._reads.withdrawals, self._store, self._stages, account, first_height)
+
+    # Programs
+
+    async def _programs(self) -> list[dict[str, Any]]:
+        return [self._catalogue.view(info) for info in self._catalogue.all()]
+
+    async def _proof(self, program: bytes, page: int) -> dict[str, Any]:
+        path = await self._engine.run(self._executor.prove, program, page)
+        tip = self._tip()
+        return {"height": tip.header.height if tip.header else 0, "proof": list(path)}
+
+    async def _call(self, program: bytes, selector: bytes, arguments: bytes, gas: int) -> dict[str, Any]:
+        cap = min(gas or self._spec.gas_query_max, self._spec.gas_query_max)
+        (answer,) = await self._query((Query(program, int.from_bytes(selector, "little"), arguments, cap),))
+        return {"reason": answer.reason, "result": answer.result, "gas_used": answer.gas_used}
+
+    async def _simulate(
+        self, account: bytes, calls: list[dict[str, Any]], signer: bytes | None, atomic: bool, gas: int
+    ) -> dict[str, Any]:
+        spec, tip = self._spec, self._tip()
+        key = (signer or account, 0)
+        (last,) = await self._engine.run(self._executor.sequences, (key,))
+        members = tuple(chain.Call(**call) for call in calls)
+        transaction = chain.Transaction(
+            chain=spec.chain_id, account=account, lane=0, sequence=last + 1, expiry=2**62,
+            gas=gas or spec.gas_transaction_max, fee=0, atomic=atomic, calls=members,
+        )  # fmt: skip
+        batch = (chain.unsigned(transaction, key[0]),)
+        result = await self._engine.run(self._executor.simulate, batch)
+        outcome = result.outcomes[0]
+        events = [self._catalogue.event_view(event, 0) for event in result.events[slice(*outcome.events)]]
+        return {
+            "height": tip.header.height if tip.header else 0,
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "gas_used": outcome.gas_used,
+            "results": list(outcome.results),
+            "call_reasons": list(outcome.call_reasons),
+            "events": events,
+        }
+
+    # Inside
+
+    async def _query(self, calls: Sequence[Query]) -> tuple[Answer, ...]:
+        return await self._engine.run(self._executor.query, calls)
+
+    async def _learn_programs(self) -> None:
+        self._catalogue.learn(await self._engine.run(self._executor.programs))
+
+    def _tip(self) -> Any:
+        assert self._sequencer is not None, "attach comes before the first request"
+        return self._sequencer.tip
+
+    def _staged(self, receipt: Receipt) -> Receipt:
+        tip = self._tip()
+        sealed = tip.header.height if tip.header else 0
+        return replace(receipt, stage=self._stages.of(receipt.height, sealed))
+
+    def _remember(self, receipts: Sequence[Receipt]) -> None:
+        for receipt in receipts:
+            self._recent[receipt.transaction] = receipt
+        while len(self._recent) > RECEIPTS_KEPT:
+            self._recent.popitem(last=False)
+
+
+class _Frame:
+    """Answers to transactions sent together, and an event for when all are there."""
+
+    __slots__ = ("_done", "answers", "left")
+
+    def __init__(self, count: int) -> None:
+        self.answers: list[Any] = [None] * count
+        self.left = count
+        self._done = trio.Event()
+
+    def place(self, index: int) -> Callable[[Any], None]:
+        def put(answer: Receipt | Invalid | Unavailable) -> None:
+            self.answers[index] = receipt_view(answer) if isinstance(answer, Receipt) else refusal(answer)
+            self.left -= 1
+            if self.left == 0:
+                self._done.set()
+
+        return put
+
+    async def wait(self) -> list[Any]:
+        await self._done.wait()
+        return self.answers
+
+
+def _block_view(block: chain.Block, stage: str) -> dict[str, Any]:
+    header = block.header
+    return {
+        "height": header.height,
+        "hash": header.hash(),
+        "parent": header.parent,
+        "time_ms": header.time_ms,
+        "gap_ms": header.gap_ms,
+        "proposer": header.proposer,
+        "anchor": header.anchor_number,
+        "inbox_count": header.inbox_count,
+        "state_root": header.state_root,
+        "claims_root": header.claims_root,
+        "withdrawals_root": header.withdrawals_root,
+        "receipts_root": header.receipts_root,
+        "events_root": header.events_root,
+        "gas_used": header.gas_used,
+        "transaction_count": sum(len(batch.transactions) for batch in block.body.batches),
+        "batch_count": len(block.body.batches),
+        "stage": stage,
+    }
+
+
+def _inbox_view(entry: chain.InboxEntry) -> dict[str, Any]:
+    return {"index": entry.index, "account": entry.account, "asset": entry.asset, "amount": str(entry.amount)}
+
+
+def _withdrawal_view(withdrawal: chain.Withdrawal) -> dict[str, Any]:
+    w = withdrawal
+    return {"index": w.index, "account": w.account, "asset": w.asset, "amount": str(w.amount)}
