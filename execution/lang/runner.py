@@ -117,8 +117,12 @@ class Runner:
         frame = Frame(target, caller.me, viewing, world or caller.world)
         return declared.result.load(self.enter(frame, declared.signature, plain, gas))
 
-    def enter(self, frame: Frame, signature: str, plain: tuple[Plain, ...], gas: int | None = None) -> Plain:
-        """Run an external entry or a view in a frame; returns the plain image of its result."""
+    def enter(self, frame: Frame, signature: str, plain: tuple[Plain, ...] | None, gas: int | None = None) -> Plain:
+        """
+        Run an external entry or a view in a frame; returns the plain image of its result.
+
+        plain: arguments; None for bytes that are no image of them, which is "bad argument" once the entry is found.
+        """
         deployed = self._push(frame)
         try:
             if gas is not None and gas <= 0:
@@ -154,7 +158,9 @@ class Runner:
         self._frames.append(frame)
         return deployed
 
-    def _run(self, deployed: Deployed, entry: EntryPoint, plain: tuple[Plain, ...]) -> Plain:
+    def _run(self, deployed: Deployed, entry: EntryPoint, plain: tuple[Plain, ...] | None) -> Plain:
+        if plain is None:
+            raise Rejected(BAD_ARGUMENT)
         try:
             arguments = entry.unpack(plain)
         except ValueError:

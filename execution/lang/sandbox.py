@@ -43,6 +43,15 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class PlainCall:
+    """A call as it comes over the wire: plain is None when its bytes were no image. Its result is plain data."""
+
+    target: Account
+    signature: str
+    plain: tuple[Plain, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
     """
     calls: all or nothing when atomic, else each on its own. account: who acts, the signer itself unless it is an
@@ -50,7 +59,7 @@ class Transaction:
     """
 
     signer: Account
-    calls: tuple[Call, ...]
+    calls: tuple[Call | PlainCall, ...]
     order: Order = "trade"
     atomic: bool = True
     account: Account | None = None
@@ -164,7 +173,9 @@ class Chain:
         first = next((receipt.reason for receipt in receipts if receipt.reason), None)
         return Receipt(results, tuple(receipt.reason for receipt in receipts), first)
 
-    def _enter(self, frame: Frame, call: Call) -> Any:
+    def _enter(self, frame: Frame, call: Call | PlainCall) -> Any:
+        if isinstance(call, PlainCall):
+            return self.runner.enter(frame, call.signature, call.plain)
         deployed = self.runner.programs.get(call.target)
         if deployed is None:
             raise Rejected(UNKNOWN_PROGRAM)
@@ -245,7 +256,7 @@ class Chain:
         return {name: kind.plain(getattr(deployed.program, name)) for name, kind in fields_of(deployed.cls).items()}
 
 
-def _frame(transaction: Transaction, call: Call) -> Frame:
+def _frame(transaction: Transaction, call: Call | PlainCall) -> Frame:
     return Frame(call.target, transaction.account or transaction.signer, False, None)
 
 

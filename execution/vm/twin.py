@@ -1,0 +1,145 @@
+"""
+The CPython side of a differential run: the bundles that the machine runs as WASM, run as Python behind the same
+bytes.
+
+Calls come packed and selected as a client signs them, results and events leave packed as the machine gives them,
+reasons as words. State is compared as plain data (`abi_state.decode_state` on the other side). There is no gas, no
+fee and no sequence here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from execution.compiler.abi import Abi, AbiEntry
+from execution.compiler.abi_values import image, unpack_plain
+from execution.compiler.names import module_name
+from execution.executor import Opening, Record
+from execution.lang import sandbox
+from execution.lang.entries import entry_of
+from execution.lang.frames import Emitted
+from execution.lang.instrument import Bundle
+from execution.lang.kinds import Plain
+from execution.lang.program import Order
+from execution.lang.struct import StructKind
+from execution.lang.values import Account, Duration, Timestamp
+from genesis.errors import Invalid
+from genesis.transaction import Call, OrderClass, SignedTransaction, Transaction, order_class
+
+ORDERS: Mapping[OrderClass, Order] = {
+    OrderClass.CANCEL: "cancel",
+    OrderClass.POST_ONLY: "post_only",
+    OrderClass.TRADE: "trade",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """
+    One call's outcome.
+
+    reason: the text, "" when it succeeded. word: the reason as programs compare it, else 0. result: packed.
+    """
+
+    reason: str
+    word: int
+    result: bytes
+
+
+class Twin:
+    """chain: the sandbox underneath, for pdb and for what has no packed form."""
+
+    def __init__(self) -> None:
+        self.chain = sandbox.Chain()
+        self._abis: dict[Account, Abi] = {}
+
+    def add(
+        self,
+        files: Mapping[str, str],
+        main: str,
+        abi: Abi,
+        address: bytes,
+        arguments: bytes = b"",
+        sender: bytes = bytes(20),
+    ) -> None:
+        """
+        Deploy the program in `main` of a bundle and run its `create`.
+
+        Raises:
+            Rejected: `create` refused; nothing is deployed. Invalid: arguments are no image of its parameters.
+        """
+        bundle = Bundle({module_name(path): text for path, text in files.items()})
+        cls = vars(bundle.load(module_name(main)))[abi.name]
+        values: tuple[object, ...] = ()
+        if "create" in abi.by_name:
+            plain = unpack_plain([of for _, of in abi.by_name["create"].parameters], arguments)
+            values = entry_of(cls, "create").unpack(tuple(plain))
+        self.chain.deploy(cls, *values, address=Account(address), sender=Account(sender))
+        self._abis[Account(address)] = abi
+
+    def open(self, opening: Opening) -> None:
+        """Begin a block; inbox and deployments of the opening are the caller's to run."""
+        self.chain.open_block(Timestamp(opening.time_ms), opening.height, Duration(opening.gap_ms))
+
+    def call(self, sender: bytes, call: Call, order: Order = "trade") -> Ran:
+        """One outermost call, outside of a batch."""
+        transaction = sandbox.Transaction(Account(sender), (self._plain(call),), order)
+        return self._ran((call,), self.chain.transact(transaction))[0]
+
+    def run(self, batch: Sequence[SignedTransaction]) -> tuple[tuple[Ran, ...], ...]:
+        """Run a batch in its phases; per transaction the outcomes of its calls. Deployments are left out: ()."""
+        signed = [one for one in batch if isinstance(one.transaction, Transaction)]
+        receipts = iter(self.chain.batch([self._transaction(one) for one in signed]))
+        return tuple(
+            self._ran(one.transaction.calls, next(receipts)) if isinstance(one.transaction, Transaction) else ()
+            for one in batch
+        )
+
+    def events(self, since: int = 0) -> tuple[Record, ...]:
+        """Events from the given position on, packed; the program's number counts from 1."""
+        return tuple(self._record(emitted) for emitted in self.chain.events[since:])
+
+    def state(self, address: bytes) -> dict[str, Plain]:
+        """Fields of a program as plain data."""
+        return self.chain.state(Account(address))
+
+    def _transaction(self, signed: SignedTransaction) -> sandbox.Transaction:
+        body = signed.transaction
+        assert isinstance(body, Transaction)
+        calls = tuple(self._plain(call) for call in body.calls)
+        order = ORDERS[order_class(body.lane)]
+        return sandbox.Transaction(Account(signed.signer), calls, order, body.atomic, Account(body.account))
+
+    def _entry(self, call: Call) -> AbiEntry | None:
+        abi = self._abis.get(Account(call.program))
+        entry = None if abi is None else abi.by_selector.get(int.from_bytes(call.selector, "little"))
+        return None if entry is None or entry.kind == "hook" else entry
+
+    def _plain(self, call: Call) -> sandbox.PlainCall:
+        entry = self._entry(call)
+        if entry is None:
+            return sandbox.PlainCall(Account(call.program), "", None)
+        try:
+            plain = tuple(unpack_plain([of for _, of in entry.parameters], call.arguments))
+        except Invalid:
+            return sandbox.PlainCall(Account(call.program), entry.signature, None)
+        return sandbox.PlainCall(Account(call.program), entry.signature, plain)
+
+    def _ran(self, calls: Sequence[Call], receipt: sandbox.Receipt) -> tuple[Ran, ...]:
+        outcomes = []
+        for call, plain, why in zip(calls, receipt.results, receipt.reasons, strict=True):
+            entry = self._entry(call)
+            if why is None:
+                assert entry is not None, "a call without an entry cannot succeed"
+                outcomes.append(Ran("", 0, image(entry.result, plain)))
+            else:
+                outcomes.append(Ran(why.text, why.word, b""))
+        return tuple(outcomes)
+
+    def _record(self, emitted: Emitted) -> Record:
+        abi = self._abis[emitted.program]
+        name = type(emitted.event).__name__
+        number = next(index for index, event in enumerate(abi.events) if event.name == name)
+        plain = StructKind(type(emitted.event)).plain(emitted.event)
+        return Record(self.chain.runner.programs[emitted.program].number, number, image(abi.events[number], plain))
