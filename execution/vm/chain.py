@@ -110,7 +110,7 @@ class Chain:
             deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
         if opening.deployments_active:
             for deployment in opening.deployments_active:
-                deploy.activate(self._host, self._programs, deployment, self._spec)
+                deploy.activate(self._host, self._programs, deployment, opening.height, self._spec.gas_transaction_max)
             self._learn_programs()
 
     def _run(self, batch: Sequence[SignedTransaction]) -> BatchResult:

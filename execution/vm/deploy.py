@@ -11,13 +11,16 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from execution.compiler.abi import parse_abi
+from execution.vm.code import recorded
 from execution.vm.genesis import GenesisCall, GenesisProgram, Plan
 from execution.vm.host import Code, Host, Trapped
 from execution.vm.kernel import places
-from execution.vm.kernel.words import REASONS, TRAP, reason
+from execution.vm.kernel.words import BAD_ARGUMENT, REASONS, TRAP, reason
 from execution.vm.results import reason_text
 from execution.vm.runtime.barrier import RECORD_BYTES
 from execution.vm.state import KERNEL_ADDRESS
+from genesis.chain import Deployment
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec
 
@@ -126,6 +129,20 @@ def create(host: Host, programs: list[Program], planned: GenesisProgram, height:
     else:
         programs.append(Program(planned.address, code))
     return why
+
+
+def activate(host: Host, programs: list[Program], deployment: Deployment, height: int, gas: int) -> int:
+    """Create a program that an earlier block recorded; return 0, or the reason why its `create` refused."""
+    code = recorded(deployment)
+    admin = deployment.admin or bytes(20)
+    create_entry = next((e for e in parse_abi(deployment.abi).entries if e.name == "create"), None)
+    selector = create_entry.selector.to_bytes(4, "little") if create_entry else bytes(4)
+    fits = create_entry is None or code.entries[selector][0] * 8 == len(deployment.arguments)
+    if not fits:
+        return BAD_ARGUMENT
+    arguments = deployment.arguments if create_entry else None
+    planned = GenesisProgram(code, deployment.address, arguments, selector, "", admin)
+    return create(host, programs, planned, height, deployment.deployer, gas)
 
 
 def system_call(host: Host, number: int, sender: bytes, selector: bytes, arguments: bytes) -> int:
