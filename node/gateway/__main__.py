@@ -36,6 +36,7 @@ def main() -> None:
         http="httptools",
         ws="wsproto",
         ws_max_size=limits.body_bytes_max,
+        ws_per_message_deflate=False,
         limit_concurrency=limits.connections_max,
         backlog=1024,
         timeout_keep_alive=60,

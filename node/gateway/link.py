@@ -2,7 +2,7 @@
 The gateway's end of the local socket to the core: asyncio, one connection, many requests in flight.
 
 What is asked within one turn of the event loop leaves in one write. A lost connection fails everything in flight with
-Unavailable and is dialled again; subscriptions are asked for anew by whoever holds them (`on_connect`).
+Unavailable, is told to whoever holds subscriptions (`on_lost`), and is dialled again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Link:
     """
     `run` keeps it connected; `ask` and `post` may be called whenever.
 
-    on_push(topic, sequence, payload), on_ended(topic, reason) and on_connect() are called from `run` and must not wait.
+    on_push(topic, sequence, payload), on_ended(topic, reason) and on_lost() are called from `run` and must not wait.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,7 +50,7 @@ class Link:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._next_id = 0
         self._out: list[bytes] = []
-        self.on_connect: Callable[[], None] = lambda: None
+        self.on_lost: Callable[[], None] = lambda: None
         self.on_push: Callable[[str, int, Any], None] = lambda *_: None
         self.on_ended: Callable[[str, str], None] = lambda *_: None
 
@@ -67,7 +67,6 @@ class Link:
                 await asyncio.sleep(REDIAL_SECONDS)
                 continue
             self._writer = writer
-            self.on_connect()
             try:
                 await self._read(reader)
             except OSError:
@@ -138,6 +137,7 @@ class Link:
         self._writer = None
         self._out.clear()
         writer.close()
+        self.on_lost()
         for answer in list(self._waiting.values()):
             if not answer.done():
                 answer.set_exception(Unavailable("The node's core went away while it worked on this; ask again."))

@@ -84,7 +84,7 @@ class Subscriptions:
         self._tasks: set[asyncio.Task[None]] = set()
         link.on_push = self._push
         link.on_ended = self._end
-        link.on_connect = self._renew
+        link.on_lost = self._lost
 
     async def add(self, subscription: Subscription) -> int:
         """Return the topic's present sequence number: the first push carries a higher one. Raises Unavailable."""
@@ -124,10 +124,10 @@ class Subscriptions:
             subscription.ended(reason)
         members.clear()
 
-    def _renew(self) -> None:
-        """A new core counts anew; telling subscribers is honest, going on silently would hide a gap."""
+    def _lost(self) -> None:
+        """The next core counts anew; telling subscribers is honest, going on silently would hide a gap."""
         for topic in TOPICS:
-            self._end(topic, "the node's core was restarted; subscribe again")
+            self._end(topic, "the node's core went away; subscribe again")
 
     def _later(self, method: str, topic: str) -> None:
         task = asyncio.get_running_loop().create_task(self._ask_quietly(method, topic))

@@ -17,6 +17,7 @@ import pytest
 import trio
 
 from genesis.errors import Unavailable
+from node.client import Client, connect
 from node.config import GatewayConfig
 from node.corelink import SOCKET_PATH_BYTES_MAX, CoreLink, link_path
 from node.gateway_process import run_gateway
@@ -90,6 +91,43 @@ def eventually_post(url: str) -> dict[str, object]:
         if "result" in answer:
             return answer
     raise AssertionError("the gateway did not come back")
+
+
+def test_a_restarted_core_ends_subscriptions_and_is_found_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        stub = StubCore()
+        path = link_path(tmp_path)
+        async with trio.open_nursery() as nursery:
+            first = trio.CancelScope()
+
+            async def serve_first(task_status: trio.TaskStatus[None]) -> None:
+                with first:
+                    await stub.link.serve(path, task_status=task_status)
+
+            await nursery.start(serve_first)
+            port = await nursery.start(run_gateway, LIMITS, path)
+            url = f"ws://127.0.0.1:{port}/ws"
+            async with connect(url) as client, client.subscribe("blocks") as blocks:
+                first.cancel()
+                with pytest.raises(trio.EndOfChannel):
+                    await blocks.receive()
+                with pytest.raises(Unavailable, match="1013"):
+                    await client.chain_info()
+            await nursery.start(CoreLink(stub.handle).serve, path)
+            async with connect(url) as client:
+                while not await answers(client):
+                    await trio.sleep(0.01)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+async def answers(client: Client) -> bool:
+    try:
+        await client.chain_info()
+    except Unavailable:
+        return False
+    return True
 
 
 def test_a_port_in_use_is_said_at_the_first_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
