@@ -77,8 +77,10 @@ INITIAL_FACTOR = Decimal("1.25")
 INITIAL_FACTOR_MAX = Decimal(2)
 MARK_AGE_MS: int = 60000
 
-REVALUED_PER_HOOK: int = 8
-SCANNED_PER_HOOK: int = 500
+REVALUED_PER_HOOK: int = 3
+SCAN_WORK: int = 6000
+SCAN_WORK_BESIDE: int = 1500
+FLAG_WORK: int = 300
 FLAGS_SEEN_MAX: int = 256
 LIQUIDATION_FEE = Decimal("0.005")
 UNWIND_RANGE = Decimal("0.01")
@@ -614,7 +616,7 @@ class Clearing(Program):
             self.revalue(contract, True)
         if group.next < len(group.contracts):
             return RETRY
-        return DONE if self.scan() else RETRY
+        return DONE if self.scan(SCAN_WORK if steps == 0 else SCAN_WORK_BESIDE) else RETRY
 
     # ---- views
 
@@ -935,16 +937,23 @@ class Clearing(Program):
         emit(Marked(contract, base, terms.long_risk, terms.short_risk))
         return True
 
-    def scan(self) -> bool:
-        """Review accounts from the cursor on; whether the round is complete."""
+    def scan(self, most: int) -> bool:
+        """
+        Review accounts from the cursor on; whether the round is complete.
+
+        most: work to do, an account counting 1, each of its slots 1, a change of its flag FLAG_WORK.
+        """
         current = self.cursor
-        steps = 0
-        while steps < SCANNED_PER_HOOK:
+        work = 0
+        while work < most:
             if current is None:
                 break
+            flags = len(self.flagged)
             self.review(current)
+            work += 1 + self.accounts[current].count
+            if len(self.flagged) != flags:
+                work += FLAG_WORK
             current = self.accounts.after(current)
-            steps += 1
         self.cursor = current
         return current is None
 

@@ -13,6 +13,7 @@ chained, newest first.
 
 from execution.lang import (
     DONE,
+    RETRY,
     Account,
     Decimal,
     Duration,
@@ -46,13 +47,15 @@ TICKS_MAX: int = 1000000000000000
 FEE_MAX = Decimal("0.1")
 MARKETS_MAX: int = 256
 FILLS_MAX: int = 50
-CANCELS_MAX: int = 200
+CANCELS_MAX: int = 100
+LIQUIDATION_FILLS_MAX: int = 20
+LIQUIDATION_CANCELS_MAX: int = 20
 DEPTH_MAX: int = 100
 SLOTS: int = 16777216
 ANY_PRICE: int = 4000000000000000000
 SWEEP_MS: int = 1000
 SWEEP_LATE_MS: int = 10000
-SWEPT_MAX: int = 4
+SWEPT_MAX: int = 64
 
 
 class Order(Record):
@@ -99,7 +102,10 @@ class Market(Record):
 
 
 class Taker(Struct):
-    """An incoming order. limit: the last key of the opposite book it takes. forced: it is a liquidation."""
+    """
+    An incoming order. limit: the last key of the opposite book it takes. forced: it is a liquidation. fills_max: how
+    many resting orders it meets at most.
+    """
 
     order: int
     market: int
@@ -108,10 +114,11 @@ class Taker(Struct):
     limit: int
     size: Decimal
     forced: bool
+    fills_max: int
 
 
 class Taken(Struct):
-    """What matching did. stopped: the order met FILLS_MAX and more stood there."""
+    """What matching did. stopped: the order met its fills_max and more stood there."""
 
     remaining: Decimal
     notional: Decimal
@@ -231,7 +238,7 @@ def limit_of(side: Side, ticks: int) -> int:
 class Exchange(Program):
     """
     admin: creates markets. fee_account: whose cash in clearing the fees become. free: first free slot, 0 for none.
-    swept: last sweep.
+    swept: start of the last sweep. turn: accounts it has seen.
     """
 
     clearing: ProgramRef[Clearing]
@@ -240,6 +247,7 @@ class Exchange(Program):
     serial: int
     free: int
     swept: Timestamp
+    turn: int
     orders: List[Order]
     markets: List[Market]
     market_of: Map[int, int]
@@ -309,7 +317,7 @@ class Exchange(Program):
         slot = self.take_slot()
         order = self.next_id(slot)
         emit(Accepted(order, market, tx.sender, side, price, size, client))
-        taker = Taker(order, market, tx.sender, side, limit, size, False)
+        taker = Taker(order, market, tx.sender, side, limit, size, False, FILLS_MAX)
         taken = self.match_book(book, taker)
         remaining = taken.remaining
         if remaining > 0 and kind == Kind.LIMIT and not taken.stopped:
@@ -334,7 +342,7 @@ class Exchange(Program):
         slot = self.take_slot()
         order = self.next_id(slot)
         emit(Accepted(order, market, tx.sender, side, price, size, client))
-        self.rest(book, slot, Taker(order, market, tx.sender, side, limit, size, False), ticks, client, False)
+        self.rest(book, slot, Taker(order, market, tx.sender, side, limit, size, False, 0), ticks, client, False)
         return order
 
     @external(order="cancel")
@@ -362,9 +370,9 @@ class Exchange(Program):
         """
         Close part of the position of an account below maintenance margin, through the book; the size traded.
 
-        Anyone may ask, and the exchange itself does for flagged accounts. First the account's open orders here are
-        cancelled; then as much is traded as clearing names, up to its worst price; what the book does not take goes
-        to insurance at the mark.
+        Anyone may ask, and the exchange itself does for flagged accounts. While the account has open orders here, a
+        call only cancels LIQUIDATION_CANCELS_MAX of them; then as much is traded as clearing names, up to its worst
+        price, against LIQUIDATION_FILLS_MAX orders; what the book does not take goes to insurance at the mark.
         """
         if block.time - self.swept > Duration.seconds(SWEEP_LATE_MS // 1000):
             self.next_sweep()
@@ -373,23 +381,24 @@ class Exchange(Program):
     @hook
     def sweep(self, due: Timestamp) -> Outcome:
         """
-        Every SWEEP_MS: one step for each of a few flagged accounts, beginning elsewhere each time so that none blocks
-        the others.
+        Every SWEEP_MS: one step for each flagged account, one account a batch, up to SWEPT_MAX of them.
+
+        Where it begins depends on the height: an account at which it failed would not stand in the others' way.
         """
-        self.next_sweep()
         flags = self.clearing.flags()
-        if flags == 0:
+        if flags == 0 or self.turn >= SWEPT_MAX:
+            self.turn = 0
+            self.next_sweep()
             return DONE
-        start = block.height % flags
-        for step in range(min(flags, SWEPT_MAX)):
-            account = self.clearing.flagged_at((start + step) % flags)
-            if account is not None:
-                contract = self.clearing.largest(account)
-                if contract not in self.market_of or not self.clearing.may_seize(account):
-                    self.clearing.flag(account)
-                else:
-                    self.close_out(self.market_of[contract], account)
-        return DONE
+        account = self.clearing.flagged_at((block.height + self.turn) % flags)
+        self.turn += 1
+        if account is not None:
+            contract = self.clearing.largest(account)
+            if contract not in self.market_of or not self.clearing.may_seize(account):
+                self.clearing.flag(account)
+            else:
+                self.close_out(self.market_of[contract], account)
+        return RETRY
 
     # ---- views
 
@@ -497,7 +506,7 @@ class Exchange(Program):
                 break
             if best > taker.limit:
                 break
-            if met >= FILLS_MAX:
+            if met >= taker.fills_max:
                 return Taken(remaining, notional, True)
             price = market.tick * abs(best)
             level = book[best]
@@ -513,7 +522,7 @@ class Exchange(Program):
     ) -> tuple[Decimal, int]:
         """Trade with one level; the size left and the resting orders met so far."""
         remaining = size
-        while remaining > 0 and level.head != 0 and met < FILLS_MAX:
+        while remaining > 0 and level.head != 0 and met < taker.fills_max:
             slot = level.head
             maker = self.orders[slot]
             met += 1
@@ -709,13 +718,14 @@ class Exchange(Program):
     def close_out(self, index: int, account: Account) -> Decimal:
         market = self.market_at(index)
         seizure = self.clearing.seize(market.contract, account)
-        self.cancel_chain(market.contract, account, CANCELS_MAX, Cause.LIQUIDATION)
+        if self.cancel_chain(market.contract, account, LIQUIDATION_CANCELS_MAX, Cause.LIQUIDATION) > 0:
+            return Decimal(0)
         side = Side.BUY if seizure.size > 0 else Side.SELL
         size = min(lots_up(abs(seizure.size), market.lot), seizure.most)
         order = self.next_id(0)
         emit(Accepted(order, index, account, side, Decimal(0), size, 0))
         limit = limit_of(side, self.ticks_inside(market, side, seizure.limit))
-        taken = self.match_book(market, Taker(order, index, account, side, limit, size, True))
+        taken = self.match_book(market, Taker(order, index, account, side, limit, size, True, LIQUIDATION_FILLS_MAX))
         if taken.remaining > 0:
             cause = Cause.FILL_LIMIT if taken.stopped else Cause.LIQUIDATION
             emit(Cancelled(order, index, account, taken.remaining, cause, side, Decimal(0), False))
