@@ -58,10 +58,6 @@ class Interpreted:
             raise reject(reason("order class"))
         return True
 
-    def call(self, function: str, *args: int) -> Any:
-        """Run one function of the module by name; Failure where an operation of its own rejects."""
-        return self._callees[function](*args)
-
     def restore(self, page: int, source: int) -> None:
         """Copy undo[source] back over a page of state."""
         self._restore(page, source)

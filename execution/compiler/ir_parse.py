@@ -50,6 +50,8 @@ _LINE = re.compile(r" @(\d+)$")
 _MODULE = re.compile(r"module (\S+) heap (\d+)")
 _ENTRY = re.compile(r"entry (0x[0-9a-f]+) (\S+) (cancel|post_only|trade)( view)?( hook)?")
 _FUNCTION = re.compile(r"function ([^\s(]+)\((.*?)\) -> \(([wd]*)\) registers \(([wd]*)\) \{")
+_OPENING = re.compile(r"if -?\w+ \{|scope \d+ \{|loop \{|try w\d+ \{")
+_CLOSINGS = ("}", "} else {", "} handler {")
 _MEMORY = re.compile(r"(load|store|touch)\.(\d+) (\S+) \+ (\d+)(?:, (\S+))?")
 _SCRATCH = re.compile(r"(scratch_load|scratch_store) (\S+) \+ (\d+)(?:, (\S+))?")
 _CALL = re.compile(r"(call|runtime|service|emit|at_end) ([^\s(]+)\((.*)\)")
@@ -108,7 +110,7 @@ def parse(text: str) -> Module:
 def _function(lines: _Lines) -> Function:
     found, line = lines.match(_FUNCTION, "function NAME(PARAMS) -> (KINDS) registers (KINDS) {")
     params = cast(tuple[Reg, ...], _operands(found[2]))
-    body, _ = _block(lines)
+    body = _plain_block(lines)
     kinds = cast(Callable[[str], tuple[Kind, ...]], tuple)
     return Function(found[1], params, kinds(found[3]), kinds(found[4]), body, line)
 
@@ -119,6 +121,8 @@ def _block(lines: _Lines) -> tuple[Block, str]:
     while True:
         text, line = lines.take()
         if text.startswith("}"):
+            if text not in _CLOSINGS:
+                raise lines.error("a block is closed by }, } else { or } handler { alone on its line")
             return tuple(found), text
         if text.endswith("{"):
             found.append(_structured(lines, text, line))
@@ -129,21 +133,30 @@ def _block(lines: _Lines) -> tuple[Block, str]:
             raise lines.error(f"not an instruction of the IR ({error})") from error
 
 
+def _plain_block(lines: _Lines) -> Block:
+    """A block that nothing but } may close."""
+    body, end = _block(lines)
+    if end != "}":
+        raise lines.error("expected } here")
+    return body
+
+
 def _structured(lines: _Lines, text: str, line: int) -> Instruction:
     words = text.split()
-    if words[0] not in ("if", "scope", "loop", "try"):
-        raise lines.error("expected if, scope, loop or try before {")
+    if not _OPENING.fullmatch(text):
+        raise lines.error("expected if OPERAND {, scope NUMBER {, loop { or try REGISTER {")
     body, end = _block(lines)
     match words[0]:
         case "if":
-            other = _block(lines)[0] if end == "} else {" else ()
-            return If(_operand(words[1]), body, other, line)
-        case "scope":
+            other = _plain_block(lines) if end == "} else {" else ()
+            if end != "} handler {":
+                return If(_operand(words[1]), body, other, line)
+        case "scope" if end == "}":
             return Scope(int(words[1]), body, line)
-        case "loop":
+        case "loop" if end == "}":
             return Loop(body, line)
         case "try" if end == "} handler {":
-            return Try(body, cast(Reg, _operand(words[1])), _block(lines)[0], line)
+            return Try(body, cast(Reg, _operand(words[1])), _plain_block(lines), line)
     raise lines.error("expected } else {, } handler { or } here")
 
 

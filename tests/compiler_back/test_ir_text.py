@@ -56,6 +56,9 @@ def test_show_undoes_parse() -> None:
         ("module bank heap 2048", "module bank", 1),
         ("-> (wd)", "-> (wx)", 5),
         ("w2 = add.w w0, -5", "w2 = add.w w0, five", 6),
+        ("    scope 1 {", "    scope 1 { loop {", 10),
+        ("      leave 1\n    }", "      leave 1\n    } }", 12),
+        ("  } handler {", "  } else {", 20),
     ],
 )
 def test_an_error_names_the_line(old: str, new: str, line: int) -> None:
