@@ -77,7 +77,9 @@ def _sources(files: Mapping[str, str], main: str) -> dict[str, Source]:
     if len(files) > limits.FILES_MAX:
         raise CompileError(main, 1, 0, "", f"the bundle has more than {limits.FILES_MAX} files", "merge some")
     for path in files:
-        parts = module_name(path).split(".")
+        parts = path.removesuffix(".py").split("/")
         if not path.endswith(".py") or not all(part.isascii() and part.isidentifier() for part in parts):
             raise CompileError(path[:64], 1, 0, "", "this is not a path of a module", "write names like lib/shares.py")
+    if len({module_name(path) for path in files}) < len(files):
+        raise CompileError(main, 1, 0, "", "two files of the bundle are the same module", "rename one")
     return {path: Source(path, text) for path, text in files.items()}

@@ -58,7 +58,9 @@ class _Check:
         body = check_body(context, signature.node.body)
         if context.flow.reachable and signature.result != t.NONE:
             raise context.error(
-                signature.node, f"`{signature.name}` may end without a result", f"return a value of type {signature.result}"
+                signature.node,
+                f"`{signature.name}` may end without a result",
+                f"return a value of type {signature.result}",
             )
         types = tuple(parameter.type for parameter in signature.parameters)
         made = tree.Function(

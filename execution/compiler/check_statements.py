@@ -227,7 +227,9 @@ def give_back(context: Context, node: ast.Return) -> Statements:
         context.flow = context.flow.ended()
         return [tree.Give(None, node.lineno)]
     if result == t.NONE:
-        raise context.error(node, f"`{context.signature.name}` returns nothing", "remove the value, or give it a result type")
+        raise context.error(
+            node, f"`{context.signature.name}` returns nothing", "remove the value, or give it a result type"
+        )
     if isinstance(result, t.TupleType):
         value = context.check(node.value)
         value = _convert_tuple(context, value, result, node.value)

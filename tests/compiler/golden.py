@@ -6,7 +6,7 @@ from pathlib import Path
 
 from execution.compiler import CompileError, check_bundle, compile_ir
 from execution.compiler.ir_text import show
-from tests.compiler.refused import BODIES, FILES, bundle_of
+from tests.compiler.refused import BODIES, FILES, VENUE, bundle_of
 from tests.compiler.samples import SAMPLES
 
 FOLDER = Path(__file__).parent / "golden"
@@ -27,7 +27,7 @@ def refusals() -> str:
 
 
 def ir_text(name: str) -> str:
-    module, _ = compile_ir({f"{name}.py": SAMPLES[name]}, f"{name}.py")
+    module, _ = compile_ir({f"{name}.py": SAMPLES[name], "venue.py": VENUE}, f"{name}.py")
     return show(module)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 PROGRAM = """from execution.lang import (
-    Account, Decimal, Enum, Event, List, Map, Optional, OrderedMap, Outcome, Program, ProgramRef, Quote, Record, Rejected,
-    Struct, Symbol, Timestamp, World, at_end, block, emit, external, hook, reason, require, schedule, tx, view, DONE,
+    Account, Decimal, Enum, Event, List, Map, Optional, OrderedMap, Outcome, Program, ProgramRef, Quote, Record,
+    Rejected, Struct, Symbol, Timestamp, World, at_end, block, emit, external, hook, reason, require, schedule, tx, view,
+    DONE,
 )
 from venue import Other
 
@@ -150,7 +151,7 @@ BODIES: dict[str, str] = {
     "try_without_call": "try:\n    self.count = 1\nexcept Rejected as refusal:\n    pass",
     "try_without_gas": "try:\n    self.other.act(amount)\nexcept Rejected as refusal:\n    pass",
     "catch_everything": "try:\n    self.other.act(amount, gas=1)\nexcept Exception:\n    pass",
-    "world_on_external": 'self.other.act(amount, world=World(1, amount, amount, block.gap))',
+    "world_on_external": "self.other.act(amount, world=World(1, amount, amount, block.gap))",
     "unknown_entry": "self.other.missing(1)",
     "too_many_arguments": "self.other.act(amount, 1)",
     "missing_argument": "x = Terms(amount)",
@@ -176,41 +177,306 @@ BODIES: dict[str, str] = {
 
 # name → whole text of the file
 FILES: dict[str, str] = {
-    "no_program": "from execution.lang import Struct\n\n\nclass A(Struct):\n    a: int\n",
-    "two_programs": "from execution.lang import Program\n\n\nclass A(Program):\n    a: int\n\n\nclass B(Program):\n    a: int\n",
-    "plain_import": "import os\n",
-    "unknown_module": "from os import path\n\n\nclass A:\n    pass\n",
-    "relative_import": "from . import bank\n",
-    "import_star": "from execution.lang import *\n",
-    "import_as": "from execution.lang import Program as P\n",
-    "unknown_word": "from execution.lang import Program, Float\n\n\nclass A(Program):\n    a: int\n",
-    "not_imported": "from execution.lang import Program\n\n\nclass A(Program):\n    a: Decimal\n",
-    "statement_outside": "print(1)\n",
-    "redefined_word": "from execution.lang import Program\n\n\ndef require(a: int) -> None:\n    return\n",
-    "defined_twice": "from execution.lang import Program\n\nA = 1\nA = 2\n",
-    "enum_numbers": "from execution.lang import Enum, Program\n\n\nclass E(Enum):\n    A = 1\n\n\nclass P(Program):\n    a: int\n",
-    "recursive_struct": "from execution.lang import Program, Struct\n\n\nclass A(Struct):\n    a: A\n\n\nclass P(Program):\n    a: A\n",
-    "container_in_struct": "from execution.lang import Map, Program, Struct\n\n\nclass A(Struct):\n    a: Map[int, int]\n\n\nclass P(Program):\n    a: A\n",
-    "long_key": "from execution.lang import Account, Map, Program, Struct\n\n\nclass K(Struct):\n    a: Account\n    b: Account\n    c: int\n\n\nclass P(Program):\n    a: Map[K, int]\n",
-    "ordered_by_account": "from execution.lang import Account, OrderedMap, Program\n\n\nclass P(Program):\n    a: OrderedMap[Account, int]\n",
-    "field_with_value": "from execution.lang import Program\n\n\nclass P(Program):\n    a: int = 5\n",
-    "constant_overflows": "from execution.lang import Program\n\nA = 9223372036854775807 + 1\n\n\nclass P(Program):\n    a: int\n",
-    "constant_not_constant": "from execution.lang import Program, block\n\nA = block.height\n\n\nclass P(Program):\n    a: int\n",
-    "recursion": "from execution.lang import Program, external\n\n\nclass P(Program):\n    a: int\n\n    @external\n    def f(self) -> None:\n        self.g()\n\n    def g(self) -> None:\n        self.f()\n",
-    "view_writes": "from execution.lang import Program, view\n\n\nclass P(Program):\n    a: int\n\n    @view\n    def f(self) -> int:\n        self.a = 1\n        return 1\n",
-    "view_calls_writer": "from execution.lang import Program, view\n\n\nclass P(Program):\n    a: int\n\n    @view\n    def f(self) -> int:\n        return self.g()\n\n    def g(self) -> int:\n        self.a += 1\n        return 1\n",
-    "no_result": "from execution.lang import Program, external\n\n\nclass P(Program):\n    a: int\n\n    @external\n    def f(self, b: bool) -> int:\n        if b:\n            return 1\n",
-    "no_annotation": "from execution.lang import Program, external\n\n\nclass P(Program):\n    a: int\n\n    @external\n    def f(self, b) -> int:\n        return 1\n",
-    "no_result_type": "from execution.lang import Program, external\n\n\nclass P(Program):\n    a: int\n\n    @external\n    def f(self):\n        return\n",
-    "container_parameter": "from execution.lang import Map, Program, external\n\n\nclass P(Program):\n    a: int\n\n    @external\n    def f(self, m: Map[int, int]) -> None:\n        return\n",
-    "entry_default": "from execution.lang import Program, external\n\n\nclass P(Program):\n    a: int\n\n    @external\n    def f(self, n: int = 1) -> None:\n        return\n",
-    "wrong_order": "from execution.lang import Program, external\n\n\nclass P(Program):\n    a: int\n\n    @external(order=\"first\")\n    def f(self) -> None:\n        return\n",
-    "unknown_decorator": "from execution.lang import Program\n\n\nclass P(Program):\n    a: int\n\n    @property\n    def f(self) -> int:\n        return 1\n",
-    "hook_signature": "from execution.lang import Program, hook\n\n\nclass P(Program):\n    a: int\n\n    @hook\n    def f(self, n: int) -> int:\n        return 1\n",
-    "method_without_self": "from execution.lang import Program\n\n\nclass P(Program):\n    a: int\n\n    def f(n: int) -> int:\n        return 1\n",
-    "syntax": "from execution.lang import Program\n\n\nclass P(Program)\n    a: int\n",
-    "optional_of_optional": "from execution.lang import Optional, Program\n\n\nclass P(Program):\n    a: Optional[Optional[int]]\n",
-}  # fmt: skip
+    "no_program": """\
+from execution.lang import Struct
+
+
+class A(Struct):
+    a: int
+""",
+    "two_programs": """\
+from execution.lang import Program
+
+
+class A(Program):
+    a: int
+
+
+class B(Program):
+    a: int
+""",
+    "plain_import": """\
+import os
+""",
+    "unknown_module": """\
+from os import path
+
+
+class A:
+    pass
+""",
+    "relative_import": """\
+from . import bank
+""",
+    "import_star": """\
+from execution.lang import *
+""",
+    "import_as": """\
+from execution.lang import Program as P
+""",
+    "unknown_word": """\
+from execution.lang import Program, Float
+
+
+class A(Program):
+    a: int
+""",
+    "not_imported": """\
+from execution.lang import Program
+
+
+class A(Program):
+    a: Decimal
+""",
+    "statement_outside": """\
+print(1)
+""",
+    "redefined_word": """\
+from execution.lang import Program
+
+
+def require(a: int) -> None:
+    return
+""",
+    "defined_twice": """\
+from execution.lang import Program
+
+A = 1
+A = 2
+""",
+    "enum_numbers": """\
+from execution.lang import Enum, Program
+
+
+class E(Enum):
+    A = 1
+
+
+class P(Program):
+    a: int
+""",
+    "recursive_struct": """\
+from execution.lang import Program, Struct
+
+
+class A(Struct):
+    a: A
+
+
+class P(Program):
+    a: A
+""",
+    "container_in_struct": """\
+from execution.lang import Map, Program, Struct
+
+
+class A(Struct):
+    a: Map[int, int]
+
+
+class P(Program):
+    a: A
+""",
+    "long_key": """\
+from execution.lang import Account, Map, Program, Struct
+
+
+class K(Struct):
+    a: Account
+    b: Account
+    c: int
+
+
+class P(Program):
+    a: Map[K, int]
+""",
+    "ordered_by_account": """\
+from execution.lang import Account, OrderedMap, Program
+
+
+class P(Program):
+    a: OrderedMap[Account, int]
+""",
+    "field_with_value": """\
+from execution.lang import Program
+
+
+class P(Program):
+    a: int = 5
+""",
+    "constant_overflows": """\
+from execution.lang import Program
+
+A = 9223372036854775807 + 1
+
+
+class P(Program):
+    a: int
+""",
+    "constant_not_constant": """\
+from execution.lang import Program, block
+
+A = block.height
+
+
+class P(Program):
+    a: int
+""",
+    "recursion": """\
+from execution.lang import Program, external
+
+
+class P(Program):
+    a: int
+
+    @external
+    def f(self) -> None:
+        self.g()
+
+    def g(self) -> None:
+        self.f()
+""",
+    "view_writes": """\
+from execution.lang import Program, view
+
+
+class P(Program):
+    a: int
+
+    @view
+    def f(self) -> int:
+        self.a = 1
+        return 1
+""",
+    "view_calls_writer": """\
+from execution.lang import Program, view
+
+
+class P(Program):
+    a: int
+
+    @view
+    def f(self) -> int:
+        return self.g()
+
+    def g(self) -> int:
+        self.a += 1
+        return 1
+""",
+    "no_result": """\
+from execution.lang import Program, external
+
+
+class P(Program):
+    a: int
+
+    @external
+    def f(self, b: bool) -> int:
+        if b:
+            return 1
+""",
+    "no_annotation": """\
+from execution.lang import Program, external
+
+
+class P(Program):
+    a: int
+
+    @external
+    def f(self, b) -> int:
+        return 1
+""",
+    "no_result_type": """\
+from execution.lang import Program, external
+
+
+class P(Program):
+    a: int
+
+    @external
+    def f(self):
+        return
+""",
+    "container_parameter": """\
+from execution.lang import Map, Program, external
+
+
+class P(Program):
+    a: int
+
+    @external
+    def f(self, m: Map[int, int]) -> None:
+        return
+""",
+    "entry_default": """\
+from execution.lang import Program, external
+
+
+class P(Program):
+    a: int
+
+    @external
+    def f(self, n: int = 1) -> None:
+        return
+""",
+    "wrong_order": """\
+from execution.lang import Program, external
+
+
+class P(Program):
+    a: int
+
+    @external(order="first")
+    def f(self) -> None:
+        return
+""",
+    "unknown_decorator": """\
+from execution.lang import Program
+
+
+class P(Program):
+    a: int
+
+    @property
+    def f(self) -> int:
+        return 1
+""",
+    "hook_signature": """\
+from execution.lang import Program, hook
+
+
+class P(Program):
+    a: int
+
+    @hook
+    def f(self, n: int) -> int:
+        return 1
+""",
+    "method_without_self": """\
+from execution.lang import Program
+
+
+class P(Program):
+    a: int
+
+    def f(n: int) -> int:
+        return 1
+""",
+    "syntax": """\
+from execution.lang import Program
+
+
+class P(Program)
+    a: int
+""",
+    "optional_of_optional": """\
+from execution.lang import Optional, Program
+
+
+class P(Program):
+    a: Optional[Optional[int]]
+""",
+}
 
 
 def source_of(name: str) -> str:
