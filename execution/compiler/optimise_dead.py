@@ -1,8 +1,9 @@
 """
 Dead code: pure instructions whose results nobody in the function reads, functions nobody calls, registers nobody names.
 
-Pure means it cannot reject, charge or write; loads are pure, since addresses are right by construction. Counting
-reads over the whole function is enough, since `lower` gives every intermediate value a register of its own.
+Pure means it cannot reject, charge or write; loads are pure, since addresses are right by construction. Reads are
+counted over the whole function, so a register that is used twice keeps both its assignments: the engine's own compiler
+drops what is left.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import wasmtime
 
@@ -120,8 +120,8 @@ class WasmLeg:
         linker = wasmtime.Linker(ENGINE)
         linker.define_instance(self._store, "k", kernel)
         program = linker.instantiate(self._store, wasmtime.Module(ENGINE, write(module, GAS)))
-        self._kernel: Any = kernel.exports(self._store)
-        self._program: Any = program.exports(self._store)
+        self._kernel = cast(Any, kernel.exports(self._store))
+        self._program = cast(Any, program.exports(self._store))
         for name in ("dispatch", "restore"):
             self._kernel[name].set(self._store, 1, self._program[name])
         self._kernel["gas"].set_value(self._store, START_GAS)
