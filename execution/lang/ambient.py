@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
+from execution.lang.decimal import Decimal
+from execution.lang.struct import Event
 from execution.lang.values import Account, Duration, Timestamp
 
-if TYPE_CHECKING:
-    from execution.lang.decimal import Decimal
-    from execution.lang.feeds import Feed, Quote, World
-    from execution.lang.struct import Event
+Feed: TypeAlias = Any  # these three are of `feeds`, which stands above this file
+Quote: TypeAlias = Any
+World: TypeAlias = Any
 
 
 class Engine(Protocol):

@@ -42,7 +42,8 @@ class Feed:
 
     def quote(self) -> Quote:
         """The last published value and its status now; in a world price and time are the world's."""
-        return engine().quote(self)
+        quote: Quote = engine().quote(self)
+        return quote
 
     def price(self) -> Decimal:
         """The price when FRESH, else Rejected "no price"."""
