@@ -48,6 +48,10 @@ class Dice(random.Random):
             return Decimal.from_raw(self.choice(EXTREMES))
         return Decimal.from_raw(self.randint(1, most * 10**places) * 10 ** (18 - places))
 
+    def signed(self, most: int) -> Decimal:
+        drawn = self.amount(most)
+        return -drawn if drawn > 0 and self.odd(0.5) else drawn
+
     def account(self) -> Account:
         return STRANGER if self.odd() else self.choice(TRADERS)
 
@@ -149,7 +153,7 @@ def oracle_calls(seed: int) -> Calls:
                 yield clock.tick(dice.choice((1, 250, 5000, 40_000)))
             case _:
                 value = Decimal.from_raw(100 * 10**18 + dice.randint(0, 3000) * 10**15)
-                value = dice.amount(200_000_000) * dice.choice((1, -1)) if dice.odd(0.1) else value
+                value = dice.signed(200_000_000) if dice.odd(0.1) else value
                 time = Timestamp(clock.now_ms + dice.randint(-3000, 1200))
                 yield Call(reporter, "oracle", "report", (feed, value, dice.amount(1), time))
                 if dice.odd(0.3):
@@ -258,7 +262,7 @@ def clearing_calls(seed: int) -> Calls:
             case 3 | 4:
                 yield Call(who, "clearing", "withdraw", (dice.amount(60_000),))
             case 5:
-                per_unit = dice.amount(1) * dice.choice((1, -1))
+                per_unit = dice.signed(1)
                 sender = PROGRAMS["perpetual"] if not dice.odd(0.2) else who
                 yield Call(sender, "clearing", "pay", (contract, per_unit))
             case 6:
