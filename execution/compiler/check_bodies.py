@@ -278,6 +278,7 @@ def _tolerate(context: Context, node: ast.Try) -> tree.Statement:
     name = clause.name or ""
     slot = context.declare(name, t.REASON, clause) if name else context.new_slot(t.REASON, clause)
     if name:
+        context.refusals.add(name)
         context.assigned(name)
     handler = check_body(context, clause.body)
     after_handler = context.flow.forget(name) if name else context.flow

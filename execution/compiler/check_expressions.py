@@ -101,6 +101,8 @@ def _local(context: Context, node: ast.Name) -> tree.Expression:
             wrong = f"`{name}` may point to what was deleted on line {line}"
             raise context.error(node, wrong, "look it up again, or delete after its last use")
     of = context.slots[slot]
+    if name in context.refusals:
+        raise context.error(node, "a caught refusal is not a value", f"write {name}.reason")
     if t.is_borrow(of):
         context.uses.append((name, context.births.get(name, 0), node))
     if isinstance(of, t.OptionalType) and name in context.flow.narrowed:
@@ -117,7 +119,16 @@ def _attribute(context: Context, node: ast.Attribute) -> tree.Expression:
             return _ambient(context, node, entity.name)
         if isinstance(entity, TypeName) and isinstance(entity.type, t.EnumType):
             return _member_of_enum(context, node, entity.type)
+    if isinstance(node.value, ast.Name) and node.value.id in context.refusals and node.attr == "reason":
+        return _refusal(context, node.value)
     return member(context, node, context.check(node.value))
+
+
+def _refusal(context: Context, node: ast.Name) -> tree.Expression:
+    """The reason of a caught refusal, inside its handler."""
+    if node.id not in context.flow.assigned:
+        raise context.error(node, f"`{node.id}` exists only in its handler", "use it there")
+    return tree.Local(t.REASON, context.names[node.id])
 
 
 def _own(context: Context, node: ast.Attribute) -> tree.Expression:
@@ -165,8 +176,6 @@ def member(context: Context, node: ast.Attribute, value: tree.Expression) -> tre
         return _part(t.INT, value, 0)
     if isinstance(of, t.ProgramType) and name == "me":
         return _part(t.ACCOUNT, value, 0)
-    if of == t.REASON and name == "reason":
-        return value
     if isinstance(of, t.OptionalType):
         raise context.error(node, f"this may be None and has no `{name}`", "test `is not None` on a local first")
     raise context.error(node, f"{of} has no member `{name}`", "see its definition")

@@ -62,6 +62,8 @@ def _assign_name(context: Context, target: ast.Name, value: tree.Expression, sou
         raise context.error(source, "this has no value", "write `name: Optional[T] = None`, or drop the assignment")
     if isinstance(value.type, t.TupleType):
         raise context.error(source, "several values need several names", "a, b = …")
+    if target.id in context.refusals:
+        raise context.error(target, f"`{target.id}` is a caught refusal", "use another name")
     slot = context.declare(target.id, value.type, target)
     context.assigned(target.id, _present(context, value))
     return tree.Assign((slot,), value, target.lineno)

@@ -15,7 +15,7 @@ from execution.compiler import limits, tree
 from execution.compiler import types as t
 from execution.compiler.errors import CompileError
 from execution.compiler.names import Bundle, Module
-from execution.compiler.scope import Effects, Entity, Flow, Interface, Signature
+from execution.compiler.scope import PYTHON_WORDS, Effects, Entity, Flow, Interface, Signature
 
 CheckExpression = Callable[["Context", ast.expr, t.Type | None], tree.Expression]
 
@@ -44,7 +44,11 @@ class LoopExits:
 
 @dataclass(slots=True)
 class Context:
-    """births: when a borrow was last assigned; uses, killed, changed: logs in order of the text."""
+    """
+    births: when a borrow was last assigned. uses, killed, changed: logs in order of the text. tolerating: depth of
+    `try`.
+    refusals: names of caught refusals, which have a reason and are no values themselves.
+    """
 
     shared: Shared
     module: Module
@@ -60,6 +64,7 @@ class Context:
     changed: list[t.Type] = field(default_factory=list)
     loops: list[LoopExits] = field(default_factory=list)
     tolerating: int = 0
+    refusals: set[str] = field(default_factory=set)
 
     def error(self, node: ast.AST, wrong: str, instead: str) -> CompileError:
         return self.module.source.at(node, wrong, instead)
@@ -100,8 +105,8 @@ class Context:
 
     def declare(self, name: str, of: t.Type, node: ast.AST) -> int:
         """The slot of a local that is being assigned a value of the type; its type never changes."""
-        if name == "self":
-            raise self.error(node, "`self` is not assigned", "choose another name")
+        if name == "self" or name in PYTHON_WORDS or name in self.module.definitions or name in self.module.imports:
+            raise self.error(node, f"`{name}` has a meaning already", "choose another name for the local")
         if name in self.names and self.slots[self.names[name]] != of:
             before = self.slots[self.names[name]]
             instead = "write Decimal(…)" if (before, of) == (t.DECIMAL, t.INT) else "use another name"

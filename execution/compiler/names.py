@@ -17,6 +17,7 @@ from execution.compiler import types as t
 from execution.compiler.accept import accept
 from execution.compiler.annotations import build_signature, build_type
 from execution.compiler.errors import Source
+from execution.compiler.layout import storage_words
 from execution.compiler.scope import (
     LANGUAGE,
     LANGUAGE_WORDS,
@@ -148,7 +149,9 @@ class Bundle:
         if base == "Enum":
             return TypeName(_enum(module, node))
         members = self.members(module, node, base == "Record")
-        if not members:
+        if sum(storage_words(of) for _, of in members) > limits.STRUCT_WORDS_MAX:
+            raise module.source.at(node, f"`{node.name}` has more than {limits.STRUCT_WORDS_MAX} words", "split it")
+        if not members and base != "Event":
             raise module.source.at(node, f"`{node.name}` has no members", "give it at least one")
         if base == "Record":
             return TypeName(t.RecordType(node.name, members))

@@ -157,9 +157,11 @@ def _name(state: _Scan) -> None:
     _count(state, 1 if name in WORD_OPERATORS else 0)
     if name in ("def", "class"):
         state.elifs = 0
-    state.elifs += name == "elif"
+    state.elifs += name == "elif" or (name == "case" and state.tokens == 1)
     if state.elifs > limits.ELIFS_MAX:
-        raise state.error(f"the function has more than {limits.ELIFS_MAX} `elif`", "use a Map or split the function")
+        raise state.error(
+            f"the function has more than {limits.ELIFS_MAX} `elif` and `case`", "use a Map or split the function"
+        )
     state.at = end
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 PROGRAM = """from execution.lang import (
     Account, Decimal, Enum, Event, List, Map, Optional, OrderedMap, Outcome, Program, ProgramRef, Quote, Record,
-    Rejected, Struct, Symbol, Timestamp, World, at_end, block, emit, external, hook, reason, require, schedule, tx, view,
+    Rejected, Struct, Symbol, Timestamp, World, at_end, block, emit, external, hook, reason, require, schedule, tx,
+    view,
     DONE,
 )
 from venue import Other
@@ -57,6 +58,9 @@ class Market(Program):
         self.shelf.clear()
         return 1
 
+    def relay(self, amount: Decimal) -> int:
+        return self.other.act(amount)
+
     def drop(self, key: int) -> None:
         del self.levels[key]
 
@@ -89,6 +93,12 @@ class Other(Program):
 
 # name → body of Market.run
 BODIES: dict[str, str] = {
+    "refusal_as_value": "try:\n    self.other.act(amount, gas=1)\nexcept Rejected as refusal:\n    x = refusal",
+    "refusal_after": "try:\n    self.other.act(amount, gas=1)\nexcept Rejected as no:\n    pass\nx = no.reason",
+    "local_shadows": "Side = 1",
+    "local_named_len": "len = 1",
+    "narrowed_in_loop": "x = self.find(1)\nif x is not None:\n    for i in range(3):\n        x = self.find(x)",
+    "try_calls_uncapped": "try:\n    self.relay(amount)\nexcept Rejected:\n    pass",
     "list_comprehension": "x = [a for a in self.names]",
     "lambda": "x = lambda: 1",
     "f_string": 'require(True, f"no {number}")',
@@ -177,6 +187,52 @@ BODIES: dict[str, str] = {
 
 # name → whole text of the file
 FILES: dict[str, str] = {
+    "large_struct": """\
+from execution.lang import Account, Map, Program, Struct
+
+
+class A(Struct):
+    a: Account
+    b: Account
+    c: Account
+    d: Account
+    e: Account
+
+
+class B(Struct):
+    a: A
+    b: A
+    c: A
+    d: A
+    e: A
+
+
+class C(Struct):
+    a: B
+    b: B
+
+
+class P(Program):
+    a: C
+""",
+    "large_record": """\
+from execution.lang import Map, Program, Record
+
+
+class R(Record):
+    a: Map[int, int]
+    b: Map[int, int]
+    c: Map[int, int]
+    d: Map[int, int]
+    e: Map[int, int]
+    f: Map[int, int]
+    g: Map[int, int]
+    h: Map[int, int]
+
+
+class P(Program):
+    a: Map[int, R]
+""",
     "no_program": """\
 from execution.lang import Struct
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from execution.compiler import CompileError, check_bundle, compile_ir, limits
+from execution.compiler import CompileError, check_bundle, compile_bundle, compile_ir, limits
 from execution.compiler.ir_check import check
 from tests.compiler.refused import PROGRAM, VENUE
 from tests.compiler.samples import CALLS, COUNTER, GYM, LEDGER
@@ -118,7 +118,21 @@ def test_the_deepest_allowed_nesting_compiles() -> None:
     tests = "if n > 0:\n    self.a = 1\n" + "elif n > 1:\n    self.a = 2\n" * limits.ELIFS_MAX
     nested = "".join("    " * level + "if n > 0:\n" for level in range(9)) + "    " * 9 + "self.a = 3"
     terms = "self.a = (" + "\n+ ".join(["n"] * (limits.OPERATORS_MAX - 2)) + ")"
-    check_bundle({"p.py": body(f"self.a = {calls}\n{tests}{nested}\n{terms}")}, "p.py")
+    compile_bundle({"p.py": body(f"self.a = {calls}\n{tests}{nested}\n{terms}")}, "p.py")
+
+
+def test_the_longest_allowed_match_compiles() -> None:
+    members = "".join(f"    M{number} = {number}\n" for number in range(limits.ENUM_MEMBERS_MAX))
+    head = HEAD.replace("Program, external", "Enum, Program, external").replace(
+        "class P", f"class E(Enum):\n{members}\n\nclass P"
+    )
+    cases = "".join(f"    case E.M{n}:\n        self.a = {n}\n" for n in range(limits.ELIFS_MAX - 1))
+    text = head.replace("n: int", "n: E") + "".join(
+        f"        {line}\n" for line in f"match n:\n{cases}    case _:\n        return".split("\n")
+    )
+    compile_bundle({"p.py": text}, "p.py")
+    more = text.replace("            case _:", "            case E.M99:\n                return\n            case _:")
+    assert "64 `elif` and `case`" in str(refused(more))
 
 
 def test_the_size_of_other_threads_stacks_is_left_alone() -> None:
