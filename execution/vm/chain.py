@@ -242,6 +242,10 @@ class Chain:
         number = self._number(program)
         return self._host.read(number, "state", 0, self._heap_top(number))
 
+    def memory_of(self, number: int, size: int) -> bytes:
+        """The first `size` bytes of a program's state memory, whatever its heap top says; for tests and diagnosis."""
+        return self._host.read(number, "state", 0, size)
+
     def prove(self, program: bytes, page: int) -> tuple[bytes, ...]:
         number = self._number(program)
         return self._tree.prove(number, page, self._sealed_page(key_of(number, page), self._overlay()))

@@ -8,12 +8,14 @@ from hashlib import sha256
 from typing import Any
 
 from execution.compiler.write_names import FUNCTIONS, GLOBALS, KERNEL, MARKS_PAGES, STATE_PAGES_MAX, TAGS
-from execution.vm.core import CoreFunction, Extern, Globals, Memory, core, i32, i64, load64, store64, u64
+from execution.executor import BatchResult, Opening, Outcome, Sealed
+from execution.vm.core import CoreFunction, Extern, Globals, Memory, core, grow, i32, i64, load64, store64
 from execution.vm.core_wasm import Emitter, Names
 from execution.vm.genesis import GenesisProgram, Plan
 from execution.vm.host import Code
 from execution.vm.kernel.words import selector
 from execution.vm.machine import Machine
+from execution.vm.packing import pack_address
 from execution.vm.runtime import emit_runtime
 from execution.vm.runtime.words import exhausted, reject
 from execution.wasm import ModuleBuilder
@@ -120,8 +122,49 @@ def transaction(
     calls: Sequence[Call], sequence: int, signer: bytes = b"s" * 20, lane: int = 0, atomic: bool = False, **fields: Any
 ) -> SignedTransaction:
     values: dict[str, Any] = {"expiry": 1 << 50, "gas": 1_000_000, "fee": 0, "account": signer} | fields
-    made = Transaction(7, values["account"], lane, sequence, values["expiry"], values["gas"], values["fee"], atomic, tuple(calls))
+    v = values
+    made = Transaction(7, v["account"], lane, sequence, v["expiry"], v["gas"], v["fee"], atomic, tuple(calls))
     return unsigned(made, signer)
+
+
+class Node:
+    """A machine whose blocks and sequences count themselves."""
+
+    def __init__(self, *programs: GenesisProgram, of: ChainSpec = SPEC) -> None:
+        self.machine = machine(*programs, of=of)
+        self.height = 1
+        self.next: dict[tuple[bytes, int], int] = {}
+
+    @property
+    def opening(self) -> Opening:
+        return Opening(self.height, 1000 * self.height, 0, b"", ())
+
+    def signed(self, *calls: Call, signer: bytes = b"s" * 20, lane: int = 0, **fields: Any) -> SignedTransaction:
+        sequence = self.next.get((signer, lane), 0)
+        self.next[signer, lane] = sequence + 1
+        return transaction(calls, sequence, signer, lane, **fields)
+
+    def run(self, *batch: SignedTransaction) -> BatchResult:
+        return self.machine.apply(self.opening, batch)
+
+    def one(self, *calls: Call, **fields: Any) -> Outcome:
+        """The outcome of a transaction of its own."""
+        return self.run(self.signed(*calls, **fields)).outcomes[0]
+
+    def seal(self) -> Sealed:
+        self.height += 1
+        return self.machine.seal()
+
+    def cell(self, program: int, place: int = CELL) -> int:
+        return int.from_bytes(self.machine.memory(address(program))[place : place + 8], "little", signed=True)
+
+
+def word(result: bytes) -> int:
+    return int.from_bytes(result[:8], "little", signed=True)
+
+
+def target(program: int) -> tuple[int, int, int]:
+    return pack_address(address(program))
 
 
 # One program for most tests: a cell, and calls into others.
@@ -136,6 +179,18 @@ RELAY = entry("relay(account,int,int)", 5, 1)
 TOLERATE = entry("tolerate(account,int,int)", 5, 1)
 QUEUE = entry("queue(account)", 3, 0)
 QUEUED = entry("queued(account)", 3, 0)
+GROW = entry("grow(int)", 1, 0)
+SUBSCRIBE = entry("subscribe(int,int)", 2, 0)
+SCHEDULE = entry("schedule(int,int)", 2, 0)
+PUBLISH = entry("publish(int,int)", 2, 0)
+ON_PRICE = entry("on_price(int)", 1, 0)
+ON_TIME = entry("on_time(int)", 1, 0)
+ON_FAIL = entry("on_fail(int)", 1, 0)
+ON_RETRY = entry("on_retry(int)", 1, 0)
+TAKE = entry("take(int)", 1, 1)
+WALK = entry("walk(int,int)", 2, 0)
+VENUE = 0xC0C0C0C0C0C0C0C0 - (1 << 64)
+VENUE_END = 0xC0C0C0C0
 
 
 @core()
@@ -169,6 +224,81 @@ def tolerate(args: i32) -> None:
 def put(address: i64, value: i64) -> None:
     touch(address, 8)
     store64(STATE, address, value)
+
+
+@core()
+def hook(which: i32, args: i32) -> None:
+    """The handlers; what they return stands in args[0]: 0 done, 1 retry."""
+    if which == ON_PRICE:
+        put(CELL, load64(SCRATCH, args + 8))
+        to = g.sp
+        store64(SCRATCH, to, 1)
+        g.sp = to + 8
+        call(VENUE, VENUE, VENUE_END, TAKE, to, 1, 0, -1, 0)
+        g.sp = to
+        store64(SCRATCH, args, 0)
+    elif which == ON_TIME:
+        put(CELL, load64(STATE, CELL) + load64(SCRATCH, args))
+        store64(SCRATCH, args, 0)
+    elif which == ON_RETRY:
+        put(CELL, load64(STATE, CELL) + 1)
+        store64(SCRATCH, args, 1)
+    else:
+        put(CELL, load64(STATE, CELL) + 1)
+        raise reject(0x0FA1)
+
+
+@core()
+def ask(which: i32, args: i32) -> None:
+    """Services."""
+    if which == PUBLISH:
+        to = g.sp
+        g.sp = to + 56
+        store64(SCRATCH, to, load64(SCRATCH, args))
+        store64(SCRATCH, to + 8, load64(SCRATCH, args + 8))
+        for i in range(2, 5):
+            store64(SCRATCH, to + i32(8 * i), 0)
+        store64(SCRATCH, to + 40, load64(SCRATCH, 0))
+        store64(SCRATCH, to + 48, 60_000)
+        service(1, to)
+        g.sp = to
+    elif which == SUBSCRIBE:
+        service(2, args)
+    else:
+        service(4, args)
+
+
+@core()
+def walk(seed: i64, depth: i64) -> None:
+    """Write, call the next program under a savepoint, fail: all as the seed says."""
+    x = seed
+    for _ in range(4):
+        x = step(x)
+        if x & 3:
+            put(CELL + (x & 0x1FF8), x)
+        elif depth < 2:
+            open_savepoint()
+            try:
+                to = g.sp
+                store64(SCRATCH, to, x)
+                store64(SCRATCH, to + 8, depth + 1)
+                g.sp = to + 16
+                near = VENUE + 0x0101010101010101 * (depth + 1)
+                call(near, near, near & 0xFFFFFFFF, WALK, to, 2, 0, -1, 0)
+                g.sp = to
+                keep_savepoint()
+            except reject as refusal:
+                undo_savepoint()
+                put(CELL + (x & 0x1FF8), refusal.value)
+    if step(x) & 3 == 0:
+        raise reject(x)
+
+
+@core()
+def step(x: i64) -> i64:
+    """A linear congruence, its high bits folded down."""
+    y = x * 6364136223846793005 + 1442695040888963407
+    return y ^ (y >> 29 & 0xFFFF)
 
 
 @core()
@@ -206,5 +336,20 @@ def dispatch(which: i32, args: i32, flags: i32) -> None:
     elif which == QUEUED:
         put(CELL, load64(STATE, CELL) + 1000)
         emit(7, args, 3)
+    elif which == GROW:
+        if grow(STATE, load64(SCRATCH, args)) < 0:
+            raise reject(0x0BAD)
+        put(65_536, 77)
+    elif which == TAKE:
+        old = load64(STATE, CELL)
+        if old == load64(SCRATCH, args):
+            put(CELL, -load64(SCRATCH, args))
+        store64(SCRATCH, args, old)
+    elif which == WALK:
+        walk(load64(SCRATCH, args), load64(SCRATCH, args + 8))
+    elif which == SUBSCRIBE or which == SCHEDULE or which == PUBLISH:  # noqa: SIM109
+        ask(which, args)
+    elif which == ON_PRICE or which == ON_TIME or which == ON_FAIL or which == ON_RETRY:  # noqa: SIM109
+        hook(which, args)
     else:
         raise reject(0x0BAD)

@@ -237,6 +237,7 @@ def run_atomic(at: i64) -> None:
         return
     except exhausted:
         undo_savepoint()
+        g.gas = 0
         fail_atomic(at, OUT_OF_GAS)
         return
     keep_savepoint()
@@ -263,4 +264,5 @@ def end_exhausted() -> None:
     """Undo the call that took the last gas, if it got that far, and give up the rest."""
     while load64(SCRATCH, p.SAVEPOINTS_OPEN) > 0:
         undo_savepoint()
+    g.gas = 0
     fail_remaining(OUT_OF_GAS)

@@ -234,6 +234,7 @@ def run_hook(queue: i64, entry: i64) -> None:
         why = refusal.value
     except exhausted:
         why = OUT_OF_GAS
+        g.gas = 0
     if why:
         undo_savepoint()
     else:

@@ -190,6 +190,7 @@ def answer(at: i64, to: i64) -> i64:
         why = refusal.value
     except exhausted:
         why = OUT_OF_GAS
+        g.gas = 0
     used = cap - (g.gas if g.gas > 0 else 0)
     undo_savepoint()
     store64(IO, to, why)
