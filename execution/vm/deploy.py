@@ -18,16 +18,13 @@ from execution.vm.host import Code, Host, Trapped
 from execution.vm.kernel import places
 from execution.vm.kernel.words import BAD_ARGUMENT, REASONS, TRAP, reason
 from execution.vm.results import reason_text
-from execution.vm.runtime.barrier import RECORD_BYTES
 from execution.vm.state import KERNEL_ADDRESS
 from genesis.chain import Deployment
-from genesis.errors import Corrupt, Invalid
+from genesis.errors import Corrupt
 from genesis.spec import ChainSpec
 
 HOOK_TRIES = 16
 SUBSCRIBERS_MAX = 1024  # per feed
-JOURNAL_BYTES_MAX = 1 << 31
-UNPAID_PAGES = 48  # a transaction changes at most so many pages outside its own gas: sequence, fee
 
 _RECORD = struct.Struct("<q20s4xqqq32s32s32s2q24x")
 _CALL = struct.Struct("<20s4x4sHHq")
@@ -51,20 +48,7 @@ def words_of(texts: Iterable[str]) -> dict[int, str]:
 
 
 def write_limits(host: Host, spec: ChainSpec) -> None:
-    """
-    Give the kernel the chain's bounds.
-
-    Raises:
-        Invalid: "bad_spec" when a block within its gas could outgrow the journal that undoes it.
-    """
-    gas = spec.gas_block_max + spec.gas_hooks_block_max
-    pages = gas // spec.gas["touch_page"] + UNPAID_PAGES * (gas // spec.gas_transaction_min + 1)
-    if pages * RECORD_BYTES > JOURNAL_BYTES_MAX:
-        raise Invalid(
-            f"gas_block_max {spec.gas_block_max} allows {pages} changed pages a block; lower it, or raise touch_page: "
-            f"the journal holds {JOURNAL_BYTES_MAX // RECORD_BYTES}.",
-            "bad_spec",
-        )
+    """Give the kernel the chain's bounds."""
     limits = {
         places.LIMIT_DEPTH: spec.call_depth_max,
         places.LIMIT_TRANSACTION_GAS: spec.gas_transaction_max,

@@ -75,6 +75,11 @@ LIMIT_EVENTS = 720  # per outermost call
 LIMIT_BLOCK_HOOK_GAS = 728
 WITHDRAWN_EVENT = 712  # number of the bank's event that tells of a burnt withdrawal; negative: none
 
+JOURNAL_BYTES_MAX = (
+    7 << 28
+)  # of the block journal for transactions; the rest up to 2 GiB is for hooks and the host's calls
+UNPAID_PAGES = 64  # a transaction changes at most so many pages outside its own gas: sequence, fee
+
 SIGNER_WORDS = 3
 STACK_START = 1024
 STACK_END = 0x1F0000

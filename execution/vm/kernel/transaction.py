@@ -7,10 +7,10 @@ of an independent transaction is a scope of its own: what went before it is fina
 
 from __future__ import annotations
 
-from execution.vm.core import core, i64, load64, mul_wide_u, shr_u, store32, store64, sub128, unroll
+from execution.vm.core import core, div_u, i64, load64, mul_wide_u, shr_u, store32, store64, sub128, u64, unroll
 from execution.vm.kernel import places as p
 from execution.vm.kernel.calls import may_act, run_calls, sequence_reason, use_sequence
-from execution.vm.kernel.journal import keep_savepoint, open_savepoint, undo_savepoint
+from execution.vm.kernel.journal import RECORD_BYTES, keep_savepoint, open_savepoint, undo_savepoint
 from execution.vm.kernel.system import bank_call, begin_scope
 from execution.vm.kernel.words import (
     BLOCK_FULL,
@@ -28,6 +28,7 @@ from execution.vm.kernel.words import (
     g,
     reject,
 )
+from execution.vm.runtime.words import TOUCH_PAGE
 
 
 @core()
@@ -43,6 +44,9 @@ def check(at: i64) -> i64:
     if gas > load64(SCRATCH, p.LIMIT_BATCH_GAS) - load64(SCRATCH, p.BATCH_GAS):
         return BLOCK_FULL
     if gas > load64(SCRATCH, p.LIMIT_BLOCK_GAS) - load64(SCRATCH, p.BLOCK_GAS):
+        return BLOCK_FULL
+    pages = div_u(gas, TOUCH_PAGE) + p.UNPAID_PAGES
+    if u64(g.before_top) + RECORD_BYTES * pages > p.JOURNAL_BYTES_MAX:
         return BLOCK_FULL
     return sequence_reason(at)
 
