@@ -59,12 +59,12 @@ TYPES = (t.BOOL, t.INT, t.DECIMAL, t.ACCOUNT, t.SYMBOL, t.QUOTE, t.OptionalType(
 
 
 @settings(max_examples=150, derandomize=True, deadline=None)
-@given(st.sampled_from(TYPES).flatmap(lambda of: st.tuples(st.just(of), plain(of))))
-def test_a_value_is_read_back_from_its_image(case: tuple[t.Type, Any]) -> None:
-    of, value = case
-    data = image(of, value)
-    assert len(data) == 8 * t.words(of)
-    assert read(of, data) == value
+@given(st.sampled_from(TYPES), st.data())
+def test_a_value_is_read_back_from_its_image(of: t.Type, data: st.DataObject) -> None:
+    value = data.draw(plain(of))
+    packed = image(of, value)
+    assert len(packed) == 8 * t.words(of)
+    assert read(of, packed) == value
     assert to_plain(of, friendly(of, value)) == value
 
 
