@@ -1,0 +1,85 @@
+"""
+The devnet's node: a process like any operator's, with a folder, a key and a configuration, started again when it dies.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import trio
+
+from genesis.devkeys import development_key
+from genesis.errors import Unavailable
+from node import keystore
+from node.config import load, render
+
+CONFIG_NAME = "node.toml"
+PASSWORD = "devnet"
+STOP_S = 20.0
+RESTART_S = 0.2
+RESTARTS_MAX = 100
+
+
+def write_folder(folder: Path, port: int, settlement_block_ms: int) -> Path:
+    """Configuration, validator key and its password; return the configuration's path. What is there stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / CONFIG_NAME
+    if config.exists():
+        return config
+    key_file = folder / "validator.json"
+    keystore.save(key_file, development_key(0), PASSWORD, keystore.SCRYPT_N_LIGHT)
+    (folder / "validator.password").write_text(PASSWORD + "\n")
+    flags = {
+        "node.folder": str(folder),
+        "node.log_level": "warning",
+        "node.metrics_port": "0",
+        "keys.validator": str(key_file),
+        "keys.password_file": str(folder / "validator.password"),
+        "gateway.port": str(port),
+        "settlement.file": str(folder / "settlement.sqlite"),
+        "settlement.block_time_ms": str(settlement_block_ms),
+    }
+    config.write_text(render(load(None, flags)))
+    return config
+
+
+class NodeProcess:
+    """pid and restarts are for those who watch; `run` keeps the process alive until `stop`."""
+
+    def __init__(self, config: Path) -> None:
+        self._command = [sys.executable, "-m", "node.cli", "node", "run", "--config", str(config)]
+        self._process: trio.Process | None = None
+        self._ending = False
+        self.restarts = 0
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def run(self) -> None:
+        """Raises Unavailable when it ends too often, or at once."""
+        while not self._ending:
+            self._process = await trio.lowlevel.open_process(self._command, stdin=subprocess.DEVNULL)
+            code = await self._process.wait()
+            if self._ending:
+                return
+            self.restarts += 1
+            if code > 0 or self.restarts > RESTARTS_MAX:
+                raise Unavailable(f"The node ended by itself with code {code}; its log above says why.")
+            await trio.sleep(RESTART_S)
+
+    async def stop(self) -> None:
+        """Let it seal its block and leave; kill it when it does not."""
+        self._ending = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        with trio.move_on_after(STOP_S):
+            await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,71 @@
+"""
+One account that trades over the node's own interface: signs, numbers its lanes, waits for receipts, connects again.
+
+Sequences of its lanes are microseconds since 1970: they only grow, across restarts of node and trader alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import trio
+
+from genesis.chain import Call, Receipt, Transaction, sign
+from genesis.crypto import address_of
+from genesis.errors import Invalid, Unavailable
+from node.client import Client, connect
+from node.programs import Programs
+
+TRADE, POST_ONLY, CANCEL = 1, 1 << 30 | 1, 2 << 30 | 1
+"""Lanes, by the class in their top bits."""
+EXPIRY_MS = 30_000
+RECONNECT_S = 0.1
+
+
+class Trader:
+    """`client` and `programs` stand while `keep` runs."""
+
+    client: Client
+    programs: Programs
+
+    def __init__(self, key: bytes, url: str, chain_id: int, fee: int) -> None:
+        self.key, self.address = key, address_of(key)
+        self._url, self._chain_id, self._fee = url, chain_id, fee
+        self._last = 0
+
+    async def keep(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Connect and run `work`; when the node goes away, wait until it answers and run it again."""
+        while True:
+            try:
+                async with connect(self._url) as client:
+                    self.client = client
+                    self.programs = await Programs.load(client)
+                    await work()
+                    return
+            except* Unavailable:
+                pass
+            await trio.sleep(RECONNECT_S)
+
+    async def send(
+        self, calls: Sequence[Call], lane: int = TRADE, *, gas: int = 3_000_000, atomic: bool = True
+    ) -> Receipt:
+        """Sign, send, wait until executed. Raises Invalid when refused, Unavailable when the node is away."""
+        self._last = max(self._last + 1, time.time_ns() // 1_000)
+        transaction = Transaction(
+            chain=self._chain_id, account=self.address, lane=lane, sequence=self._last,
+            expiry=time.time_ns() // 1_000_000 + EXPIRY_MS, gas=gas, fee=self._fee, atomic=atomic, calls=tuple(calls),
+        )  # fmt: skip
+        return await self.client.send(sign(transaction, self.key))
+
+    async def must(self, *calls: Call) -> Receipt:
+        """Send, and raise Invalid unless everything succeeded."""
+        receipt = await self.send(calls)
+        if receipt.status != "done":
+            raise Invalid(f"transaction 0x{receipt.transaction.hex()} failed: {receipt.reason}", "failed")
+        return receipt
+
+    async def view(self, program: str, name: str, *arguments: Any) -> Any:
+        """A view's result."""
+        return await self.programs[program].view(self.client, name, *arguments)
