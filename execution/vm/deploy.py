@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from execution.compiler.abi import parse_abi
-from execution.vm.code import recorded
 from execution.vm.genesis import GenesisCall, GenesisProgram, Plan
 from execution.vm.host import Code, Host, Trapped
 from execution.vm.kernel import places
 from execution.vm.kernel.words import BAD_ARGUMENT, REASONS, TRAP, reason
+from execution.vm.programs import code_of
 from execution.vm.results import reason_text
 from execution.vm.state import KERNEL_ADDRESS
 from genesis.chain import Deployment
@@ -117,9 +117,10 @@ def create(host: Host, programs: list[Program], planned: GenesisProgram, height:
 
 def activate(host: Host, programs: list[Program], deployment: Deployment, height: int, gas: int) -> int:
     """Create a program that an earlier block recorded; return 0, or the reason why its `create` refused."""
-    code = recorded(deployment)
+    abi = parse_abi(deployment.abi)
+    code = code_of(deployment.name, deployment.wasm, abi, bytes(32))
     admin = deployment.admin or bytes(20)
-    create_entry = next((e for e in parse_abi(deployment.abi).entries if e.name == "create"), None)
+    create_entry = next((e for e in abi.entries if e.name == "create"), None)
     selector = create_entry.selector.to_bytes(4, "little") if create_entry else bytes(4)
     fits = create_entry is None or code.entries[selector][0] * 8 == len(deployment.arguments)
     if not fits:

@@ -15,8 +15,8 @@ from execution.executor import Outcome, Record
 from execution.vm.kernel import places
 from execution.vm.kernel.words import REASONS, reason
 from genesis.chain import DeployTransaction, SignedTransaction, program_address
+from genesis.receipt import STATUSES
 
-STATUSES = ("done", "failed", "refused")
 _RECEIPT = struct.Struct("<IIqqQqIIq")
 _CALL = struct.Struct("<qq")
 _EVENT = struct.Struct("<IIq")

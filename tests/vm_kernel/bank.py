@@ -8,10 +8,11 @@ from pathlib import Path
 
 from execution import programs
 from execution.compiler import Artifact, compile_bundle
-from execution.vm.code import code_of
+from execution.executor import Query
 from execution.vm.genesis import GenesisProgram
+from execution.vm.programs import code_of
 from genesis.chain import Call
-from genesis.spec import Allocation
+from genesis.spec import Allocation, ChainSpec
 from tests.vm_kernel.tiny import Node, dispatch, planned, spec
 
 BANK = b"B" * 20
@@ -42,17 +43,24 @@ def bank_call(name: str, *words: bytes) -> Call:
     return Call(BANK, selector.to_bytes(4, "little"), b"".join(words))
 
 
-def chain() -> Node:
-    """Program 1 is the bank, 2 the tiny program `planned(1)`; Alice has 1,000, Bob 1."""
+def bank_program() -> GenesisProgram:
+    made = compiled()
+    code = code_of(made.name, made.wasm, made.abi, made.source_hash)
     call = bank_call("create", b"USD".ljust(16, b"\x00"), account(b"a" * 20), account(FEES))
-    bank = GenesisProgram(code_of(compiled()), BANK, call.arguments, call.selector, "bank")
-    given = (Allocation(ALICE, 0, 1000 * UNIT), Allocation(BOB, 0, UNIT // 1000))
-    return Node(bank, planned(1, dispatch), of=spec(allocations=given))
+    return GenesisProgram(code, BANK, call.arguments, call.selector, "bank")
+
+
+def spec_of_bank() -> ChainSpec:
+    """Alice has 1,000, Bob a thousandth."""
+    return spec(allocations=(Allocation(ALICE, 0, 1000 * UNIT), Allocation(BOB, 0, UNIT // 1000)))
+
+
+def chain() -> Node:
+    """Program 1 is the bank, 2 the tiny program `planned(1)`."""
+    return Node(bank_program(), planned(1, dispatch), of=spec_of_bank())
 
 
 def balance(node: Node, who: bytes) -> int:
-    from execution.executor import Query
-
     call = bank_call("balance", account(who), number(0))
     query = Query(BANK, int.from_bytes(call.selector, "little"), call.arguments, 1_000_000)
     (answer,) = node.machine.query([query])

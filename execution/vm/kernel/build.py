@@ -95,7 +95,8 @@ def build_kernel(table: Mapping[str, int]) -> bytes:
     constants = prices(table)
     containers = emit_runtime(builder, Names(memories, inner, tags), CONTAINERS, constants)
     restore = emit_runtime(builder, Names(memories, inner, tags), ("restore",), constants)["restore"]
-    emitter = Emitter(builder, Names(memories, inner, tags, tables, containers))
+    known = {name.replace(".", "_"): index for name, index in containers.items()}
+    emitter = Emitter(builder, Names(memories, inner, tags, tables, known))
     for name, function in (PROGRAM_EXPORTS | HOST_EXPORTS).items():
         builder.export(name, "function", emitter.function(function, **constants))
     builder.export("restore_page", "function", restore)

@@ -22,7 +22,7 @@ restore = Table("restore", ("i32", "i32"), ())
 
 
 def _container(name: str, words: int) -> Extern:
-    return Extern(name, ("i64",) * words, ("i64",))
+    return Extern(name.replace(".", "_"), ("i64",) * words, ("i64",))
 
 
 # Containers of the kernel's own state; all operands are words, the first is the header's address.
@@ -47,7 +47,7 @@ schedules_drop = _container("omap_drop.d.v2", 3)
 due_put = _container("map_put.k4.v2", 5)
 due_drop = _container("map_drop.k4.v2", 5)
 failures_put = _container("map_put.k2.v4", 3)
-mul_d = Extern("mul.d", ("i64", "i64", "i64", "i64"), ("i64", "i64"))
+mul_d = Extern("mul_d", ("i64", "i64", "i64", "i64"), ("i64", "i64"))
 
 KERNEL_ACCOUNT_WORD2 = 0x01 << 24
 """Third word of the account 0x00 … 01: bytes 16 to 19 and four of padding, little-endian."""
