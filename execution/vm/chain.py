@@ -248,7 +248,9 @@ class Chain:
 
     def prove(self, program: bytes, page: int) -> tuple[bytes, ...]:
         number = self._number(program)
-        return self._tree.prove(number, page, self._sealed_page(key_of(number, page), self._overlay()))
+        inside = page * PAGE_BYTES < self._heap_top(number)  # what lies above may be no memory at all
+        content = self._sealed_page(key_of(number, page), self._overlay()) if inside else bytes(PAGE_BYTES)
+        return self._tree.prove(number, page, content)
 
     # ---- checkpoints
 
