@@ -1,0 +1,136 @@
+"""
+An endless stream of orders for the engine bench, drawn at random from a seed.
+
+Of the orders REST leave something in the book (half `post`, half a LIMIT `place`), TAKE cross the spread with an IOC
+`place`, the others cancel a resting order of their account by its id. Account, market, side, price and size are drawn
+evenly. What a batch answered is read back, so that a cancel names an order that stood in the book; by the time it runs
+somebody may have taken that order, as on every exchange.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from execution.executor import BatchResult
+from genesis.chain import Call, SignedTransaction, Transaction
+from genesis.spec import genesis_address
+from node.bench.venue import MARKETS, MIDS, RAW, Venue
+
+REST, TAKE = 0.48, 0.38
+"""Shares of the orders; the rest cancels."""
+TICKS_DEEP = 100
+"""Orders rest 1 to this many ticks from the mid; takers accept any of these prices."""
+LOTS_MAX = 4
+RESTING_AT_FIRST = 2
+"""Orders of each account in the books before anything is measured."""
+
+_TICK, _LOT = RAW // 2, RAW // 10
+_PLACE = struct.Struct("<qqQqQqqqq")
+_POST = struct.Struct("<qqQqQqq")
+_WORD = struct.Struct("<q")
+_PLACED = struct.Struct("<qQqQqQq")
+_LOW = (1 << 64) - 1
+_LIMIT, _IOC = 0, 1
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of orders. taken: traded on arrival. late: cancels that came too late. refused: anything else."""
+
+    orders: int = 0
+    taken: int = 0
+    rested: int = 0
+    cancelled: int = 0
+    late: int = 0
+    refused: int = 0
+    gas: int = 0
+    events: int = 0
+    reasons: set[str] = field(default_factory=set)
+
+
+class Workload:
+    """calls: orders under one signature."""
+
+    def __init__(self, venue: Venue, calls: int, seed: int = 1) -> None:
+        self._venue, self.calls = venue, calls
+        self._random = random.Random(seed)
+        self._exchange = genesis_address("exchange")
+        self._place, self._post, self._cancel = (venue.selector("exchange", n) for n in ("place", "post", "cancel"))
+        self._resting: dict[bytes, deque[int]] = {account: deque() for account in venue.accounts}
+
+    def first_quotes(self) -> list[SignedTransaction]:
+        """The resting orders that every account begins with."""
+        return [
+            self._venue.sign(account, [self._resting_order() for _ in range(RESTING_AT_FIRST)])
+            for account in self._venue.accounts
+        ]
+
+    def transactions(self, count: int) -> list[SignedTransaction]:
+        accounts = self._random.choices(self._venue.accounts, k=count)
+        return [self._venue.sign(a, [self._order(a) for _ in range(self.calls)]) for a in accounts]
+
+    def _order(self, account: bytes) -> Call:
+        kind = self._random.random()
+        if kind < REST:
+            return self._resting_order()
+        if kind < REST + TAKE:
+            return self._crossing_order()
+        resting = self._resting[account]
+        if not resting:
+            return self._crossing_order()
+        return Call(self._exchange, self._cancel, _WORD.pack(resting.popleft()))
+
+    def _resting_order(self) -> Call:
+        market, side, size = self._draw()
+        away = 1 + int(self._random.random() * TICKS_DEEP)
+        price = MIDS[market] * RAW + _TICK * (away if side else -away)
+        if self._random.random() < 0.5:
+            words = _POST.pack(market, side, price & _LOW, price >> 64, size, 0, 0)
+            return Call(self._exchange, self._post, words)
+        words = _PLACE.pack(market, side, price & _LOW, price >> 64, size, 0, _LIMIT, 0, 0)
+        return Call(self._exchange, self._place, words)
+
+    def _crossing_order(self) -> Call:
+        market, side, size = self._draw()
+        price = MIDS[market] * RAW + _TICK * (-TICKS_DEEP if side else TICKS_DEEP)
+        words = _PLACE.pack(market, side, price & _LOW, price >> 64, size, 0, _IOC, 0, 0)
+        return Call(self._exchange, self._place, words)
+
+    def _draw(self) -> tuple[int, int, int]:
+        """Market, side (0 buys), raw size."""
+        draw = int(self._random.random() * MARKETS * 2 * LOTS_MAX)
+        return draw % MARKETS, draw // MARKETS % 2, (1 + draw // MARKETS // 2) * _LOT
+
+    def learn(self, batch: Sequence[SignedTransaction], result: BatchResult, tally: Tally) -> None:
+        """Note which orders of a batch stand in the book now, and count."""
+        tally.gas += result.gas_used
+        tally.events += len(result.events)
+        for signed, outcome in zip(batch, result.outcomes, strict=True):
+            transaction = signed.transaction
+            assert isinstance(transaction, Transaction), "the workload signs calls"
+            for call, words, reason in zip(transaction.calls, outcome.results, outcome.call_reasons, strict=True):
+                if call.program == self._exchange:
+                    self._note(transaction.account, call.selector, words, reason, tally)
+
+    def _note(self, account: bytes, selector: bytes, words: bytes, reason: str, tally: Tally) -> None:
+        tally.orders += 1
+        if reason == "unknown order":
+            tally.late += 1
+        elif reason:
+            tally.refused += 1
+            tally.reasons.add(reason)
+        elif selector == self._cancel:
+            tally.cancelled += 1
+        elif selector == self._post:
+            tally.rested += 1
+            self._resting[account].append(_WORD.unpack(words)[0])
+        else:
+            order, filled, _, remaining, _, _, _ = _PLACED.unpack(words)
+            tally.taken += filled > 0
+            if filled == 0 and remaining > 0:
+                tally.rested += 1
+                self._resting[account].append(order)
