@@ -162,7 +162,7 @@ class Executor(Protocol):
         Run a batch of the block that `opening` names; the first one opens it. An empty batch runs what hooks are due.
 
         Raises:
-            Invalid: another block is open, the height is not the next, or the batch does not fit (nothing has changed).
+            Invalid: another block is open, the height is not the next, or the batch does not fit (no transaction ran).
             Corrupt: the engine itself failed.
         """
 

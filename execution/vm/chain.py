@@ -151,10 +151,13 @@ class Chain:
             self._packed[signed.id] = packing.pack_transaction(signed, self._shapes, self._spec.gas)
 
     def _note_withdrawals(self, result: BatchResult) -> None:
-        count = self._scratch(places.EVENTS_COUNT)
+        """The kernel's notes may name events that were undone since, and others in their place: those are passed over."""
+        bank = self._bank()
+        withdrawn = self._programs[bank - 1].code.withdrawn if bank else None
         for index in self._table(places.IO_WITHDRAWALS, self._scratch(places.WITHDRAWALS)):
-            if index < count:
-                number, account, asset, low, high = _WITHDRAWN.unpack(result.events[index].data)
+            event = result.events[index] if index < len(result.events) else None
+            if event is not None and (event.program, event.event) == (bank, withdrawn):
+                number, account, asset, low, high = _WITHDRAWN.unpack(event.data)
                 self._withdrawals.append(WithdrawalBurnt(number, account, asset, low + (high << 64)))
 
     def seal(self) -> Sealed:
