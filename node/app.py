@@ -8,8 +8,8 @@ A failure of any service ends all; what was acknowledged is on disk, and the nex
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ import trio
 from execution.executor import Executor
 from execution.standard import standard_plan
 from execution.vm.machine import Machine
-from genesis.errors import Invalid
+from genesis.crypto import address_of
+from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Batcher, Stages
 from node.config import Config
@@ -67,6 +68,13 @@ async def run_node(
     """
     folder = config.node.folder
     folder.mkdir(parents=True, exist_ok=True)
+    check_validator(spec, address_of(key))
+    with _single_error():
+        await _run(config, spec, key, task_status)
+
+
+async def _run(config: Config, spec: ChainSpec, key: bytes, task_status: trio.TaskStatus[Ready]) -> None:
+    folder = config.node.folder
     async with _engine() as engine:
         executor = Machine(standard_plan)
         root = await engine.run(executor.genesis, spec)
@@ -112,6 +120,27 @@ async def _serve(
         log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
         await sequencer.run()
         nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def _single_error() -> Iterator[None]:
+    """What a service raised, out of the groups its nurseries put around it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        errors = list(_leaves(group))
+        worst = [error for kind in (Corrupt, Invalid, Unavailable) for error in errors if isinstance(error, kind)]
+        if worst and all(isinstance(error, TenorError | trio.Cancelled) for error in errors):
+            raise worst[0] from group
+        raise
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 @asynccontextmanager

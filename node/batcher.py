@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import trio
 
 from genesis.chain import Commitment, Stage, commitment_span
-from genesis.errors import Corrupt, Unavailable
+from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.log import logger
 from node.recovery import stored_header
@@ -86,7 +86,14 @@ class Batcher:
             assert row is not None, "a stored head implies its headers"
             header, _, certificate = stored_header(row)
             first = committed.height + 1
-            await self._adapter.submit(Commitment(first, header, certificate))
+            try:
+                await self._adapter.submit(Commitment(first, header, certificate))
+            except Invalid as error:
+                if error.code == "not_next":
+                    return  # the chain was reorganised since `committed`; asked again at the next poll
+                raise Corrupt(
+                    f"settlement refuses blocks {first} to {last}: {error} What was sealed since cannot be posted."
+                ) from error
             log.info("posted", first=first, last=last)
 
     async def _follow(self) -> None:
@@ -100,11 +107,17 @@ class Batcher:
             self._changed(self.stages)
 
     async def _reach(self, start: int, stop: int, standings: tuple[str, ...]) -> int:
-        """The last height in (start, stop] up to which every span has one of the standings."""
-        reached = start
-        while reached < stop:
-            _, last = commitment_span(reached + 1, self._spec.commitment_blocks)
-            if await self._adapter.standing(last) not in standings:
-                return reached
-            reached = last
-        return reached
+        """
+        The last height in (start, stop] up to which every span has one of the standings.
+
+        Standings never rise with the height, so the border is searched by halving: few questions after a restart.
+        """
+        length = self._spec.commitment_blocks
+        known, beyond = start // length, stop // length + 1
+        while beyond - known > 1:
+            middle = (known + beyond) // 2
+            if await self._adapter.standing(middle * length) in standings:
+                known = middle
+            else:
+                beyond = middle
+        return known * length

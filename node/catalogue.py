@@ -4,6 +4,7 @@ The programs of the chain and how their words read: addresses, ABIs, events and 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,9 @@ from execution.compiler.abi_values import plain_event, plain_result
 from execution.executor import ProgramInfo, Record
 from execution.lang.decimal import Decimal
 from genesis.spec import GENESIS_PROGRAMS, genesis_address
+
+KERNEL = 0
+KERNEL_ADDRESS = bytes(19) + b"\x01"
 
 
 class Catalogue:
@@ -46,7 +50,9 @@ class Catalogue:
         return {name: genesis_address(name) for name in GENESIS_PROGRAMS}
 
     def event_view(self, record: Record, height: int) -> dict[str, Any]:
-        """program: address; event: name; then the event's members."""
+        """program: address; event: name; then the event's members. The kernel's own (HookFailed) tell of a hook."""
+        if record.program == KERNEL:
+            return _kernel_event(record, height)
         info, abi = self._programs[record.program - 1], self._abis[record.program]
         name, members = plain_event(abi, record.event, record.data)
         fields = abi.events[record.event].fields
@@ -65,6 +71,20 @@ class Catalogue:
             "code_hash": info.code_hash,
             "abi": info.abi_json,
         }
+
+
+def _kernel_event(record: Record, height: int) -> dict[str, Any]:
+    """Words: number of the program, selector, reason, tries so far."""
+    program, selector, reason, tries = struct.unpack_from("<4q", record.data)
+    return {
+        "height": height,
+        "program": KERNEL_ADDRESS,
+        "event": "HookFailed",
+        "number": program,
+        "selector": (selector & 0xFFFFFFFF).to_bytes(4, "little"),
+        "reason": f"0x{reason & (1 << 64) - 1:016x}",
+        "tries": tries,
+    }
 
 
 def readable(of: t.Type, plain: Any) -> Any:

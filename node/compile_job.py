@@ -22,6 +22,7 @@ CPU_SECONDS_MAX = 10
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX))
+    answer: tuple[str | bytes, ...]
     files, entry, gas = msgpack.unpackb(sys.stdin.buffer.read(), use_list=False)
     try:
         artifact = compile_bundle(dict(files), entry, dict(gas))

@@ -3,36 +3,67 @@ Transactions that wait for a batch: bounded, each checked before it is let in, i
 
 What the kernel would refuse for certain is refused here with a reason and a remedy: another chain's, expired, too
 little gas or fee, a sequence already used, a gap in lane 0. What passes may still be refused or fail: state moves on.
-`arrived` is set while any waits. Knows the next sequence of each (signer, lane) it has seen; asks its owner for the
-others (`unknown`, then `learn`).
+A deployment first keeps its place in its lane while it is compiled (`hold`); what follows it in that lane waits with
+it. `arrived` is set while any waits. Knows the next sequence of each (signer, lane) it has seen; asks its owner for the
+others (`unknown`, then `learn`, then `admit` without a pause between).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import trio
 
+from genesis.chain import Deployment, SignedTransaction
 from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
-from genesis.transaction import SignedTransaction
+from genesis.transaction import KIND_DEPLOY
 
 BYTES_MAX = 64 << 20
 LANES_REMEMBERED_MAX = 200_000
+HELD_MAX = 16
+"""Deployments that wait for the compiler, which takes one at a time."""
 
 LaneKey = tuple[bytes, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Pending:
-    """A transaction and whoever waits for its outcome. work: what admission prepared (a compiled bundle), else None."""
+    """
+    A transaction and whoever waits for its outcome. work: what compiling a deployment gave.
+
+    epoch: of its lane when it was let in; once an earlier one of lane 0 is refused, those behind it are of the past.
+    """
 
     signed: SignedTransaction
     done: Callable[[Any], None]
-    work: Any = None
+    work: Deployment | None = None
+    epoch: int = 0
+
+    @property
+    def key(self) -> LaneKey:
+        return self.signed.signer, self.signed.transaction.lane
+
+    @property
+    def size(self) -> int:
+        """Bytes it will take in a block."""
+        return len(self.signed.raw) + (len(self.work.wasm) + len(self.work.abi) if self.work else 0)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """
+    next: sequence expected. inside: transactions let in and not settled. held: a deployment being compiled, and what
+    follows it.
+    """
+
+    next: int
+    epoch: int = 0
+    inside: int = 0
+    held: deque[Pending] = field(default_factory=deque)
 
 
 class Mempool:
@@ -43,30 +74,38 @@ class Mempool:
         self._queue: deque[Pending] = deque()
         self._ids: set[bytes] = set()
         self._bytes = 0
-        self._next: dict[LaneKey, int] = {}
+        self._compiling = 0
+        self._lanes: dict[LaneKey, _Lane] = {}
         self.arrived = trio.Event()
 
     def __len__(self) -> int:
-        return len(self._queue)
+        """Those that wait, for a batch or for the compiler."""
+        return len(self._ids)
 
     def statistics(self) -> dict[str, int]:
-        return {"transactions": len(self._queue), "bytes": self._bytes, "lanes_known": len(self._next)}
+        return {
+            "transactions": len(self._ids),
+            "bytes": self._bytes,
+            "compiling": self._compiling,
+            "lanes_known": len(self._lanes),
+        }
+
+    # Lanes
 
     def unknown(self, transactions: Iterable[SignedTransaction]) -> tuple[LaneKey, ...]:
         """Lanes whose next sequence must be learnt before these can be admitted."""
         keys = {(signed.signer, signed.transaction.lane) for signed in transactions}
-        return tuple(key for key in keys if key not in self._next)
+        return tuple(key for key in keys if key not in self._lanes)
 
     def learn(self, keys: Sequence[LaneKey], last_used: Sequence[int]) -> None:
         """last_used: −1 for a lane never used. What was learnt meanwhile stands."""
-        if len(self._next) + len(keys) > LANES_REMEMBERED_MAX:
-            self._next.clear()
+        if len(self._lanes) + len(keys) > LANES_REMEMBERED_MAX:
+            self._lanes = {key: lane for key, lane in self._lanes.items() if lane.inside}
         for key, last in zip(keys, last_used, strict=True):
-            self._next.setdefault(key, last + 1)
+            if key not in self._lanes:
+                self._lanes[key] = _Lane(last + 1)
 
-    def forget(self, signed: SignedTransaction) -> None:
-        """Its sequence was not used after all: ask again before the next one of that lane."""
-        self._next.pop((signed.signer, signed.transaction.lane), None)
+    # In
 
     def admit(self, pending: Pending, now_ms: int) -> None:
         """
@@ -76,37 +115,117 @@ class Mempool:
             Invalid: it can never run as it stands; the message says what to change.
             Unavailable: the pool is full.
         """
+        lane = self._enter(pending, now_ms)
+        if lane.held:
+            lane.held.append(pending)
+        else:
+            self._enqueue(pending)
+
+    def hold(self, pending: Pending, now_ms: int) -> None:
+        """
+        Keep a deployment's place in its lane until `release` or `drop`; raises as `admit` does.
+
+        Raises:
+            Unavailable: too many deployments wait for the compiler.
+        """
+        if self._compiling >= HELD_MAX:
+            raise Unavailable(f"{HELD_MAX} deployments wait for the compiler, which is the limit; send again later.")
+        lane = self._enter(pending, now_ms)
+        lane.held.append(pending)
+        self._compiling += 1
+
+    def release(self, pending: Pending, work: Deployment) -> None:
+        """A held deployment has been compiled: it goes on, and what waited behind it."""
+        pending.work = work
+        self._bytes += len(work.wasm) + len(work.abi)
+        self._compiling -= 1
+        self._let_go(pending)
+
+    def drop(self, pending: Pending, error: Invalid | Unavailable) -> None:
+        """A held deployment comes to nothing; its sequence is free again, and lane 0 leaves no gap behind it."""
+        self._compiling -= 1
+        self._leave(pending)
+        self.settle(pending, refused=True)
+        pending.done(error)
+        self._let_go(pending)
+
+    def _enter(self, pending: Pending, now_ms: int) -> _Lane:
         signed = pending.signed
         self._check_standing(signed, now_ms)
         if signed.id in self._ids:
             raise Invalid("This very transaction is waiting already; ask for its receipt.", "known_transaction")
-        if len(self._queue) >= self._transactions_max or self._bytes + len(signed.raw) > BYTES_MAX:
-            raise Unavailable(
-                f"{len(self._queue)} transactions are waiting, which is the limit; send again in a moment."
-            )
-        key = (signed.signer, signed.transaction.lane)
-        self._check_sequence(signed, self._next[key])
-        self._next[key] = signed.transaction.sequence + 1
-        self._queue.append(pending)
+        if len(self._ids) >= self._transactions_max or self._bytes + len(signed.raw) > BYTES_MAX:
+            raise Unavailable(f"{len(self._ids)} transactions are waiting, which is the limit; send again in a moment.")
+        lane = self._lanes[pending.key]
+        self._check_sequence(signed, lane.next)
+        lane.next = signed.transaction.sequence + 1
+        lane.inside += 1
+        pending.epoch = lane.epoch
         self._ids.add(signed.id)
         self._bytes += len(signed.raw)
+        return lane
+
+    def _enqueue(self, pending: Pending) -> None:
+        self._queue.append(pending)
         self.arrived.set()
 
-    def take(self, gas_max: int, count_max: int) -> list[Pending]:
-        """Hand over the oldest, as many as fit; at least one if any waits."""
+    def _leave(self, pending: Pending) -> None:
+        self._ids.discard(pending.signed.id)
+        self._bytes -= pending.size
+
+    def _let_go(self, pending: Pending) -> None:
+        """
+        The compiler is done with a deployment. What is held stands in the order of the lane, so all that are ready at
+        its head go; the next deployment without its work stops them.
+        """
+        lane = self._lanes[pending.key]
+        if pending.work is None:
+            lane.held.remove(pending)
+        while lane.held and not _is_compiling(lane.held[0]):
+            self._enqueue(lane.held.popleft())
+
+    # Out
+
+    def take(self, gas_max: int, count_max: int, bytes_max: int) -> list[Pending]:
+        """
+        Hand over the oldest, as many as fit; at least one if any waits. Each is `settle`d once its outcome is known.
+
+        Those behind a refused one of lane 0 are refused on the way.
+        """
         batch: list[Pending] = []
-        gas = 0
+        gas = size = 0
         while self._queue and len(batch) < count_max:
-            gas += self._queue[0].signed.transaction.gas
-            if batch and gas > gas_max:
+            first = self._queue[0]
+            gas += first.signed.transaction.gas
+            size += first.size
+            if batch and (gas > gas_max or size > bytes_max):
                 break
-            pending = self._queue.popleft()
-            self._ids.discard(pending.signed.id)
-            self._bytes -= len(pending.signed.raw)
-            batch.append(pending)
+            self._queue.popleft()
+            self._leave(first)
+            if first.epoch == self._lanes[first.key].epoch:
+                batch.append(first)
+                continue
+            gas, size = gas - first.signed.transaction.gas, size - first.size
+            self.settle(first, refused=True)
+            first.done(Invalid("A transaction before it in lane 0 was refused; send both again.", "sequence_gap"))
         if not self._queue:
             self.arrived = trio.Event()
         return batch
+
+    def settle(self, pending: Pending, refused: bool) -> None:
+        """Its outcome is known. Refused: its sequence was not used and may be used again."""
+        lane = self._lanes[pending.key]
+        lane.inside -= 1
+        t = pending.signed.transaction
+        if not refused or pending.epoch != lane.epoch:
+            return
+        if t.lane == 0:
+            lane.next = t.sequence
+            lane.epoch += 1
+        elif lane.next == t.sequence + 1:
+            lane.next = t.sequence
+
+    # Checks
 
     def _check_standing(self, signed: SignedTransaction, now_ms: int) -> None:
         t, spec = signed.transaction, self._spec
@@ -130,3 +249,7 @@ class Mempool:
         if t.lane == 0 and t.sequence > expected:
             message = f"Lane 0 leaves no gap: expected sequence {expected}, not {t.sequence}."
             raise Invalid(message, "sequence_gap")
+
+
+def _is_compiling(pending: Pending) -> bool:
+    return pending.work is None and pending.signed.transaction.kind == KIND_DEPLOY

@@ -49,6 +49,8 @@ class OpenBlock:
     events: list[Record] = field(default_factory=list)
     deployments: list[Deployment] = field(default_factory=list)
     gas_used: int = 0
+    size: int = 0
+    """Bytes of its transactions and of what deployments record."""
 
     def add(
         self, transactions: Sequence[SignedTransaction], prepared: Sequence[Deployment], result: BatchResult
@@ -63,7 +65,7 @@ class OpenBlock:
         kept: list[bytes] = []
         for signed, outcome in zip(transactions, result.outcomes, strict=True):
             if outcome.status == "refused":
-                answers.append(Invalid(f"Not executable: {outcome.reason}.", "refused"))
+                answers.append(refusal(outcome.reason))
                 continue
             receipt = _receipt(outcome, self.opening.height, len(self.receipts), first_event)
             self.receipts.append(receipt)
@@ -72,8 +74,10 @@ class OpenBlock:
         done = {receipt.transaction for receipt in self.receipts if receipt.status == "done"} if prepared else set()
         self.batches.append(Batch(tuple(kept)))
         self.events.extend(result.events)
-        self.deployments.extend(item for item in prepared if item.transaction_id in done)
+        recorded = [item for item in prepared if item.transaction_id in done]
+        self.deployments.extend(recorded)
         self.gas_used += result.gas_used
+        self.size += sum(map(len, kept)) + sum(len(item.wasm) + len(item.abi) for item in recorded)
         return answers
 
     def body(self) -> Body:
@@ -104,6 +108,25 @@ class OpenBlock:
             state_root=sealed.state_root,
             gas_used=self.gas_used,
         )
+
+
+REFUSALS = {
+    "expired": ("expired", "It expired before a block took it; sign it again with a later expiry."),
+    "gas too low": ("gas_limit", "Its gas limit does not cover what the transaction costs before it runs; raise it."),
+    "gas too high": ("gas_limit", "Its gas limit is above the chain's; lower it."),
+    "fee unpayable": ("fee_unpayable", "The account's free balance is below gas limit · fee; deposit or lower them."),
+    "sequence used": ("sequence_used", "Its sequence was used in the meantime; ask for the next one."),
+    "sequence gap": ("sequence_gap", "A transaction before it in lane 0 was refused; send both again."),
+    "too many lanes": ("too_many_lanes", "The signer has used as many lanes as it may; use one of those."),
+    "not authorised": ("not_authorised", "The signer is not the account, nor its agent for every program called."),
+}
+"""The kernel's reasons for not running a transaction: the code, and what to do."""
+
+
+def refusal(reason: str) -> Invalid:
+    """The error that a refused transaction's sender gets."""
+    code, message = REFUSALS.get(reason, ("refused", f"The transaction cannot run: {reason}."))
+    return Invalid(message, code)
 
 
 def opening_of(block: chain.Block, active: Sequence[Deployment]) -> Opening:

@@ -14,7 +14,7 @@ from execution.executor import CheckpointChunk, Executor, Sealed
 from genesis import chain, codec
 from genesis.chain import Block, Body, Certificate, Deployment, Header, Withdrawal
 from genesis.crypto import ZERO_HASH
-from genesis.errors import Corrupt
+from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec, genesis_hash
 from node.open_block import Anchor, OpenBlock, decode_logged, decode_results, opening_of
 from node.sequencer import Tip, advance, span_withdrawals
@@ -39,15 +39,23 @@ class Recovered:
 
 
 def stored_header(row: bytes) -> tuple[Header, bytes, Certificate]:
-    """Header, proposer's signature and certificate of a stored header row."""
-    header, signature, certificate = codec.decode_array(row, 3, HEADER_ROW_BYTES_MAX, "A stored header", depth_max=3)
-    return Header.of(header), signature, Certificate.of(certificate)
+    """Header, proposer's signature and certificate of a stored header row. Raises Corrupt."""
+    try:
+        members = codec.decode_array(row, 3, HEADER_ROW_BYTES_MAX, "A stored header", depth_max=3)
+        header, signature, certificate = members
+        return Header.of(header), signature, Certificate.of(certificate)
+    except Invalid as error:
+        raise Corrupt(f"a stored header does not decode: {error}") from error
 
 
 def stored_block(row: StoredBlock) -> tuple[Block, Certificate]:
+    """Raises Corrupt."""
     header, signature, certificate = stored_header(row.header)
-    members = codec.decode(row.body, chain.BLOCK_BYTES_MAX)
-    return Block(header, Body.of(members), signature), certificate
+    try:
+        body = Body.of(codec.decode(row.body, chain.BLOCK_BYTES_MAX))
+    except Invalid as error:
+        raise Corrupt(f"the stored body of block {row.height} does not decode: {error}") from error
+    return Block(header, body, signature), certificate
 
 
 def initial_tip(spec: ChainSpec, state_root: bytes) -> Tip:
@@ -68,7 +76,7 @@ def recover(spec: ChainSpec, store: Store, executor: Executor, genesis_root: byt
     head = store.head()
     checkpoint = store.checkpoint()
     tip, start = initial_tip(spec, genesis_root), 1
-    if head is not None and checkpoint is not None and checkpoint[0] <= head:
+    if checkpoint is not None:
         start = checkpoint[0] + 1
         tip = _restore(spec, store, executor, *checkpoint)
     last = head or 0
@@ -87,9 +95,12 @@ def replay_block(
     opening = opening_of(block, tip.waiting_deployments.get(height, ()))
     anchor = Anchor(block.header.anchor_number, block.header.anchor_hash, block.header.inbox_count)
     again = OpenBlock(opening, anchor)
-    for batch in block.body.batches:
-        transactions = batch.open()
-        again.add(transactions, block.body.deployments, executor.apply(opening, transactions))
+    try:
+        for batch in block.body.batches:
+            transactions = batch.open()
+            again.add(transactions, block.body.deployments, executor.apply(opening, transactions))
+    except Invalid as error:
+        raise Corrupt(f"block {height} does not replay: {error}") from error
     again.deployments = list(block.body.deployments)
     sealed = executor.seal()
     burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
@@ -117,7 +128,10 @@ def _restore(spec: ChainSpec, store: Store, executor: Executor, height: int, met
         for pages in store.pages():
             yield CheckpointChunk(pages.program, pages.first_page, pages.data)
 
-    root = executor.restore(spec, meta, chunks())
+    try:
+        root = executor.restore(spec, meta, chunks())
+    except Invalid as error:
+        raise Corrupt(f"the checkpoint of height {height} cannot be restored: {error}") from error
     row = store.header(height)
     if row is None:
         raise Corrupt(f"the checkpoint is of height {height}, but that block is not stored")
@@ -151,6 +165,9 @@ def _reopen(store: Store, executor: Executor, height: int) -> OpenBlock | None:
             if logged.opening is None or logged.anchor is None:
                 raise Corrupt(f"the batch log of block {height} lacks its opening")
             block = OpenBlock(logged.opening, logged.anchor)
-        result = executor.apply(block.opening, logged.transactions)
+        try:
+            result = executor.apply(block.opening, logged.transactions)
+        except Invalid as error:
+            raise Corrupt(f"the batch log of block {height} does not replay: {error}") from error
         block.add(logged.transactions, logged.deployments, result)
     return block

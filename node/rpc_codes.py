@@ -40,6 +40,8 @@ INVALID_CODES = {
     "sequence_gap": -32025,
     "known_transaction": -32026,
     "fee_unpayable": -32027,
+    "not_authorised": -32028,
+    "too_many_lanes": -32029,
     # programs
     "does_not_compile": -32030,
     "rejected": -32031,

@@ -27,6 +27,11 @@ from node.mempool import Mempool
 from node.open_block import Anchor, Logged, OpenBlock, encode_logged, encode_results
 from node.store import Pages, Store, StoredBlock
 
+BATCH_BYTES_MAX = 8 << 20
+"""Of a batch's transactions on the wire; packed for the engine, whose input holds 16 MiB, they grow by a third."""
+BLOCK_BYTES_FULL = chain.BLOCK_BYTES_MAX - 3 * BATCH_BYTES_MAX
+"""A block that has so many takes no further batch: one more, deposits and heads still fit."""
+
 log = logger("sequencer")
 
 
@@ -38,7 +43,7 @@ class Inbox(Protocol):
 class Listener(Protocol):
     """Told of what happened, after it is durable."""
 
-    def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None: ...
+    async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None: ...
 
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None: ...
 
@@ -80,6 +85,7 @@ class Sequencer:
         self.tip = tip
         self.open_block = open_block
         self._checkpoint_height = checkpoint_height
+        self._writing_checkpoint = False
         self._stop = trio.Event()
 
     def stop(self) -> None:
@@ -103,20 +109,23 @@ class Sequencer:
         if self.open_block is None:
             await self._open()
         while not self._stop.is_set():
+            if self._full():
+                await trio.sleep_until(deadline)
+                break
             with trio.move_on_at(deadline):
                 await self._mempool.arrived.wait()
             if trio.current_time() >= deadline:
                 break
             cut = trio.current_time()
             await self._cut()
-            if self._full():
-                await trio.sleep_until(deadline)
-                break
             await trio.sleep_until(min(deadline, cut + spacing))
         await self._seal()
 
     def _full(self) -> bool:
-        return self.open_block is not None and self.open_block.gas_used >= self._spec.gas_block_max
+        """Whether the largest transaction might not fit any more."""
+        block, spec = self.open_block, self._spec
+        assert block is not None
+        return block.gas_used > spec.gas_block_max - spec.gas_transaction_max or block.size > BLOCK_BYTES_FULL
 
     async def _open(self) -> None:
         """Fix height, time, parent and anchor, and run the first batch."""
@@ -133,7 +142,8 @@ class Sequencer:
     async def _cut(self) -> None:
         block = self.open_block
         assert block is not None
-        pending = self._mempool.take(self._spec.gas_batch_max, self._config.batch_transactions_max)
+        gas_max = min(self._spec.gas_batch_max, self._spec.gas_block_max - block.gas_used)
+        pending = self._mempool.take(gas_max, self._config.batch_transactions_max, BATCH_BYTES_MAX)
         transactions = tuple(item.signed for item in pending)
         prepared = tuple(item.work for item in pending if item.work is not None)
         first = not block.batches
@@ -149,10 +159,10 @@ class Sequencer:
                 self._store.append_batch, block.opening.height, len(block.batches), encode_logged(logged)
             )
         answers = block.add(transactions, prepared, results[0])
-        self._listener.executed(block, [a for a in answers if isinstance(a, Receipt)], results[0])
         for item, answer in zip(pending, answers, strict=True):
-            if isinstance(answer, Invalid):
-                self._mempool.forget(item.signed)
+            self._mempool.settle(item, refused=isinstance(answer, Invalid))
+        await self._listener.executed(block, [a for a in answers if isinstance(a, Receipt)], results[0])
+        for item, answer in zip(pending, answers, strict=True):
             item.done(answer)
 
     async def _seal(self) -> None:
@@ -180,7 +190,13 @@ class Sequencer:
             await self._checkpoint(header.height)
 
     async def _checkpoint(self, height: int) -> None:
-        """Copy the pages changed since the last checkpoint, then write them while the chain goes on."""
+        """
+        Copy the pages changed since the last checkpoint, then write them while the chain goes on; not while the last
+        one is still being written, for then the next one takes its pages along.
+        """
+        if self._writing_checkpoint:
+            return
+        self._writing_checkpoint = True
         since = self._checkpoint_height
         meta, chunks = await self._engine.run(_copy_pages, self._executor, since)
         self._checkpoint_height = height
@@ -188,6 +204,7 @@ class Sequencer:
 
     async def _write_checkpoint(self, height: int, meta: bytes, chunks: Sequence[Pages]) -> None:
         await trio.to_thread.run_sync(self._store.put_checkpoint, height, meta, chunks)
+        self._writing_checkpoint = False
         log.info("checkpoint", height=height, pages=sum(len(chunk.data) // 1024 for chunk in chunks))
 
 

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import trio
@@ -82,7 +83,9 @@ class Service:
 
     # What the sequencer tells
 
-    def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
+    async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
+        if open_block.opening.deployments_active and len(open_block.batches) == 1:
+            await self._learn_programs()  # their first events are among these
         self._remember(receipts)
         if receipts and self.link.wanted("receipts"):
             self.link.publish("receipts", [receipt_view(receipt) for receipt in receipts])
@@ -91,8 +94,6 @@ class Service:
             self.link.publish("events", [self._catalogue.event_view(event, height) for event in result.events])
 
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
-        if open_block.opening.deployments_active:
-            await self._learn_programs()
         self.link.publish("blocks", _block_view(block, "certified"))
 
     def staged(self, stages: Stages) -> None:
@@ -102,30 +103,46 @@ class Service:
     # Transactions
 
     async def _send(self, payload: dict[str, Any]) -> Any:
-        """Admit a frame in its order; the answer comes at once, or when the last of it is executed."""
-        rows = payload["transactions"]
-        frame = _Frame(len(rows))
-        signed = [decode_trusted(raw, signer) for raw, signer, _ in rows]
-        await self._learn_lanes(signed)
+        """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
+        signed = [decode_trusted(raw, signer) for raw, signer, _ in payload["transactions"]]
+        frame = _Frame(signed, payload["wait"] == "executed")
+        while keys := self._mempool.unknown(signed):
+            self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
         now_ms = time.time_ns() // 1_000_000
+        deployments = []
         for index, one in enumerate(signed):
+            pending = Pending(one, frame.executed(index))
             try:
-                work = await prepare(one, self._spec) if isinstance(one.transaction, chain.DeployTransaction) else None
-                self._mempool.admit(Pending(one, frame.place(index), work), now_ms)
+                if isinstance(one.transaction, chain.DeployTransaction):
+                    self._mempool.hold(pending, now_ms)
+                    deployments.append((index, pending))
+                else:
+                    self._mempool.admit(pending, now_ms)
+                    frame.received(index)
             except (Invalid, Unavailable) as error:
-                frame.place(index)(error)
-        if payload["wait"] == "received":
-            return [
-                answer if answer is not None else {"transaction": one.id} for answer, one in zip(frame.answers, signed)
-            ]
+                frame.put(index, refusal(error))
         if frame.left == 0:
             return frame.answers
-        return Later(frame.wait)
+        return Later(partial(self._finish, frame, deployments))
 
-    async def _learn_lanes(self, signed: Sequence[SignedTransaction]) -> None:
-        keys = self._mempool.unknown(signed)
-        if keys:
-            self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
+    async def _finish(self, frame: _Frame, deployments: Sequence[tuple[int, Pending]]) -> list[Any]:
+        """Compile a frame's deployments, while their lanes wait for them; then wait for all outcomes."""
+        async with trio.open_nursery() as nursery:
+            for index, pending in deployments:
+                nursery.start_soon(self._compile, frame, index, pending)
+        return await frame.wait()
+
+    async def _compile(self, frame: _Frame, index: int, pending: Pending) -> None:
+        try:
+            work = await prepare(pending.signed, self._spec)
+        except (Invalid, Unavailable) as error:
+            self._mempool.drop(pending, error)
+        except BaseException:
+            self._mempool.drop(pending, Unavailable("The node ends; send the deployment again."))
+            raise
+        else:
+            self._mempool.release(pending, work)
+            frame.received(index)
 
     # Chain
 
@@ -251,21 +268,35 @@ class Service:
 
 
 class _Frame:
-    """Answers to transactions sent together, and an event for when all are there."""
+    """
+    Answers to transactions sent together, and an event for when all are there.
 
-    __slots__ = ("_done", "answers", "left")
+    until_executed: an answer is the receipt; else the id, as soon as the transaction is taken in.
+    """
 
-    def __init__(self, count: int) -> None:
-        self.answers: list[Any] = [None] * count
-        self.left = count
+    __slots__ = ("_done", "_signed", "_until_executed", "answers", "left")
+
+    def __init__(self, signed: Sequence[SignedTransaction], until_executed: bool) -> None:
+        self._signed, self._until_executed = signed, until_executed
+        self.answers: list[Any] = [None] * len(signed)
+        self.left = len(signed)
         self._done = trio.Event()
 
-    def place(self, index: int) -> Callable[[Any], None]:
-        def put(answer: Receipt | Invalid | Unavailable) -> None:
-            self.answers[index] = receipt_view(answer) if isinstance(answer, Receipt) else refusal(answer)
+    def put(self, index: int, answer: Any) -> None:
+        """The first answer stands."""
+        if self.answers[index] is None:
+            self.answers[index] = answer
             self.left -= 1
             if self.left == 0:
                 self._done.set()
+
+    def received(self, index: int) -> None:
+        if not self._until_executed:
+            self.put(index, {"transaction": self._signed[index].id})
+
+    def executed(self, index: int) -> Callable[[Any], None]:
+        def put(answer: Receipt | Invalid | Unavailable) -> None:
+            self.put(index, receipt_view(answer) if isinstance(answer, Receipt) else refusal(answer))
 
         return put
 
