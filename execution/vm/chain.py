@@ -151,7 +151,9 @@ class Chain:
             self._packed[signed.id] = packing.pack_transaction(signed, self._shapes, self._spec.gas)
 
     def _note_withdrawals(self, result: BatchResult) -> None:
-        """The kernel's notes may name events that were undone since, and others in their place: those are passed over."""
+        """
+        The kernel's notes may name events that were undone since, and others in their place: those are passed over.
+        """
         bank = self._bank()
         withdrawn = self._programs[bank - 1].code.withdrawn if bank else None
         for index in self._table(places.IO_WITHDRAWALS, self._scratch(places.WITHDRAWALS)):
