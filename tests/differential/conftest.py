@@ -1,0 +1,8 @@
+"""Programs are loaded with the language's arithmetic before any test imports them; the mirror needs deep recursion."""
+
+import sys
+
+from execution.lang.instrument import install
+
+install("execution.programs")
+sys.setrecursionlimit(20_000)
