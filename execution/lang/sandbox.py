@@ -25,7 +25,7 @@ from execution.lang.instrument import instrumented
 from execution.lang.journal import opened, record
 from execution.lang.kinds import Plain
 from execution.lang.program import Order, Program, fields_of, instance
-from execution.lang.rejection import UNKNOWN_PROGRAM, Reason, Rejected, reason
+from execution.lang.rejection import BAD_ARGUMENT, UNKNOWN_PROGRAM, Reason, Rejected, reason
 from execution.lang.runner import DEPTH_MAX, Runner
 from execution.lang.values import Account, Duration, Timestamp
 
@@ -44,11 +44,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class PlainCall:
-    """A call as it comes over the wire: plain is None when its bytes were no image. Its result is plain data."""
+    """
+    A call as it comes over the wire; its result is plain data.
+
+    plain: None when its bytes were no image. fits: whether they have the entry's length, which is looked at first.
+    """
 
     target: Account
     signature: str
     plain: tuple[Plain, ...] | None
+    fits: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +175,13 @@ class Chain:
             for call in transaction.calls
         ]
         results = tuple(result for receipt in receipts for result in receipt.results)
-        first = next((receipt.reason for receipt in receipts if receipt.reason), None)
-        return Receipt(results, tuple(receipt.reason for receipt in receipts), first)
+        reasons = tuple(receipt.reason for receipt in receipts)  # a handler's too: the call alone is at fault
+        return Receipt(results, reasons, next((why for why in reasons if why), None))
 
     def _enter(self, frame: Frame, call: Call | PlainCall) -> Any:
         if isinstance(call, PlainCall):
+            if not call.fits:
+                raise Rejected(BAD_ARGUMENT)
             return self.runner.enter(frame, call.signature, call.plain)
         deployed = self.runner.programs.get(call.target)
         if deployed is None:

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from execution.compiler.abi import Abi, AbiEntry
-from execution.compiler.abi_values import image, unpack_plain
+from execution.compiler.abi_values import WORD, image, unpack_plain
 from execution.compiler.names import module_name
+from execution.compiler.types import words
 from execution.executor import Opening, Record
 from execution.lang import sandbox
 from execution.lang.entries import entry_of
@@ -84,7 +85,7 @@ class Twin:
 
     def call(self, sender: bytes, call: Call, order: Order = "trade") -> Ran:
         """One outermost call, outside of a batch."""
-        transaction = sandbox.Transaction(Account(sender), (self._plain(call),), order)
+        transaction = sandbox.Transaction(Account(sender), (self._plain(call),), order, atomic=False)
         return self._ran((call,), self.chain.transact(transaction))[0]
 
     def run(self, batch: Sequence[SignedTransaction]) -> tuple[tuple[Ran, ...], ...]:
@@ -120,10 +121,12 @@ class Twin:
         entry = self._entry(call)
         if entry is None:
             return sandbox.PlainCall(Account(call.program), "", None)
+        types = [of for _, of in entry.parameters]
         try:
-            plain = tuple(unpack_plain([of for _, of in entry.parameters], call.arguments))
+            plain = tuple(unpack_plain(types, call.arguments))
         except Invalid:
-            return sandbox.PlainCall(Account(call.program), entry.signature, None)
+            fits = len(call.arguments) == WORD * sum(map(words, types))
+            return sandbox.PlainCall(Account(call.program), entry.signature, None, fits)
         return sandbox.PlainCall(Account(call.program), entry.signature, plain)
 
     def _ran(self, calls: Sequence[Call], receipt: sandbox.Receipt) -> tuple[Ran, ...]:
