@@ -15,6 +15,7 @@ from typing import Any
 from execution.compiler import types as t
 from execution.compiler.abi import Abi, AbiEntry
 from execution.lang.decimal import Decimal
+from execution.lang.rejection import Rejected
 from execution.lang.values import Account
 from genesis.errors import Invalid
 
@@ -167,7 +168,7 @@ def to_plain(of: t.Type, value: Any, name: str = "value") -> Plain:
     """
     try:
         return _to_plain(of, value)
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, Rejected) as error:
         raise Invalid(f"{name}: {value!r} is no {of} ({error})", "bad_argument") from None
 
 
