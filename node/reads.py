@@ -10,7 +10,7 @@ from typing import Any
 from execution.compiler.abi_values import pack
 from execution.executor import Answer, Query
 from genesis import chain
-from genesis.errors import Unavailable
+from genesis.errors import Invalid
 from genesis.spec import ChainSpec
 from node.batcher import Stages
 from node.catalogue import Catalogue
@@ -38,12 +38,12 @@ class Reads:
         return {"account": account, "balances": held, **dict(zip(names, values[len(assets) :], strict=True))}
 
     async def positions(self, account: bytes) -> list[dict[str, Any]]:
-        """Every contract in which the account has a position or open orders, with its mark."""
+        """Every contract in which the account has a position or open orders, with its mark (None before the first)."""
         (count,) = await self._values([self._view("clearing", "contract_count")])
         calls = [
             self._view("clearing", name, *args) for c in range(count) for name, args in _position_calls(account, c)
         ]
-        values = await self._values(calls)
+        values = await self._values(calls, tolerated=("no mark",))
         rows = [{"contract": c, **values[2 * c], "mark": values[2 * c + 1]} for c in range(count)]
         return [row for row in rows if any(row[key] != "0" for key in ("quantity", "buying", "selling"))]
 
@@ -79,14 +79,20 @@ class Reads:
         entry = abi.entry(name)
         return Query(address, entry.selector, pack(entry, arguments), self._spec.gas_query_max)
 
-    async def _values(self, calls: Sequence[Query]) -> list[Any]:
-        """Readable results. Raises Unavailable with the reason when a view refuses."""
+    async def _values(self, calls: Sequence[Query], tolerated: Sequence[str] = ()) -> list[Any]:
+        """
+        Readable results, None where a view refuses for a tolerated reason.
+
+        Raises:
+            Invalid: "rejected" with the reason, when a view refuses for another.
+        """
         answers = await self._ask(calls)
         for answer in answers:
-            if answer.reason:
-                raise Unavailable(f"The chain cannot answer this now: {answer.reason}.")
+            if answer.reason and answer.reason not in tolerated:
+                raise Invalid(f"The chain cannot answer this: {answer.reason}.", "rejected")
         return [
-            self._catalogue.result_view(c.program, c.selector, a.result) for c, a in zip(calls, answers, strict=True)
+            None if answer.reason else self._catalogue.result_view(call.program, call.selector, answer.result)
+            for call, answer in zip(calls, answers, strict=True)
         ]
 
 

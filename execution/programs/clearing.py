@@ -660,6 +660,11 @@ class Clearing(Program):
         return cash
 
     @view
+    def contract_count(self) -> int:
+        """How many contracts are listed; they are numbered from 0."""
+        return len(self.contracts)
+
+    @view
     def mark(self, contract: int) -> Decimal:
         """The last good valuation; Rejected "no mark" before the first."""
         terms = self.terms_of(contract)
