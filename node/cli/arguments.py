@@ -1,0 +1,94 @@
+"""
+Arguments typed by a person, by the ABI's types: text in, client values of `execution.compiler.abi_values` out.
+
+Decimals stay text; accounts are addresses, `dev:N` or program names; enums go by member name; assets by symbol;
+durations as 250ms, 5s, 2m, 1h; times in ms, or `now`, `now+1h`; structs as JSON; an absent Optional is `none`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from execution.compiler import types as t
+from execution.compiler.abi import AbiEntry
+from genesis.errors import Invalid
+from node.programs import signature
+
+if TYPE_CHECKING:
+    from node.cli.session import Names
+
+UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+TRUTH = {"true": True, "false": False}
+
+
+def parse_arguments(entry: AbiEntry, texts: Sequence[str], names: Names) -> list[Any]:
+    """Values for `pack`. Raises Invalid "bad_argument", naming the parameter and what it takes."""
+    if len(texts) != len(entry.parameters):
+        raise Invalid(
+            f"{entry.name} takes {len(entry.parameters)} arguments, not {len(texts)}: {signature(entry)}.",
+            "bad_argument",
+        )
+    return [_parse(of, text, name, names) for (name, of), text in zip(entry.parameters, texts, strict=True)]
+
+
+def _parse(of: t.Type, text: str, name: str, names: Names) -> Any:
+    match of:
+        case t.OptionalType(item):
+            return None if text == "none" else _parse(item, text, name, names)
+        case t.Scalar("account") | t.ProgramType():
+            return names.account(text)
+        case t.Scalar("asset"):
+            return names.asset(text)
+        case t.Scalar("bool"):
+            return _one_of(TRUTH, text.lower(), name)
+        case t.Scalar("duration"):
+            return _duration(text, name)
+        case t.Scalar("timestamp"):
+            return _timestamp(text, name)
+        case t.Scalar("decimal" | "symbol"):
+            return text
+        case t.EnumType(_, members):
+            numbers = {member: number for number, member in enumerate(members)}
+            return _one_of(numbers, text.upper() if text.upper() in numbers else text, name)
+        case t.StructType() | t.TupleType():
+            return _json(text, name)
+        case _:
+            return _whole(text, name)
+
+
+def _one_of(values: dict[str, Any], text: str, name: str) -> Any:
+    if text not in values:
+        raise Invalid(f"{name} is one of {', '.join(values)}, not {text!r}.", "bad_argument")
+    return values[text]
+
+
+def _whole(text: str, name: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,19}", text):
+        raise Invalid(f"{name} is a whole number, not {text!r}.", "bad_argument")
+    return int(text)
+
+
+def _duration(text: str, name: str) -> int:
+    parts = re.fullmatch(r"([+-]?[0-9]{1,19})(ms|s|m|h|d)", text)
+    if parts is None:
+        raise Invalid(f"{name} is a duration such as 250ms, 5s, 2m, 1h or 1d, not {text!r}.", "bad_argument")
+    return int(parts[1]) * UNIT_MS[parts[2]]
+
+
+def _timestamp(text: str, name: str) -> int:
+    if text.startswith("now"):
+        rest = text.removeprefix("now")
+        return time.time_ns() // 1_000_000 + (_duration(rest, name) if rest else 0)
+    return _whole(text, name)
+
+
+def _json(text: str, name: str) -> Any:
+    """Numbers with a point stay text, so that no digit of a Decimal is lost."""
+    try:
+        return json.loads(text, parse_float=str)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"{name} is a JSON object with the struct's members ({error}).", "bad_argument") from error

@@ -1,0 +1,83 @@
+"""
+Options that many commands share: where the node is, which key signs, how the result is shown.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genesis.errors import Invalid
+from node.config import DEFAULT_PORT
+
+URL = f"ws://127.0.0.1:{DEFAULT_PORT}/ws"
+KEYS_FOLDER = Path("~/.tenor/keys")
+
+
+class Stage(StrEnum):
+    """How sure a receipt is to stay, in this order."""
+
+    EXECUTED = "executed"
+    CERTIFIED = "certified"
+    POSTED = "posted"
+    FINAL = "final"
+
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the id (of a deployment: the address).")]
+Url = Annotated[str, typer.Option("--url", help="WebSocket address of a node.")]
+KeyFile = Annotated[
+    Path | None, typer.Option("--key-file", help="Keystore file, or the name of a key of `tenor keys`.")
+]
+PasswordFile = Annotated[
+    Path | None, typer.Option("--password-file", help="File whose first line is the password; asked for otherwise.")
+]
+DevKey = Annotated[int | None, typer.Option("--dev-key", min=0, max=15, help="Development key, see `tenor keys dev`.")]
+Account = Annotated[
+    str | None, typer.Option("--account", help="Account to act for, when the key is its agent; default the key's own.")
+]
+Wait = Annotated[Stage, typer.Option("--wait", help="Return when the receipt has come this far.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait at most.")]
+
+
+def private_key(key_file: Path | None, password_file: Path | None, dev_key: int | None) -> bytes:
+    """The key that the options name. Raises Invalid unless exactly one is named."""
+    if (key_file is None) == (dev_key is None):
+        raise Invalid("Name one key: --key-file FILE, or --dev-key N on a development chain.", "no_key")
+    if dev_key is not None:
+        from genesis.devkeys import development_key
+
+        return development_key(dev_key)
+    assert key_file is not None
+    from node.keystore import load
+
+    path = key_path(key_file)
+    return load(path, password(password_file, path))
+
+
+def key_path(which: Path) -> Path:
+    """A path as it is; a bare name that is no file stands for a key in KEYS_FOLDER."""
+    if which.exists() or len(which.parts) > 1:
+        return which
+    return KEYS_FOLDER.expanduser() / f"{which.name}.json"
+
+
+def password(file: Path | None, path: Path, new: bool = False) -> str:
+    """The password of a keystore file, from a file or asked for on the terminal; twice when new."""
+    import sys
+    from getpass import getpass
+
+    if file is not None:
+        try:
+            return file.read_text().split("\n", 1)[0]
+        except OSError as error:
+            raise Invalid(f"{file} cannot be read: {error.strerror}; name a readable file.", "bad_password") from error
+    if not sys.stdin.isatty():
+        raise Invalid(f"No terminal to ask for the password of {path}; use --password-file.", "bad_password")
+    first = getpass(f"Password for {path}: ")
+    if new and getpass("Again: ") != first:
+        raise Invalid("The two passwords differ; try again.", "bad_password")
+    return first
