@@ -61,15 +61,20 @@ class NodeProcess:
 
     async def run(self) -> None:
         """Raises Unavailable when it ends too often, or at once."""
-        while not self._ending:
-            self._process = await trio.lowlevel.open_process(self._command, stdin=subprocess.DEVNULL)
+        while not self._ended():
+            self._process = await trio.lowlevel.open_process(
+                self._command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno()
+            )
             code = await self._process.wait()
-            if self._ending:
+            if self._ended():
                 return
             self.restarts += 1
             if code > 0 or self.restarts > RESTARTS_MAX:
                 raise Unavailable(f"The node ended by itself with code {code}; its log above says why.")
             await trio.sleep(RESTART_S)
+
+    def _ended(self) -> bool:
+        return self._ending
 
     async def stop(self) -> None:
         """Let it seal its block and leave; kill it when it does not."""

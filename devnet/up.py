@@ -12,6 +12,7 @@ way in. At the end a second process replays every stored block from genesis.
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +137,8 @@ class _Devnet:
         listed = trio.Event()
         nursery.start_soon(watcher.keep, lambda: self._watch(watcher.client, reached))
         nursery.start_soon(self._list_market, listed)
-        nursery.start_soon(self._play_feed)
         await listed.wait()
+        nursery.start_soon(self._play_feed)
         traders = [(role, self._trader(_agent_key(number))) for number, role in enumerate(CAST)]
         async with trio.open_nursery() as playing:
             for number, (role, trader) in enumerate(traders):
@@ -193,7 +195,7 @@ class _Devnet:
         with trio.move_on_after(END_S):
             for trader in traders:
                 while trader.address in cashier.owed:
-                    await trader.keep(lambda trader=trader: cashier.pay_out(trader))
+                    await trader.keep(partial(cashier.pay_out, trader))
                     await trio.sleep(PAY_S)
             return True
         self.view.warn(f"the last withdrawal was not paid within {END_S:.0f} s")
@@ -273,8 +275,5 @@ def _agent_key(number: int) -> bytes:
 def main_started() -> float:
     """When this process began, in seconds since 1970; what imports took is counted."""
     ticks = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
-    with Path("/proc/uptime").open() as uptime:
-        up = float(uptime.read().split()[0])
-    import os
-
+    up = float(Path("/proc/uptime").read_text().split()[0])
     return time.time() - (up - ticks / os.sysconf("SC_CLK_TCK"))
