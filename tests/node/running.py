@@ -1,8 +1,8 @@
 """
-A whole node for tests: core in a thread of this process, gateway as a process, local settlement, one market with prices.
+A whole node for tests: core in a thread, gateway as a process, local settlement, one market with prices.
 
     with running(folder) as node:
-        receipt = node.do(node.wallet(6).send, node.programs["bank"].call("transfer", 0, target, "1"))
+        receipt = node.do(node.send, 6, node.programs["bank"].call("transfer", 0, target, "1"))
 
 Blocks come faster than on the devnet, so that a receipt is final within a second.
 """
@@ -27,7 +27,6 @@ from node.app import Ready, run_node
 from node.client import Client, connect
 from node.config import Config, load
 from node.programs import Programs
-from node.wallet import Wallet
 from settlement.contract import Terms
 from settlement.local import LocalSettlement, open_local, wall_clock_ms
 
@@ -35,7 +34,7 @@ UNIT = 10**18
 DEADLINE_S = 20.0
 SETTLEMENT_BLOCK_MS = 60
 ADMIN, REPORTERS, TRADERS = 1, (2, 3, 4), range(6, 16)
-BODY_BYTES_MAX = 256 << 10
+BODY_BYTES_MAX = 512 << 10
 SPEC = replace(load_preset("devnet"), block_time_ms=60, commitment_blocks=4)
 PRICE = "100"
 
@@ -61,7 +60,6 @@ class Node:
         self.url = f"http://127.0.0.1:{ready.port}"
         self.programs: Programs = Programs(())
         self._token = trio.lowlevel.current_trio_token()
-        self._wallets: dict[int, Wallet] = {}
 
     def do(self, work: Callable[..., Awaitable[Any]], *args: Any, **named: Any) -> Any:
         """Run a coroutine beside the node and wait for it, DEADLINE_S at most."""
@@ -72,13 +70,9 @@ class Node:
 
         return trio.from_thread.run(bounded, trio_token=self._token)
 
-    async def wallet_of(self, key: int) -> Wallet:
-        if key not in self._wallets:
-            self._wallets[key] = await Wallet.open(self.client, development_key(key))
-        return self._wallets[key]
-
-    async def send(self, key: int, *calls: Call, **options: Any) -> Receipt:
-        return await (await self.wallet_of(key)).send(*calls, **options)
+    async def send(self, key: int, *calls: Call, **fields: Any) -> Receipt:
+        """Sign with the next sequence, send, wait until executed."""
+        return await self.client.send(await self.signed(key, *calls, **fields))
 
     async def until(self, holds: Callable[[], Awaitable[Any]]) -> Any:
         """Ask again and again until the answer is true; return it."""
