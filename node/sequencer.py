@@ -7,8 +7,10 @@ is told to nobody before it is stored, so a height can never be signed twice wit
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,6 +88,7 @@ class Sequencer:
         self.open_block = open_block
         self._checkpoint_height = checkpoint_height
         self._writing_checkpoint = False
+        self._times: dict[str, list[float]] = {}
         self._stop = trio.Event()
 
     def stop(self) -> None:
@@ -151,13 +154,15 @@ class Sequencer:
         results: list[BatchResult] = []
 
         async def execute() -> None:
-            results.append(await self._engine.run(self._executor.apply, block.opening, transactions))
+            with self._timed("batch_ms"):
+                results.append(await self._engine.run(self._executor.apply, block.opening, transactions))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(execute)
-            await trio.to_thread.run_sync(
-                self._store.append_batch, block.opening.height, len(block.batches), encode_logged(logged)
-            )
+            with self._timed("log_sync_ms"):
+                await trio.to_thread.run_sync(
+                    self._store.append_batch, block.opening.height, len(block.batches), encode_logged(logged)
+                )
         answers = block.add(transactions, prepared, results[0])
         for item, answer in zip(pending, answers, strict=True):
             self._mempool.settle(item, refused=isinstance(answer, Invalid))
@@ -168,7 +173,8 @@ class Sequencer:
     async def _seal(self) -> None:
         block, tip = self.open_block, self.tip
         assert block is not None
-        sealed = await self._engine.run(self._executor.seal)
+        with self._timed("seal_ms"):
+            sealed = await self._engine.run(self._executor.seal)
         burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
         withdrawals = span_withdrawals(tip, block.opening.height, self._spec, burnt)
         header = block.header(sealed, withdrawals, self._proposer, 0)
@@ -182,12 +188,27 @@ class Sequencer:
             encode_results(block.receipts, block.events, burnt),
             [receipt.transaction for receipt in block.receipts],
         )
-        await trio.to_thread.run_sync(self._store.put_block, stored, {})
+        with self._timed("store_ms"):
+            await trio.to_thread.run_sync(self._store.put_block, stored, {})
+        log.debug("sealed", height=header.height, batches=len(block.batches), **self._medians())
         self.open_block = None
         self.tip = advance(tip, signed, withdrawals, self._spec)
         await self._listener.sealed(signed, certificate, block)
         if header.height % self._config.checkpoint_blocks == 0:
             await self._checkpoint(header.height)
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        """Note how long the block inside took, for the log."""
+        begun = time.perf_counter()
+        yield
+        self._times.setdefault(what, []).append((time.perf_counter() - begun) * 1000)
+
+    def _medians(self) -> dict[str, float]:
+        """Of the times since the last block, ms."""
+        medians = {what: round(statistics.median(times), 3) for what, times in self._times.items()}
+        self._times.clear()
+        return medians
 
     async def _checkpoint(self, height: int) -> None:
         """
