@@ -22,8 +22,21 @@ SETTLEMENT_ASSET = 0
 
 
 def standard_plan(spec: ChainSpec) -> Plan:
-    """The plan of `genesis` for this spec; compiles the standard programs with its gas table."""
-    artifacts = {name: standard_artifact(name, spec.gas_table) for name in GENESIS_PROGRAMS}
+    """The plan of `genesis` for this spec, its programs compiled now."""
+    return plan_of(spec, compile_standard(spec))
+
+
+def compile_standard(spec: ChainSpec) -> dict[str, Artifact]:
+    """The standard programs by their name in the spec, compiled with its gas table."""
+    return {name: standard_artifact(name, spec.gas_table) for name in GENESIS_PROGRAMS}
+
+
+def plan_of(spec: ChainSpec, artifacts: Mapping[str, Artifact]) -> Plan:
+    """
+    The plan of `genesis` with programs compiled earlier.
+
+    A chain keeps the WASM it began with: a later compiler writes other bytes, and with them another genesis.
+    """
     bank, clearing, exchange = (genesis_address(name) for name in ("bank", "clearing", "exchange"))
     arguments = {
         "bank": (spec.assets[0], spec.admin, spec.fee_account),

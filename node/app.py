@@ -16,7 +16,6 @@ from pathlib import Path
 import trio
 
 from execution.executor import Executor
-from execution.standard import standard_plan
 from execution.vm.machine import Machine
 from genesis.crypto import address_of
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
@@ -26,6 +25,7 @@ from node.config import Config
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
 from node.gateway_process import run_gateway
+from node.genesis_code import folder_plan
 from node.inbox import Inbox
 from node.log import logger
 from node.mempool import Mempool
@@ -76,7 +76,7 @@ async def run_node(
 async def _run(config: Config, spec: ChainSpec, key: bytes, task_status: trio.TaskStatus[Ready]) -> None:
     folder = config.node.folder
     async with _engine() as engine:
-        executor = Machine(standard_plan)
+        executor = Machine(folder_plan(folder, spec))
         root = await engine.run(executor.genesis, spec)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
             recovered = await engine.run(recover, spec, store, executor, root, _progress)

@@ -16,7 +16,6 @@ from typing import Any
 import trio
 
 from execution.executor import Sealed
-from execution.standard import standard_plan
 from execution.vm.machine import Machine
 from genesis import chain
 from genesis.chain import Block, Certificate
@@ -27,6 +26,7 @@ from node.audit_books import Books
 from node.chains import load_chain
 from node.config import load
 from node.engine import EngineThread
+from node.genesis_code import folder_plan
 from node.open_block import Results, decode_results
 from node.recovery import initial_tip, replay_block, stored_block
 from node.store import Store, StoredBlock
@@ -109,7 +109,7 @@ class _Counts:
 
 
 def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
-    executor = Machine(standard_plan)
+    executor = Machine(folder_plan(folder, spec))
     root = executor.genesis(spec)
     with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
         counts = _Counts(state_root=root)
