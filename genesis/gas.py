@@ -37,7 +37,8 @@ _RUNTIME = {
 }  # fmt: skip
 
 _KERNEL = {
-    "touch_page": 3_000,  # first write to a page under a mark: copy, hash, store
+    "touch_page": 60,  # first write to a page under a mark: its copy for undo
+    "dirty_page": 3_000,  # first write to a page in a block: its copy for rollback, its hash, its share of a checkpoint
     "probe": 5,  # each slot looked at beyond the fourth
     "zero_word": 1,  # each word zeroed by a deletion
     "emit_base": 150,  # an event: record, hash, store

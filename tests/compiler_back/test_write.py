@@ -160,7 +160,7 @@ def test_a_page_is_paid_for_once_under_a_mark() -> None:
     touch = "touch.8 128 + 0\n"
     once, twice = (Both(body(touch * times)).run(1).gas for times in (1, 2))
     assert once - twice == GAS["touch"]
-    assert PLENTY - once == GAS["touch"] + GAS["touch_page"]
+    assert PLENTY - once == GAS["touch"] + GAS["touch_page"] + GAS["dirty_page"]
 
 
 def test_equal_modules_give_equal_bytes() -> None:

@@ -14,7 +14,7 @@ from execution.vm.core_wasm import Emitter, Names
 from execution.vm.runtime import emit_runtime, mirror_runtime, program_mirror
 from execution.wasm import ModuleBuilder
 
-PRICES = {"touch_page": 3_000, "probe": 5, "zero_word": 1}
+PRICES = {"touch_page": 60, "dirty_page": 3_000, "probe": 5, "zero_word": 1}
 STATE_MAX = 512 << 20
 VARIABLES = {"gas": "i64", "mark": "i64", "block_mark": "i64", "undo_top": "i32", "before_top": "i32"}
 START = {"gas": 1 << 50, "mark": 1, "block_mark": 1, "undo_top": 0, "before_top": 0}

@@ -32,7 +32,7 @@ from execution.vm.runtime.words import (
     exhausted,
     reject,
 )
-from tests.vm.rig import Twin, Wasm
+from tests.vm.rig import PRICES, Twin, Wasm
 
 HEADER = FIELDS
 OTHER = FIELDS + HEADER_BYTES
@@ -351,7 +351,7 @@ def test_a_map_does_not_change_while_iterated() -> None:
 
 def test_gas_runs_out_at_a_page() -> None:
     twin = Twin(["touch"])
-    twin.cells["gas"].value = 2 * 3_000
+    twin.cells["gas"].value = 2 * (PRICES["touch_page"] + PRICES["dirty_page"])
     twin.call("touch", 1000, 1025)
     twin.call("touch", 1000, 1025)
     assert twin.cells["gas"].value == 0 and twin.cells["undo_top"].value == 2 * 1032

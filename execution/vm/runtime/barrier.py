@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from execution.vm.core import copy, core, grow, i32, i64, load64, size, store32, store64, u64
 from execution.vm.layout import HEAP_TOP, MAGIC, MAGIC_OFFSET, PAGE_BYTES
-from execution.vm.runtime.words import BEFORE, MARKS, STATE, STATE_FULL, TOUCH_PAGE, UNDO, exhausted, g, reject
+from execution.vm.runtime.words import BEFORE, DIRTY_PAGE, MARKS, STATE, STATE_FULL, TOUCH_PAGE, UNDO, exhausted, g, reject
 
 RECORD_BYTES = 8 + PAGE_BYTES
 WASM_PAGE_BYTES = 1 << 16
@@ -26,9 +26,14 @@ def charge(amount: i64) -> None:
 
 @core()
 def save(page: i64) -> None:
-    """Journal the page. The journals grow physically as needed; that is not state."""
+    """
+    Journal the page. The journals grow physically as needed; that is not state.
+
+    The copy is paid under every mark; hashing and storing by whoever is first in the block to write there.
+    """
     charge(TOUCH_PAGE)
     if load64(MARKS, page * 8) < g.block_mark:
+        charge(DIRTY_PAGE)
         if u64(g.before_top) + RECORD_BYTES > size(BEFORE) * WASM_PAGE_BYTES and grow(BEFORE, GROWTH_PAGES) < 0:
             raise reject(STATE_FULL)
         store32(BEFORE, g.before_top, g.self_index)

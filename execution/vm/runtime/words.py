@@ -32,9 +32,10 @@ class exhausted(Tag):
 
 # Prices in gas, given when a module is emitted; named as in the chain's gas table.
 TOUCH_PAGE = parameter("touch_page")
+DIRTY_PAGE = parameter("dirty_page")
 PROBE = parameter("probe")
 ZERO_WORD = parameter("zero_word")
-PRICES = ("touch_page", "probe", "zero_word")
+PRICES = ("touch_page", "dirty_page", "probe", "zero_word")
 
 OVERFLOW = reason("overflow")
 DIVISION_BY_ZERO = reason("division by zero")
