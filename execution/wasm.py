@@ -13,9 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-ValueType = str  # "i32" or "i64"
-Immediate = int | str | tuple[object, ...]
-Instruction = tuple[Immediate, ...]
+from execution.inlining import Body, Instruction, ValueType, inline_calls
 
 VALUE_TYPES: dict[ValueType, int] = {"i32": 0x7F, "i64": 0x7E}
 FUNCREF = 0x70
@@ -221,9 +219,10 @@ def encode_instruction(instruction: Instruction) -> bytes:
 
 
 @dataclass(slots=True)
-class _Body:
-    type_index: int
-    code: bytes | None = None
+class _Declared:
+    params: tuple[ValueType, ...]
+    results: tuple[ValueType, ...]
+    body: Body | None = None
 
 
 @dataclass(slots=True)
@@ -240,7 +239,7 @@ class ModuleBuilder:
     _imported: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("function", "table", "memory", "global", "tag"), 0)
     )
-    _bodies: list[_Body] = field(default_factory=list)
+    _bodies: list[_Declared] = field(default_factory=list)
     _tables: list[bytes] = field(default_factory=list)
     _memories: list[bytes] = field(default_factory=list)
     _globals: list[bytes] = field(default_factory=list)
@@ -300,15 +299,15 @@ class ModuleBuilder:
 
     def declare(self, params: Sequence[ValueType], results: Sequence[ValueType]) -> int:
         """Reserve the index of a function whose body follows by `define`."""
-        self._bodies.append(_Body(self.type(params, results)))
+        self.type(params, results)
+        self._bodies.append(_Declared(tuple(params), tuple(results)))
         return self._imported["function"] + len(self._bodies) - 1
 
     def define(self, index: int, local_types: Sequence[ValueType], body: Sequence[Instruction]) -> None:
         """Give a declared function its locals (after the parameters) and its instructions, without the last `end`."""
         entry = self._bodies[index - self._imported["function"]]
-        assert entry.code is None, f"function {index} is defined twice"
-        code = b"".join(map(encode_instruction, body))
-        entry.code = _local_groups(local_types) + code + encode_instruction(("end",))
+        assert entry.body is None, f"function {index} is defined twice"
+        entry.body = Body(entry.params, entry.results, tuple(local_types), tuple(body))
 
     def function(
         self,
@@ -321,28 +320,37 @@ class ModuleBuilder:
         self.define(index, local_types, body)
         return index
 
+    def _block_type(self, results: tuple[ValueType, ...]) -> object:
+        return results if len(results) < 2 else self.type((), results)
+
     def export(self, name: str, kind: str, index: int) -> None:
         """kind: "function", "table", "memory", "global" or "tag"."""
         self._exports.append(text(name) + bytes([_KINDS.index(kind)]) + unsigned(index))
 
     def encode(self) -> bytes:
         """The module's bytes. Every declared function must have been defined."""
-        bodies = []
-        for body in self._bodies:
-            assert body.code is not None, "a declared function has no body"
-            bodies.append(unsigned(len(body.code)) + body.code)
+        bodies = [declared.body for declared in self._bodies if declared.body is not None]
+        assert len(bodies) == len(self._bodies), "a declared function has no body"
+        inlined = inline_calls(bodies, self._imported["function"], self._block_type)
+        code = [_encode_body(body) for body in inlined]
         sections = (
             (1, self._types),
             (2, self._imports),
-            (3, [unsigned(body.type_index) for body in self._bodies]),
+            (3, [unsigned(self.type(body.params, body.results)) for body in inlined]),
             (4, self._tables),
             (5, self._memories),
             (13, self._tags),
             (6, self._globals),
             (7, self._exports),
-            (10, bodies),
+            (10, code),
         )
         return b"\0asm\x01\0\0\0" + b"".join(_section(number, items) for number, items in sections if items)
+
+
+def _encode_body(body: Body) -> bytes:
+    code = b"".join(map(encode_instruction, body.code))
+    content = _local_groups(body.local_types) + code + encode_instruction(("end",))
+    return unsigned(len(content)) + content
 
 
 def _limits(minimum: int, maximum: int | None) -> bytes:

@@ -31,6 +31,11 @@ takes.
 WASM_PAGE_BYTES = 1 << 16
 PROGRAM_MEMORIES = ("state", "marks")
 
+_LIBC = ctypes.CDLL(None)
+_MADV_HUGEPAGE = 14
+_ADVISED_BYTES = 1 << 30
+"""The largest state; inside the 4 GiB of address space that wasmtime reserves for a memory."""
+
 
 @lru_cache(maxsize=1)
 def _engine() -> wasmtime.Engine:
@@ -49,12 +54,22 @@ def compiled(wasm: bytes) -> wasmtime.Module:
     return wasmtime.Module(_engine(), wasm)
 
 
+def _advise_large_pages(base: int) -> None:
+    """
+    Ask the kernel for 2 MiB pages where a memory will grow: state is read at random, and half of the time would go into
+    address translation. Advice only; where there are none, nothing changes.
+    """
+    if hasattr(_LIBC, "madvise"):
+        _LIBC.madvise(ctypes.c_void_p(base), ctypes.c_size_t(_ADVISED_BYTES), _MADV_HUGEPAGE)
+
+
 class _Memory:
     """A linear memory and where it lies."""
 
     def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory) -> None:
         self._store, self._memory = store, memory
         self.base = ctypes.addressof(memory.data_ptr(store).contents)
+        _advise_large_pages(self.base)
 
     def read(self, offset: int, size: int) -> bytes:
         return ctypes.string_at(self.base + offset, size)

@@ -73,15 +73,15 @@ def measure(calls: int, accounts: int = ACCOUNTS, blocks: int = CHECKPOINT_BLOCK
     workload = Workload(venue, calls)
     _rest(venue, workload)
     clock, tally = Clock(), Tally()
-    with TemporaryDirectory() as folder, Store(Path(folder) / "store", genesis_hash(venue.spec, bytes(32))) as store:
-        _checkpoint(venue, store, None)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "store"
+        _checkpoint(venue, path, None)
         since = venue.opening.height - 1
         gc.collect()
-        gc.disable()
+        gc.freeze()
         for _ in range(blocks):
             _block(venue, workload, clock, tally, block_ms / 1000)
-        clock.store = _timed(lambda: _checkpoint(venue, store, since))
-        gc.enable()
+        clock.store = _timed(lambda: _checkpoint(venue, path, since))
     return _report(clock, tally, accounts, calls, blocks)
 
 
@@ -110,10 +110,11 @@ def _block(venue: Venue, workload: Workload, clock: Clock, tally: Tally, seconds
     clock.pages.append(sealed[0].dirty_pages)
 
 
-def _checkpoint(venue: Venue, store: Store, since: int | None) -> None:
-    """As the sequencer does it."""
-    pages = (Pages(c.program, c.first_page, c.pages) for c in venue.executor.export(since))
-    store.put_checkpoint(venue.opening.height - 1, venue.executor.checkpoint_meta(), pages)
+def _checkpoint(venue: Venue, path: Path, since: int | None) -> None:
+    """As the sequencer does it; closing the store waits for the work it does in threads of its own."""
+    with Store(path, genesis_hash(venue.spec, bytes(32))) as store:
+        pages = (Pages(c.program, c.first_page, c.pages) for c in venue.executor.export(since))
+        store.put_checkpoint(venue.opening.height - 1, venue.executor.checkpoint_meta(), pages)
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -32,6 +32,8 @@ REPORT_MS = 1_000
 """Time between two prices of a feed."""
 GAS_MAX = (1 << 32) - 1
 EXPIRY = (1 << 62) - 1
+GAS_PER_CALL = 100_000
+"""What a signer allows; an order takes less."""
 BATCH_MAX = 8_192
 ADMIN = bytes.fromhex("ad" * 20)
 INCOME = bytes.fromhex("fe" * 20)
@@ -81,7 +83,7 @@ class Venue:
         sequence = self._sequences.get(account, 0)
         self._sequences[account] = sequence + 1
         self._signed += 1
-        gas = 1_000_000 * (1 + len(calls))
+        gas = GAS_PER_CALL * (1 + len(calls))
         chain = self.spec.chain_id
         transaction = Transaction(chain, account, 0, sequence, EXPIRY, gas, FEE_PRICE, False, tuple(calls))
         return SignedTransaction(transaction, b"", account, self._signed.to_bytes(32, "big"), b"")

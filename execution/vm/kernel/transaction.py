@@ -28,7 +28,7 @@ from execution.vm.kernel.words import (
     g,
     reject,
 )
-from execution.vm.runtime.words import TOUCH_PAGE
+from execution.vm.runtime.words import DIRTY_PAGE
 
 
 @core()
@@ -45,7 +45,7 @@ def check(at: i64) -> i64:
         return BLOCK_FULL
     if gas > load64(SCRATCH, p.LIMIT_BLOCK_GAS) - load64(SCRATCH, p.BLOCK_GAS):
         return BLOCK_FULL
-    pages = div_u(gas, TOUCH_PAGE) + p.UNPAID_PAGES
+    pages = div_u(gas, DIRTY_PAGE) + p.UNPAID_PAGES
     if u64(g.before_top) + RECORD_BYTES * pages > p.JOURNAL_BYTES_MAX:
         return BLOCK_FULL
     return sequence_reason(at)
