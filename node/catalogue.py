@@ -17,6 +17,7 @@ from genesis.spec import GENESIS_PROGRAMS, genesis_address
 
 KERNEL = 0
 KERNEL_ADDRESS = bytes(19) + b"\x01"
+EVENT_HEAD = ("height", "program", "event")
 
 
 class Catalogue:
@@ -50,13 +51,16 @@ class Catalogue:
         return {name: genesis_address(name) for name in GENESIS_PROGRAMS}
 
     def event_view(self, record: Record, height: int) -> dict[str, Any]:
-        """program: address; event: name; then the event's members. The kernel's own (HookFailed) tell of a hook."""
+        """
+        program: address; event: name; then the event's members, as `member_key` names them. The kernel's own
+        (HookFailed) tell of a hook.
+        """
         if record.program == KERNEL:
             return _kernel_event(record, height)
         info, abi = self._programs[record.program - 1], self._abis[record.program]
         name, members = plain_event(abi, record.event, record.data)
         fields = abi.events[record.event].fields
-        shown = {key: readable(of, value) for (key, of), value in zip(fields, members, strict=True)}
+        shown = {member_key(key): readable(of, value) for (key, of), value in zip(fields, members, strict=True)}
         return {"height": height, "program": info.address, "event": name, **shown}
 
     def result_view(self, program: bytes, selector: int, data: bytes) -> Any:
@@ -71,6 +75,11 @@ class Catalogue:
             "code_hash": info.code_hash,
             "abi": info.abi_json,
         }
+
+
+def member_key(name: str) -> str:
+    """Key of an event's member in its view: the name, with an underscore behind it when EVENT_HEAD has taken it."""
+    return f"{name}_" if name in EVENT_HEAD else name
 
 
 def _kernel_event(record: Record, height: int) -> dict[str, Any]:

@@ -23,13 +23,14 @@ from genesis.errors import Invalid
 from genesis.receipt import Receipt
 from genesis.spec import GENESIS_PROGRAMS, genesis_address
 from genesis.transaction import Call
+from node.catalogue import EVENT_HEAD, KERNEL_ADDRESS, member_key
 from node.client import Client
 from node.views import parse_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """An event. members: client values by name."""
+    """An event. members: client values by name; of the kernel's own events as the node shows them."""
 
     height: int
     program: bytes
@@ -78,7 +79,7 @@ class DeployedProgram:
             raise Invalid(
                 f"{self.name} has no event {view['event']}; it has {', '.join(self._events)}.", "unknown_event"
             )
-        members = {name: _value(of, view[name], name) for name, of in kind.fields}
+        members = {name: _value(of, view[member_key(name)], name) for name, of in kind.fields}
         return Emitted(view["height"], self.address, kind.name, members)
 
     @cached_property
@@ -121,7 +122,7 @@ class Programs:
 
     def events(self, views: Iterable[dict[str, Any]]) -> list[Emitted]:
         """Events as the node shows them, in a block or a push of "events", with values again."""
-        return [self._at(parse_bytes(view["program"])).event(view) for view in views]
+        return [self._event(view) for view in views]
 
     async def events_of(self, client: Client, receipt: Receipt) -> list[Emitted]:
         """A transaction's events, once its block is sealed. Raises Invalid "not_found" before."""
@@ -130,6 +131,13 @@ class Programs:
             return []
         block = await client.block(receipt.height)
         return self.events(block["events"][first:last])
+
+    def _event(self, view: dict[str, Any]) -> Emitted:
+        address = parse_bytes(view["program"])
+        if address == KERNEL_ADDRESS:
+            members = {name: value for name, value in view.items() if name not in EVENT_HEAD}
+            return Emitted(view["height"], address, view["event"], members)
+        return self._at(address).event(view)
 
     def _at(self, address: bytes) -> DeployedProgram:
         if address not in self._by_address:

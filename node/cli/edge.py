@@ -19,6 +19,8 @@ from genesis.errors import Corrupt, Invalid, Unavailable
 
 FAILED, UNAVAILABLE, CORRUPT, INTERRUPTED = 1, 3, 4, 130
 ADDRESS_BYTES = 20
+COLUMNS_AS_LINES = 2
+"""Rows of up to so many columns are printed as lines, longer ones as a table."""
 PIPE_COLUMNS = 240
 """Width of tables that go into a file or a pipe."""
 
@@ -76,10 +78,14 @@ def _account(address: bytes) -> str:
 def _print(data: dict[str, Any]) -> None:
     width = max((len(name) for name in data), default=0)
     for name, value in data.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
+        title = f"{name.replace('_', ' '):<{width}}"
+        if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+            print(f"{title}  {_text(value)}")
+        elif len(value[0]) > COLUMNS_AS_LINES:
             _print_table(name, value)
         else:
-            print(f"{name.replace('_', ' '):<{width}}  {_text(value)}")
+            for row in value:
+                print(f"{title}  {'  '.join(map(_text, row.values()))}")
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:

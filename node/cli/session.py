@@ -13,7 +13,7 @@ from genesis.chain import Call, Receipt
 from genesis.crypto import parse_address
 from genesis.devkeys import COUNT, development_address
 from genesis.errors import Invalid
-from node.catalogue import readable
+from node.catalogue import EVENT_HEAD, readable
 from node.client import Client
 from node.programs import Programs
 from node.wallet import Wallet
@@ -85,7 +85,7 @@ class Session:
     def _call_view(self, receipt: Receipt, position: int, call: Call) -> dict[str, Any]:
         program = self.programs[call.program]
         entry = program.abi.by_selector[int.from_bytes(call.selector, "little")]
-        row: dict[str, Any] = {"program": program.name, "entry": entry.name}
+        row: dict[str, Any] = {"entry": f"{program.name}.{entry.name}"}
         reason = receipt.call_reasons[position] if receipt.call_reasons else receipt.reason
         if reason:
             return row | {"reason": reason}
@@ -111,17 +111,18 @@ def receipt_head(receipt: Receipt) -> dict[str, Any]:
 
 
 async def event_views(client: Client, programs: Programs, receipt: Receipt) -> list[dict[str, Any]]:
-    """Events of a transaction in a sealed block: program's name, event's name, members."""
+    """Events of a transaction in a sealed block: {"event": "exchange.Filled", "members": …}."""
     first, last = receipt.events
     if first == last:
         return []
     shown = (await client.block(receipt.height))["events"][first:last]
-    rows = []
-    for one in shown:
-        program = programs[one["program"]]
-        members = {name: one[name] for name in one if name not in ("height", "program", "event")}
-        rows.append({"program": program.name, "event": one["event"], "members": members})
-    return rows
+    return [
+        {
+            "event": f"{programs[one['program']].name}.{one['event']}",
+            "members": {name: value for name, value in one.items() if name not in EVENT_HEAD},
+        }
+        for one in shown
+    ]
 
 
 def units(raw: int) -> str:
