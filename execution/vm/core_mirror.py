@@ -21,28 +21,29 @@ from execution.vm.core_types import instance
 WASM_PAGE_BYTES = 1 << 16
 _MASK = {"i32": (1 << 32) - 1, "i64": (1 << 64) - 1}
 _FORMATS = {8: "<B", 16: "<H", 32: "<I", 64: "<q"}
+_STORED = {8: " & 255", 16: " & 65535", 32: " & 4294967295", 64: ""}
 
 _TEMPLATES = {
-    "eqz": "int({0} == 0)",
-    "eq": "int({0} == {1})",
-    "ne": "int({0} != {1})",
-    "lt_s": "int({0} < {1})",
-    "le_s": "int({0} <= {1})",
-    "gt_s": "int({0} > {1})",
-    "ge_s": "int({0} >= {1})",
-    "lt_u": "int({0} & {m} < {1} & {m})",
-    "le_u": "int({0} & {m} <= {1} & {m})",
-    "gt_u": "int({0} & {m} > {1} & {m})",
-    "ge_u": "int({0} & {m} >= {1} & {m})",
-    "add": "{s}({0} + {1})",
-    "sub": "{s}({0} - {1})",
-    "mul": "{s}({0} * {1})",
+    "eqz": "({0} == 0)",
+    "eq": "({0} == {1})",
+    "ne": "({0} != {1})",
+    "lt_s": "({0} < {1})",
+    "le_s": "({0} <= {1})",
+    "gt_s": "({0} > {1})",
+    "ge_s": "({0} >= {1})",
+    "lt_u": "({0} & {m} < {1} & {m})",
+    "le_u": "({0} & {m} <= {1} & {m})",
+    "gt_u": "({0} & {m} > {1} & {m})",
+    "ge_u": "({0} & {m} >= {1} & {m})",
+    "add": "(x if {low} <= (x := {0} + {1}) <= {high} else {s}(x))",
+    "sub": "(x if {low} <= (x := {0} - {1}) <= {high} else {s}(x))",
+    "mul": "(x if {low} <= (x := {0} * {1}) <= {high} else {s}(x))",
     "and": "({0} & {1})",
     "or": "({0} | {1})",
     "xor": "({0} ^ {1})",
-    "shl": "{s}({0} << ({1} & {b}))",
+    "shl": "(x if {low} <= (x := {0} << ({1} & {b})) <= {high} else {s}(x))",
     "shr_s": "({0} >> ({1} & {b}))",
-    "shr_u": "{s}(({0} & {m}) >> ({1} & {b}))",
+    "shr_u": "(x if {low} <= (x := ({0} & {m}) >> ({1} & {b})) <= {high} else {s}(x))",
     "rotl": "rotl({0}, {1})",
     "clz": "(64 - ({0} & {m}).bit_length())",
     "ctz": "ctz({0})",
@@ -54,7 +55,7 @@ _TEMPLATES = {
     "mul_wide_s": "wide({0} * {1})",
     "add128": "wide(({0} & {m} | {1} << 64) + ({2} & {m} | {3} << 64))",
     "sub128": "wide(({0} & {m} | {1} << 64) - ({2} & {m} | {3} << 64))",
-    "wrap_i64": "s32({0})",
+    "wrap_i64": "(x if -2147483648 <= (x := {0}) <= 2147483647 else s32(x))",
     "extend_i32_s": "{0}",
     "extend_i32_u": "({0} & 4294967295)",
 }
@@ -121,8 +122,8 @@ class Mirror:
         self._space.update({f"M_{name}": data for name, data in self.memories.items()})
         self._space.update({f"G_{name}": cell for name, cell in self.globals.items()})
         self._space.update({f"X_{name}": function for name, function in self.functions.items()})
-        self._space.update({f"load{bits}": _loader(text) for bits, text in _FORMATS.items()})
-        self._space.update({f"store{bits}": _storer(bits, text) for bits, text in _FORMATS.items()})
+        self._space.update({f"load{bits}": struct.Struct(text).unpack_from for bits, text in _FORMATS.items()})
+        self._space.update({f"store{bits}": struct.Struct(text).pack_into for bits, text in _FORMATS.items()})
         self._space.update(s32=_s32, s64=_s64, wide=_wide, rotl=_rotl, ctz=_ctz, div_s=_div_s, rem_s=_rem_s)
         self._space.update(fold=_fold, move=_move, fill=_fill, grow=self._grow, page_bytes=WASM_PAGE_BYTES)
         return self._space
@@ -163,16 +164,6 @@ def _div_s(a: int, b: int) -> int:
 def _rem_s(a: int, b: int) -> int:
     """With the sign of a."""
     return a - b * _div_s(a, b)
-
-
-def _loader(text: str) -> Callable[[bytearray, int], int]:
-    unpack = struct.Struct(text).unpack_from
-    return lambda memory, address: int(unpack(memory, address)[0])
-
-
-def _storer(bits: int, text: str) -> Callable[[bytearray, int, int], None]:
-    pack, mask = struct.Struct(text.upper()).pack_into, (1 << bits) - 1
-    return lambda memory, address, value: pack(memory, address, value & mask)
 
 
 def _move(to: bytearray, source: bytearray, to_address: int, address: int, count: int) -> None:
@@ -223,7 +214,10 @@ class _Writer:
             case t.SetGlobal(name, value):
                 self._line(depth, f"G_{name}.value = {self._value(value)}")
             case t.Store(bits, memory, address, offset, value):
-                self._line(depth, f"store{bits}(M_{memory}, {self._place(address, offset)}, {self._value(value)})")
+                self._line(
+                    depth,
+                    f"store{bits}(M_{memory}, {self._place(address, offset)}, {self._value(value)}{_STORED[bits]})",
+                )
             case t.Do(value):
                 self._line(depth, self._value(value))
             case t.If(condition, then, other):
@@ -268,7 +262,7 @@ class _Writer:
             case t.GetGlobal(_, name):
                 return f"G_{name}.value"
             case t.Load(bits, memory, address, offset):
-                return f"load{bits}(M_{memory}, {self._place(address, offset)})"
+                return f"load{bits}(M_{memory}, {self._place(address, offset)})[0]"
             case t.Choose(_, condition, then, other):
                 return f"({self._value(then)} if {self._value(condition)} else {self._value(other)})"
             case t.Call(_, target, args):
@@ -294,5 +288,7 @@ class _Writer:
             case "select":
                 return f"({args[0]} if {args[2]} else {args[1]})"
         kind, _, name = operation.name.partition(".")
-        constants = {"s": "s" + kind[1:], "m": str(_MASK[kind]), "b": str(31 if kind == "i32" else 63)}
+        bits = int(kind[1:])
+        high = (1 << bits - 1) - 1
+        constants = {"s": f"s{bits}", "m": str(_MASK[kind]), "b": str(bits - 1), "low": str(~high), "high": str(high)}
         return _TEMPLATES[name].format(*args, **constants)
