@@ -4,5 +4,5 @@ import sys
 
 from execution.lang.instrument import install
 
-install("execution.programs")
+install("execution.programs", "tests.programs.broken")
 sys.setrecursionlimit(20_000)

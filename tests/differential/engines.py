@@ -12,13 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from execution import programs
 from execution.compiler import Artifact, compile_bundle, compile_ir
 from execution.compiler.abi_state import decode_state
 from execution.compiler.abi_values import pack
 from execution.compiler.ir import Module
 from execution.compiler.optimise import optimise
-from execution.executor import Opening
+from execution.executor import BatchResult, Opening
 from execution.lang import Decimal
 from execution.vm.genesis import GenesisProgram, Plan, Role
 from execution.vm.machine import Machine
@@ -30,8 +29,10 @@ from genesis.block import InboxEntry
 from genesis.chain import Call, SignedTransaction
 from genesis.gas import GAS_TABLE
 from genesis.spec import ChainSpec, Validator
-from tests.programs.steps import KERNEL, PROGRAMS, Deploy, deployments
+from tests.differential.storm import ADDRESSES, BROKEN
+from tests.programs.steps import KERNEL, Deploy, deployments
 
+ROOT = Path(__file__).parents[2]
 GAS = dict(GAS_TABLE)
 GAS_TRANSACTION = 50_000_000
 SPEC = ChainSpec(
@@ -51,20 +52,22 @@ SPEC = ChainSpec(
 )
 """Gas enough for every hook that is due, since the twin has none."""
 ROLES: dict[str, Role] = {"bank": "bank", "oracle": "oracle", "clearing": "clearing"}
-ABSENT = Call(bytes(20), bytes(4), b"")
 
 
 class Difference(AssertionError):
     """Two engines disagree."""
 
 
+DEPLOYED = {deploy.program: deploy for deploy in (*deployments(), BROKEN)}
+
+
 def path_of(program: str) -> str:
-    return f"execution/programs/{program}.py"
+    return DEPLOYED[program].module.replace(".", "/") + ".py"
 
 
 @lru_cache
 def source_of(program: str) -> str:
-    return (Path(programs.__file__).parent / f"{program}.py").read_text()
+    return (ROOT / path_of(program)).read_text()
 
 
 @lru_cache
@@ -83,7 +86,7 @@ def planned(deploy: Deploy) -> GenesisProgram:
     create = artifact.abi.entry("create")
     return GenesisProgram(
         code_of(artifact.name, artifact.wasm, artifact.abi, artifact.source_hash),
-        PROGRAMS[deploy.program].data,
+        ADDRESSES[deploy.program].data,
         pack(create, deploy.arguments),
         create.selector.to_bytes(4, "little"),
         ROLES.get(deploy.program, ""),
@@ -92,20 +95,20 @@ def planned(deploy: Deploy) -> GenesisProgram:
 
 @lru_cache
 def plan() -> Plan:
-    return Plan(tuple(planned(deploy) for deploy in deployments()))
+    return Plan(tuple(planned(deploy) for deploy in DEPLOYED.values()))
 
 
 def modules() -> dict[bytes, Module]:
     made = plan().programs
-    return {one.code.code_hash: compiled(deploy.program)[1] for one, deploy in zip(made, deployments(), strict=True)}
+    return {one.code.code_hash: compiled(program)[1] for one, program in zip(made, DEPLOYED, strict=True)}
 
 
 def standard_twin() -> Twin:
     twin = Twin()
-    for deploy, one in zip(deployments(), plan().programs, strict=True):
+    for deploy, one in zip(DEPLOYED.values(), plan().programs, strict=True):
         files = {path_of(deploy.program): source_of(deploy.program)}
         twin.add(files, path_of(deploy.program), abi_of(deploy.program), one.address, one.create or b"")
-        twin.chain.pin(PROGRAMS["oracle"], PROGRAMS["clearing"])
+        twin.chain.pin(ADDRESSES["oracle"], ADDRESSES["clearing"])
     return twin
 
 
@@ -139,9 +142,11 @@ class Engines:
                 assert self.twin is not None
                 self.twin.call(KERNEL.data, call_of("bank", "credit", data), "cancel")
 
-    def run(self, batch: Sequence[SignedTransaction], expected: Sequence[Sequence[Ran] | None] | None = None) -> None:
+    def run(
+        self, batch: Sequence[SignedTransaction], expected: Sequence[Sequence[Ran] | None] | None = None
+    ) -> BatchResult:
         """
-        Run a batch on machine and mirror.
+        Run a batch on machine and mirror; what the machine says of it.
 
         expected: what the twin says, per transaction and call; None for one that must be refused. None altogether
         where there is no twin.
@@ -154,7 +159,7 @@ class Engines:
         equal_rows("event", "WASM and interpreter", list(real.events), list(dream.events))
         equal("gas of the batch", real.gas_used, dream.gas_used)
         if expected is None or self.twin is None:
-            return
+            return real
         for number, (one, wanted) in enumerate(zip(real.outcomes, expected, strict=True)):
             where = f"transaction {number}"
             if wanted is None:
@@ -164,6 +169,7 @@ class Engines:
             equal(f"{where}: reasons, WASM and CPython", one.call_reasons, reasons)
             equal(f"{where}: results, WASM and CPython", one.results, tuple(ran.result for ran in wanted))
         self._compare_events(list(real.events))
+        return real
 
     def _compare_events(self, events: list[Any]) -> None:
         assert self.twin is not None
@@ -193,7 +199,7 @@ class Engines:
         """Every field of every program, decoded from WASM's memory and from CPython's objects."""
         if self.twin is None:
             return
-        for program, address in PROGRAMS.items():
+        for program, address in ADDRESSES.items():
             real = decode_state(abi_of(program), self.machine.memory(address.data))
             dream = self.twin.state(address.data)
             for field, value in real.items():
@@ -202,7 +208,7 @@ class Engines:
 
 def call_of(program: str, method: str, data: bytes, gas: int = 0) -> Call:
     entry = abi_of(program).entry(method)
-    return Call(PROGRAMS[program].data, entry.selector.to_bytes(4, "little"), data, gas)
+    return Call(ADDRESSES[program].data, entry.selector.to_bytes(4, "little"), data, gas)
 
 
 def first_difference(real: bytes, dream: bytes) -> str:
@@ -221,4 +227,3 @@ def equal_rows(what: str, who: str, ones: list[Any], others: list[Any]) -> None:
     for number, (one, other) in enumerate(zip(ones, others, strict=False)):
         equal(f"{what} {number}, {who}", one, other)
     equal(f"number of {what}s, {who}", len(ones), len(others))
-

@@ -9,19 +9,17 @@ and right lanes, and every engine sorts them into phases by itself. Some calls a
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from execution import programs
 from execution.compiler.abi_values import pack, unpack_result
 from execution.vm.twin import Ran
 from genesis.chain import Call as RawCall
 from genesis.chain import SignedTransaction, Transaction, unsigned
 from genesis.settling import InboxEntry
-from tests.differential.engines import GAS_TRANSACTION, SPEC, Difference, Engines, abi_of
-from tests.programs.generators import GENERATORS
-from tests.programs.steps import PROGRAMS, START_MS, TRADERS, Answer, Ask, Call, Step, Tick, opening
+from tests.differential.engines import GAS_TRANSACTION, ROOT, SPEC, Difference, Engines, abi_of, path_of
+from tests.differential.storm import ADDRESSES, ALL
+from tests.programs.steps import START_MS, TRADERS, Answer, Ask, Call, Step, Tick, opening
 
 CLASS_OF = {"trade": 0, "post_only": 1, "cancel": 2}
 ANSWERED = ("open_fee", "close_fee")  # their generator must know how they went
@@ -39,7 +37,7 @@ class Session:
         self.calls = self.batches = self.deposits = 0
         self.reasons: dict[str, int] = {}
         self._sequences: dict[tuple[bytes, int], int] = {}
-        self._steps = GENERATORS[program](seed)
+        self._steps = ALL[program](seed)
         self._batch: list[SignedTransaction] = []
         self._expected: list[list[Ran] | None] = []
         self._open = self._set = False
@@ -63,11 +61,15 @@ class Session:
 
     def _set_up(self) -> None:
         self._begin(START_MS)
-        for step in opening(cash=2_000 if self.seed % 2 else 100_000, insurance=500 if self.seed % 2 else 50_000):
+        for step in opening(*self._money()):
             answer = self._take(step)
             if answer.reason:
                 raise Difference(f"the opening's {step} is rejected: {answer.reason}")
         self._set = True
+
+    def _money(self) -> tuple[int, int]:
+        """Cash of each trader and insurance: little in every second run, and in storms."""
+        return (2_000, 500) if self.seed % 2 or self.program == "storm" else (100_000, 50_000)
 
     def _live(self, step: Step) -> Step:
         """A batch whose calls the generator sees answered."""
@@ -92,8 +94,8 @@ class Session:
         if not self._open:
             twin.run(())
             self._open = True
-        sender = self._sender(step)
-        call = self._spoilt(self._call(step))
+        sender, call = packed(step)
+        call = self._spoilt(call)
         ran = twin.call(sender, call)
         self._add(sender, (call,), "trade", False)
         self._expected.append([ran])
@@ -109,13 +111,14 @@ class Session:
             gathered = [step]
             step = self._steps.send(PENDING)
             while self.dice.random() < 0.5 and isinstance(step, (Call, Ask)) and step_method(step) not in ANSWERED:
-                if self._sender(step) != self._sender(gathered[0]):
+                if packed(step)[0] != packed(gathered[0])[0]:
                     break
                 gathered.append(step)
                 step = self._steps.send(PENDING)
-            order = getattr(gathered[0], "order", "trade") if self.dice.random() < 0.7 else self.dice.choice([*CLASS_OF])
-            calls = tuple(self._spoilt(self._call(one)) for one in gathered)
-            self._add(self._sender(gathered[0]), calls, order, self.dice.random() < 0.5)
+            meant = getattr(gathered[0], "order", "trade")
+            order = meant if self.dice.random() < 0.7 else self.dice.choice([*CLASS_OF])
+            calls = tuple(self._spoilt(packed(one)[1]) for one in gathered)
+            self._add(packed(gathered[0])[0], calls, order, self.dice.random() < 0.5)
         twin = self.engines.twin
         assert twin is not None
         self._expected = [list(ran) for ran in twin.run(self._batch)]
@@ -170,16 +173,6 @@ class Session:
         made = Transaction(SPEC.chain_id, sender, lane, sequence, 1 << 50, GAS_TRANSACTION, 0, atomic, calls)
         self._batch.append(unsigned(made, sender))
 
-    @staticmethod
-    def _sender(step: Call | Ask) -> bytes:
-        return step.sender.data if isinstance(step, Call) else TRADERS[0].data
-
-    @staticmethod
-    def _call(step: Call | Ask) -> RawCall:
-        entry = abi_of(step.program).entry(step.method)
-        selector = entry.selector.to_bytes(4, "little")
-        return RawCall(PROGRAMS[step.program].data, selector, pack(entry, step.arguments))
-
     def _spoilt(self, call: RawCall) -> RawCall:
         """One call in forty with other bytes than its generator meant."""
         if not self._set or self.dice.random() > 0.025 or step_kept(call):
@@ -225,15 +218,22 @@ class Session:
         return "\n".join(lines)
 
 
+def packed(step: Call | Ask) -> tuple[bytes, RawCall]:
+    """Who sends a step, and its call; anybody asks a view."""
+    entry = abi_of(step.program).entry(step.method)
+    sender = step.sender if isinstance(step, Call) else TRADERS[0]
+    call = RawCall(ADDRESSES[step.program].data, entry.selector.to_bytes(4, "little"), pack(entry, step.arguments))
+    return sender.data, call
+
+
 def told(call: RawCall) -> str:
-    name = next((name for name, address in PROGRAMS.items() if address.data == call.program), "")
+    name = next((name for name, address in ADDRESSES.items() if address.data == call.program), "")
     entry = abi_of(name).by_selector.get(int.from_bytes(call.selector, "little")) if name else None
     if entry is None:
         return f"{name or call.program.hex()}.{call.selector.hex()}({call.arguments.hex()})"
-    path = Path(programs.__file__).parent / f"{name}.py"
-    lines = path.read_text().splitlines()
+    lines = (ROOT / path_of(name)).read_text().splitlines()
     line = next((at for at, text in enumerate(lines, 1) if text.strip().startswith(f"def {entry.name}(")), 0)
-    return f"{name}.{entry.signature} {call.arguments.hex()} execution/programs/{name}.py:{line}"
+    return f"{name}.{entry.signature} {call.arguments.hex()} {path_of(name)}:{line}"
 
 
 def step_method(step: Step) -> str:
