@@ -27,6 +27,9 @@ LANES_REMEMBERED_MAX = 200_000
 HELD_MAX = 16
 """Deployments that wait for the compiler, which takes one at a time."""
 
+PAST = -1
+"""No lane's epoch."""
+
 LaneKey = tuple[bytes, int]
 
 
@@ -35,7 +38,7 @@ class Pending:
     """
     A transaction and whoever waits for its outcome. work: what compiling a deployment gave.
 
-    epoch: of its lane when it was let in; once an earlier one of lane 0 is refused, those behind it are of the past.
+    epoch: of its lane when it was let in, or PAST. When one of lane 0 is refused, those behind it are of the past.
     """
 
     signed: SignedTransaction
@@ -143,9 +146,13 @@ class Mempool:
 
     def drop(self, pending: Pending, error: Invalid | Unavailable) -> None:
         """A held deployment comes to nothing; its sequence is free again, and lane 0 leaves no gap behind it."""
+        lane = self._lanes[pending.key]
+        if pending.signed.transaction.lane == 0 and pending.epoch == lane.epoch:
+            for follower in list(lane.held)[lane.held.index(pending) + 1 :]:
+                follower.epoch = PAST
         self._compiling -= 1
         self._leave(pending)
-        self.settle(pending, refused=True)
+        self._settle(pending, lane)
         pending.done(error)
         self._let_go(pending)
 
@@ -206,7 +213,7 @@ class Mempool:
                 batch.append(first)
                 continue
             gas, size = gas - first.signed.transaction.gas, size - first.size
-            self.settle(first, refused=True)
+            self._settle(first, self._lanes[first.key])
             first.done(Invalid("A transaction before it in lane 0 was refused; send both again.", "sequence_gap"))
         if not self._queue:
             self.arrived = trio.Event()
@@ -215,14 +222,19 @@ class Mempool:
     def settle(self, pending: Pending, refused: bool) -> None:
         """Its outcome is known. Refused: its sequence was not used and may be used again."""
         lane = self._lanes[pending.key]
+        if not refused:
+            lane.inside -= 1
+            return
+        current = pending.epoch == lane.epoch
+        self._settle(pending, lane)
+        if current and pending.signed.transaction.lane == 0:
+            lane.epoch += 1
+
+    def _settle(self, pending: Pending, lane: _Lane) -> None:
+        """One that was not executed gives its sequence back, unless a later one of its lane, not 0, goes on."""
         lane.inside -= 1
         t = pending.signed.transaction
-        if not refused or pending.epoch != lane.epoch:
-            return
-        if t.lane == 0:
-            lane.next = t.sequence
-            lane.epoch += 1
-        elif lane.next == t.sequence + 1:
+        if pending.epoch == lane.epoch and (t.lane == 0 or lane.next == t.sequence + 1):
             lane.next = t.sequence
 
     # Checks

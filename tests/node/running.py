@@ -59,6 +59,8 @@ class Node:
         self.spec, self.ready, self.client, self.settlement = spec, ready, client, settlement
         self.url = f"http://127.0.0.1:{ready.port}"
         self.programs: Programs = Programs(())
+        self.ended: Callable[[float], None] = lambda _: None
+        """Wait, at most so many seconds, until the node has come to its end by itself."""
         self._token = trio.lowlevel.current_trio_token()
 
     def do(self, work: Callable[..., Awaitable[Any]], *args: Any, **named: Any) -> Any:
@@ -141,6 +143,13 @@ async def report(node: Node, price: str = PRICE) -> None:
         assert receipt.status == "done", receipt.reason
 
 
+def _only(error: BaseException) -> BaseException:
+    """The one error inside the groups around it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 @contextmanager
 def running(folder: Path, *, spec: ChainSpec = SPEC, market: bool = True, **flags: str) -> Iterator[Node]:
     """Start a node on a folder, yield it, stop it. Raises what the node raised."""
@@ -178,14 +187,15 @@ def running(folder: Path, *, spec: ChainSpec = SPEC, market: bool = True, **flag
     up.wait()
     try:
         if failure:
-            raise failure[0]
+            raise _only(failure[0])
+        started[0].ended = loop.join
         yield started[0]
     finally:
         if started and loop.is_alive():
             started[0]._token.run_sync_soon(leave.set)
         loop.join()
     if failure:
-        raise failure[0]
+        raise _only(failure[0])
 
 
 def now_ms() -> int:
