@@ -110,6 +110,7 @@ async def _serve(
             recovered.tip, recovered.open_block, recovered.checkpoint,
         )  # fmt: skip
         link = service.link = CoreLink(service.handle)
+        await sequencer.resume()
         await service.attach(sequencer)
         path = link_path(config.node.folder)
         await nursery.start(link.serve, path)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from execution.executor import BatchResult, Opening, Outcome, Record, Sealed
+from execution.executor import BatchResult, Executor, Opening, Outcome, Record, Sealed
 from genesis import chain, codec
 from genesis.chain import Batch, Body, Deployment, Header, InboxEntry, Receipt, SignedTransaction, Withdrawal
 from genesis.errors import Corrupt, Invalid
@@ -154,11 +154,16 @@ def decode_results(blob: bytes) -> Results:
     """Inverse of encode_results. Raises Corrupt: only our own disk is read here."""
     try:
         receipts, events, withdrawals = codec.decode_array(blob, 3, LOG_BYTES_MAX, "A block's results")
-        decoded = tuple(Receipt.decode(codec.encode(members)) for members in receipts)
+        decoded = tuple(map(Receipt.of, receipts))
         records = tuple(Record(*members) for members in events)
         return Results(decoded, records, tuple(map(Withdrawal.of, withdrawals)))
     except Invalid as error:
         raise Corrupt(f"stored results do not decode: {error}") from error
+
+
+def receipt_in(blob: bytes, index: int) -> Receipt:
+    """The receipt at one place of encode_results' blob, the others left as they are."""
+    return Receipt.of(codec.decode_trusted(blob)[0][index])
 
 
 def encode_logged(batch: Logged) -> bytes:
@@ -186,6 +191,30 @@ def decode_logged(data: bytes) -> Logged:
         return Logged(opening, anchor, signed, tuple(map(Deployment.of, deployments)))
     except Invalid as error:
         raise Corrupt(f"the batch log does not decode: {error}") from error
+
+
+def reopen(executor: Executor, parent: bytes, logged: Sequence[bytes]) -> OpenBlock | None:
+    """
+    Run the logged batches of a block again, on a state that is its parent's; None when there are none.
+
+    Raises:
+        Corrupt: they do not decode, do not run, or stand on another block.
+    """
+    block: OpenBlock | None = None
+    for data in logged:
+        batch = decode_logged(data)
+        if block is None:
+            if batch.opening is None or batch.anchor is None:
+                raise Corrupt("the batch log of the open block lacks its opening")
+            if batch.opening.parent != parent:
+                raise Corrupt(f"the batch log of block {batch.opening.height} stands on another block than is stored")
+            block = OpenBlock(batch.opening, batch.anchor)
+        try:
+            result = executor.apply(block.opening, batch.transactions)
+        except Invalid as error:
+            raise Corrupt(f"the batch log of block {block.opening.height} does not replay: {error}") from error
+        block.add(batch.transactions, batch.deployments, result)
+    return block
 
 
 def _receipt(outcome: Outcome, height: int, position: int, first_event: int) -> Receipt:

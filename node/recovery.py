@@ -16,7 +16,7 @@ from genesis.chain import Block, Body, Certificate, Deployment, Header, Withdraw
 from genesis.crypto import ZERO_HASH
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec, genesis_hash
-from node.open_block import Anchor, OpenBlock, decode_logged, decode_results, opening_of
+from node.open_block import Anchor, OpenBlock, decode_results, opening_of, reopen
 from node.sequencer import Tip, advance, span_withdrawals
 from node.store import Store, StoredBlock
 
@@ -84,7 +84,12 @@ def recover(spec: ChainSpec, store: Store, executor: Executor, genesis_root: byt
         block, _ = stored_block(row)
         tip = replay_block(spec, executor, tip, block)
         progress(block.header.height, last)
-    return Recovered(tip, _reopen(store, executor, last + 1), last + 1 - start, checkpoint[0] if checkpoint else None)
+    return Recovered(
+        tip,
+        reopen(executor, tip.hash, store.batches(last + 1)),
+        last + 1 - start,
+        checkpoint[0] if checkpoint else None,
+    )
 
 
 def replay_block(
@@ -154,20 +159,3 @@ def _waiting(spec: ChainSpec, store: Store, height: int) -> dict[int, tuple[Depl
     rows = store.blocks(max(1, height + 1 - spec.deployment_delay_blocks), height)
     blocks = (stored_block(row)[0] for row in rows)
     return {b.header.height + spec.deployment_delay_blocks: b.body.deployments for b in blocks if b.body.deployments}
-
-
-def _reopen(store: Store, executor: Executor, height: int) -> OpenBlock | None:
-    """Run the logged batches of the open block again."""
-    block: OpenBlock | None = None
-    for data in store.batches(height):
-        logged = decode_logged(data)
-        if block is None:
-            if logged.opening is None or logged.anchor is None:
-                raise Corrupt(f"the batch log of block {height} lacks its opening")
-            block = OpenBlock(logged.opening, logged.anchor)
-        try:
-            result = executor.apply(block.opening, logged.transactions)
-        except Invalid as error:
-            raise Corrupt(f"the batch log of block {height} does not replay: {error}") from error
-        block.add(logged.transactions, logged.deployments, result)
-    return block

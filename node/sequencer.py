@@ -26,7 +26,7 @@ from node.config import SequencerConfig
 from node.engine import EngineThread
 from node.log import logger
 from node.mempool import Mempool
-from node.open_block import Anchor, Logged, OpenBlock, encode_logged, encode_results
+from node.open_block import Anchor, Logged, OpenBlock, encode_logged, encode_results, reopen
 from node.store import Pages, Store, StoredBlock
 
 BATCH_BYTES_MAX = 8 << 20
@@ -62,7 +62,19 @@ class Tip:
     waiting_deployments: dict[int, tuple[Deployment, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A sealed block on its way to the store; tip: the chain's once it is there."""
+
+    block: chain.Block
+    certificate: chain.Certificate
+    burnt: list[Withdrawal]
+    tip: Tip
+
+
 class Sequencer:
+    """tip: the newest stored block; the open one may stand on a block that is just being stored."""
+
     def __init__(
         self,
         spec: ChainSpec,
@@ -84,8 +96,10 @@ class Sequencer:
         self._mempool, self._inbox, self._listener = mempool, inbox, listener
         self._proposer = address_of(key)
         self._now_ms = now_ms
-        self.tip = tip
+        self.tip = self._parent = tip
         self.open_block = open_block
+        self._stored = trio.Event()
+        self._stored.set()
         self._checkpoint_height = checkpoint_height
         self._writing_checkpoint = False
         self._times: dict[str, list[float]] = {}
@@ -98,6 +112,22 @@ class Sequencer:
 
     def statistics(self) -> dict[str, int]:
         return {"height": self.tip.header.height if self.tip.header else 0}
+
+    async def resume(self) -> None:
+        """
+        Finish what a crash interrupted between two blocks: when batches of the next block are logged, the open one was
+        complete. Sealed again it is the same, and the next one is taken up. Called before `run`.
+
+        Raises:
+            Corrupt: the next block's batches stand on another block.
+        """
+        while self.open_block is not None:
+            block = self.open_block
+            logged = await trio.to_thread.run_sync(self._store.batches, block.opening.height + 1)
+            if not logged:
+                return
+            await self._keep(await self._close(block), block)
+            self.open_block = await self._engine.run(reopen, self._executor, self.tip.hash, logged)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
@@ -132,7 +162,7 @@ class Sequencer:
 
     async def _open(self) -> None:
         """Fix height, time, parent and anchor, and run the first batch."""
-        tip = self.tip
+        tip = self._parent
         height = tip.header.height + 1 if tip.header else 1
         time_ms = max(tip.time_ms + 1, self._now_ms())
         gap_ms = time_ms - tip.time_ms if tip.header and time_ms - tip.time_ms > self._spec.outage_ms else 0
@@ -171,8 +201,25 @@ class Sequencer:
             item.done(answer)
 
     async def _seal(self) -> None:
-        block, tip = self.open_block, self.tip
+        """
+        Close the block and store it while the next one is built on it: its hash is known, but nobody is told before it
+        is on disk, and never are two on their way there. Only a checkpoint waits for its block.
+        """
+        with self._timed("sealed_wait_ms"):
+            await self._stored.wait()
+        block = self.open_block
         assert block is not None
+        closed = await self._close(block)
+        self._stored = trio.Event()
+        self._nursery.start_soon(self._keep, closed, block)
+        height = block.opening.height
+        if height % self._config.checkpoint_blocks == 0:
+            await self._stored.wait()
+            await self._checkpoint(height)
+
+    async def _close(self, block: OpenBlock) -> _Closed:
+        """Seal, sign and certify; the next block goes on from here."""
+        tip = self._parent
         with self._timed("seal_ms"):
             sealed = await self._engine.run(self._executor.seal)
         burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
@@ -181,21 +228,30 @@ class Sequencer:
         signed = chain.sign_block(header, block.body(), self._key)
         digest = (VoteKind.FINALISE, self._spec.chain_id, header.height, header.view, header.hash(), header.validators)
         certificate = chain.certify([chain.sign_vote(*digest, self._key)])
+        self.open_block = None
+        self._parent = advance(tip, signed, withdrawals, self._spec)
+        return _Closed(signed, certificate, burnt, self._parent)
+
+    async def _keep(self, closed: _Closed, block: OpenBlock) -> None:
+        """Store a closed block, then tell of it."""
+        with self._timed("store_ms"):
+            await trio.to_thread.run_sync(self._put, closed, block)
+        self.tip = closed.tip
+        self._stored.set()
+        log.debug("sealed", height=block.opening.height, batches=len(block.batches), **self._medians())
+        await self._listener.sealed(closed.block, closed.certificate, block)
+
+    def _put(self, closed: _Closed, block: OpenBlock) -> None:
+        """On a thread: nothing changes a closed block any more."""
+        header = closed.block.header
         stored = StoredBlock(
             header.height,
-            codec.encode((header.fields(), signed.signature, certificate.fields())),
-            codec.encode(signed.body.fields()),
-            encode_results(block.receipts, block.events, burnt),
+            codec.encode((header.fields(), closed.block.signature, closed.certificate.fields())),
+            codec.encode(closed.block.body.fields()),
+            encode_results(block.receipts, block.events, closed.burnt),
             [receipt.transaction for receipt in block.receipts],
         )
-        with self._timed("store_ms"):
-            await trio.to_thread.run_sync(self._store.put_block, stored, {})
-        log.debug("sealed", height=header.height, batches=len(block.batches), **self._medians())
-        self.open_block = None
-        self.tip = advance(tip, signed, withdrawals, self._spec)
-        await self._listener.sealed(signed, certificate, block)
-        if header.height % self._config.checkpoint_blocks == 0:
-            await self._checkpoint(header.height)
+        self._store.put_block(stored, {})
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
