@@ -60,7 +60,12 @@ class Receipt:
     @classmethod
     def decode(cls, data: bytes, stage: Stage = "executed") -> Receipt:
         """Raises Invalid for bytes that `encode` cannot have written."""
-        members = list(codec.decode_array(data, 11, RECEIPT_BYTES_MAX, "A receipt", depth_max=2))
+        return cls.of(codec.decode_array(data, 11, RECEIPT_BYTES_MAX, "A receipt", depth_max=2), stage)
+
+    @classmethod
+    def of(cls, fields: object, stage: Stage = "executed") -> Receipt:
+        """From the members of the committed array, already decoded. Raises Invalid."""
+        members = list(codec.expect_array(fields, 11, "A receipt"))
         if type(members[3]) is not int or not 0 <= members[3] < len(STATUSES):
             raise Invalid("A receipt's status is 0, 1 or 2.", "malformed")
         members[3] = STATUSES[members[3]]

@@ -28,7 +28,7 @@ from node.corelink import CoreLink, Later, refusal
 from node.deployments import prepare
 from node.engine import EngineThread
 from node.mempool import Mempool, Pending
-from node.open_block import OpenBlock, decode_results
+from node.open_block import OpenBlock, decode_results, receipt_in
 from node.reads import Reads
 from node.recovery import stored_block
 from node.sequencer import Sequencer
@@ -173,7 +173,7 @@ class Service:
                 raise Invalid(f"No block holds transaction 0x{transaction.hex()}; it may still wait.", "not_found")
             blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
             assert blob is not None, "the index names stored blocks only"
-            receipt = decode_results(blob).receipts[position.index]
+            receipt = receipt_in(blob, position.index)
         return receipt_view(self._staged(receipt))
 
     async def _block(self, height: int | None) -> dict[str, Any]:

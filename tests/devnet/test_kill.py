@@ -20,18 +20,25 @@ from devnet.funding import Cashier
 from devnet.market import MARKET, MODELLED, listing_calls
 from devnet.process import NodeProcess, write_folder
 from devnet.trader import CANCEL, Trader
+from execution.vm.machine import Machine
 from genesis.chain import Receipt, commitment_span
 from genesis.crypto import keccak256
 from genesis.devkeys import development_key
 from genesis.errors import Unavailable
 from genesis.presets import load_preset
 from genesis.receipt import Stage
+from genesis.spec import genesis_hash
+from node.genesis_code import folder_plan
+from node.open_block import decode_results
+from node.recovery import stored_block
+from node.store import Store
 from settlement.contract import Terms
 from settlement.local import LocalSettlement, open_local
 
 KILLS = 30
 SEED = 20_240_501
 TRADERS = 4
+LAST_ANSWERS = 40
 SETTLEMENT_BLOCK_MS = 250
 SPEC = load_preset("devnet")
 
@@ -41,10 +48,6 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
-
-
-def committed_part(receipt: Receipt) -> tuple[Any, ...]:
-    return receipt.fields()
 
 
 @dataclass
@@ -57,11 +60,11 @@ class Witness:
     def heard(self, block: dict[str, Any]) -> None:
         assert self.hashes.setdefault(block["height"], block["hash"]) == block["hash"], "a height was signed twice"
 
-    async def check(self, trader: Trader, since: set[bytes]) -> None:
-        """Compare what the node says now with what it said about these transactions, and the newest blocks."""
-        for identity in since:
+    async def check(self, trader: Trader) -> None:
+        """Compare what the node says now with what it said last before it was killed."""
+        for identity in list(self.receipts)[-LAST_ANSWERS:]:
             said, says = self.receipts[identity], await trader.client.receipt(identity)
-            assert committed_part(says) == committed_part(said), "an answered receipt was changed"
+            assert says.fields() == said.fields(), "an answered receipt was changed"
         for height in sorted(self.hashes)[-20:]:
             self.heard(await trader.client.block(height))
 
@@ -135,7 +138,6 @@ class Run:
 
     async def kill_again_and_again(self) -> None:
         checker = self.trader(development_key(5))
-        checked: set[bytes] = set()
         for _ in range(KILLS):
             before = len(self.witness.receipts)
             with trio.fail_after(30):
@@ -144,12 +146,23 @@ class Run:
             await trio.sleep(self.source.uniform(0, 0.6))
             assert self.node.pid is not None
             os.kill(self.node.pid, signal.SIGKILL)
-            new = set(self.witness.receipts) - checked
             with trio.fail_after(30):
-                await checker.keep(lambda new=new: self.witness.check(checker, new))
-            checked |= new
+                await checker.keep(lambda: self.witness.check(checker))
         assert self.node.restarts == KILLS
-        await checker.keep(lambda: self.witness.check(checker, set(self.witness.receipts)))
+
+    def check_store(self) -> None:
+        """All that was ever answered or told stands in the stored blocks, word for word."""
+        code = folder_plan(self.folder, SPEC)
+        root = Machine(code).genesis(SPEC)
+        stored: dict[bytes, Receipt] = {}
+        with Store(self.folder / "store", genesis_hash(SPEC, root)) as store:
+            for row in store.blocks(1, store.head() or 0):
+                block, _ = stored_block(row)
+                said = self.witness.hashes.get(row.height, "0x" + block.hash().hex())
+                assert said == "0x" + block.hash().hex(), "a height was signed twice"
+                stored.update((r.transaction, r) for r in decode_results(row.receipts).receipts)
+        for identity, said_receipt in self.witness.receipts.items():
+            assert stored[identity].fields() == said_receipt.fields(), "an answered receipt was lost or changed"
 
     async def check_settlement(self, settlement: LocalSettlement, cashier: Cashier) -> None:
         """Every span once and in order, up to the newest; every deposit credited once."""
@@ -177,6 +190,7 @@ def test_a_node_killed_thirty_times_under_load_contradicts_nothing(tmp_path: Pat
     started = time.monotonic()
     run = Run(tmp_path)
     trio.run(run.run)
+    run.check_store()
     stages: set[Stage] = {receipt.stage for receipt in run.witness.receipts.values()}
     assert stages == {"executed"}, "an answer says executed before anything else"
     print(f"seed {SEED}: {KILLS} kills, {len(run.witness.receipts)} receipts, {time.monotonic() - started:.0f} s")
