@@ -1,0 +1,234 @@
+"""Commands against a whole node: trading, programs, receipts; then the audit of what it stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from genesis.crypto import checksum_address
+from genesis.devkeys import development_address
+from node import audit_books
+from node.audit import audit, located
+from node.audit_books import Books
+from node.store import Store
+from tests.node.command import Ran, tenor
+from tests.node.running import SPEC, Node, report, running
+
+Run = Callable[..., Ran]
+KEY = ("--dev-key", "6")
+OTHER = ("--dev-key", "7")
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    with running(tmp_path_factory.mktemp("chain")) as started:
+        yield started
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], node: Node) -> Run:
+    """A command with --json against the node, whose prices are fresh."""
+    node.do(report, node)
+    url = node.url.replace("http", "ws") + "/ws"
+    return lambda *words: tenor(capsys, *words, "--url", url, "--json")
+
+
+def test_status_tells_where_the_chain_stands(run: Run) -> None:
+    assert run("node", "status").result["chain_id"] == SPEC.chain_id
+
+
+def test_money_moves_and_the_receipt_can_be_asked_for(run: Run) -> None:
+    sent = run("tx", "transfer", "12.5", "--to", "dev:8", *KEY, "--wait", "certified").result
+    assert (sent["status"], sent["stage"] != "executed") == ("done", True)
+    assert sent["calls"] == [{"entry": "bank.transfer", "result": None}]
+    (event,) = sent["events"]
+    assert (event["event"], event["members"]["amount"]) == ("bank.Transferred", "12.5")
+    again = run("tx", "receipt", sent["transaction"], "--wait", "final").result
+    assert (again["stage"], again["events"]) == ("final", sent["events"])
+
+
+def test_an_order_rests_is_seen_and_cancelled(run: Run) -> None:
+    placed = run("tx", "order", "sell", "0.5", "--price", "120", *KEY).result
+    order = placed["calls"][0]["result"]["order"]
+    assert run("tx", "book").result["asks"] == [{"price": "120", "size": "0.5", "orders": 1}]
+    cancelled = run("tx", "cancel", order, *KEY).result
+    assert cancelled["calls"] == [{"entry": "exchange.cancel", "result": "0.5"}]
+    assert run("tx", "book").result["asks"] == []
+
+
+def test_two_traders_trade(run: Run) -> None:
+    posted = run("tx", "order", "sell", "0.2", "--price", "101", "--kind", "post", *KEY).result
+    assert isinstance(posted["calls"][0]["result"], int)
+    taken = run("tx", "order", "buy", "0.2", *OTHER).result["calls"][0]["result"]
+    assert (taken["filled"], taken["notional"]) == ("0.2", "20.2")
+    assert run("tx", "account", "dev:7").result["positions"][0]["quantity"] == "0.2"
+    assert run("tx", "order", "sell", "0.2", "--price", "99", "--reduce-only", *OTHER).code == 0
+    assert run("tx", "cancel", "--all", *OTHER).result["calls"][0]["result"] == 1
+
+
+def test_margin_goes_in_and_out(run: Run) -> None:
+    cash = float(run("tx", "account", "dev:8").result["cash"])
+    run("tx", "deposit", "500", "--dev-key", "8")
+    assert float(run("tx", "account", "dev:8").result["cash"]) == cash + 500
+    run("tx", "withdraw", "200", "--dev-key", "8")
+    assert float(run("tx", "account", "dev:8").result["cash"]) == cash + 300
+
+
+def test_a_failed_transaction_is_code_1_and_still_an_object(run: Run) -> None:
+    ran = run("tx", "withdraw", "100000000", *KEY)
+    assert (ran.code, ran.result["status"]) == (1, "failed")
+    assert ran.result["calls"][0]["reason"] == "initial margin"
+    assert "initial margin" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("tx", "transfer", "1", "--to", "dev:16"), "dev:0 to dev:15"),
+        (("tx", "transfer", "1", "--to", "nobody"), "No program is called nobody"),
+        (("tx", "transfer", "1", "--to", "0x12"), "40 hexadecimal digits"),
+        (("tx", "transfer", "1.5e3", "--to", "dev:7"), "amount"),
+        (("tx", "transfer", "1", "--to", "dev:7", "--asset", "XAU"), "it has USD, BTC, ETH"),
+        (("program", "call", "bank", "transfer", "USD", "dev:7"), "takes 3 arguments"),
+        (("program", "call", "bank", "allow", "clearing", "USD", "1", "soon"), "whole number"),
+        (("program", "call", "exchange", "place", "0", "UP", "1", "1", "LIMIT", "0", "no"), "BUY, SELL"),
+        (("program", "call", "exchange", "place", "0", "BUY", "1", "1", "LIMIT", "0", "no"), "true, false"),
+        (("program", "call", "bank", "credit_all"), "no entry `credit_all`"),
+        (("program", "call", "bank", "create", "USD", "dev:1", "dev:2"), "Only the chain itself"),
+    ],
+)
+def test_wrong_words_are_refused_with_a_remedy(run: Run, words: tuple[str, ...], said: str) -> None:
+    ran = run(*words, *KEY)
+    assert ran.code == 1
+    assert said in ran.result["error"]
+
+
+def test_views_are_asked_without_a_key(run: Run) -> None:
+    address = checksum_address(development_address(6))
+    balance = run("program", "call", "bank", "balance", address, "USD").result["result"]
+    assert balance == run("tx", "account", address).result["balances"]["USD"]
+    assert run("program", "call", "oracle", "quote", "0").result["result"]["status"] == "FRESH"
+    refused = run("program", "call", "exchange", "order", "1")
+    assert (refused.code, refused.result["code"]) == (1, "rejected")
+
+
+def test_programs_are_listed_and_described(run: Run) -> None:
+    assert "bank" in {row["name"] for row in run("program", "list").result["programs"]}
+    shown = run("program", "show", "bank").result
+    assert any(row["entry"].startswith("transfer(asset: Asset") for row in shown["entries"])
+    assert not any(row["entry"].startswith("create") for row in shown["entries"])
+
+
+def test_a_program_from_anywhere_is_deployed_and_trades(run: Run, tmp_path: Path) -> None:
+    created = ("bank", "clearing", "exchange", "0", "0.1")
+    source = Path(__file__).parents[2] / "node" / "cli" / "template" / "accumulator.py.txt"
+    file = tmp_path / "accumulator.py"
+    file.write_text(source.read_text())
+    deployed = run("program", "deploy", file, "--args", " ".join(created), *KEY).result
+    assert deployed["address"] == deployed["created"]
+    run("tx", "transfer", "5000", "--to", "accumulator", *KEY)
+    assert run("program", "call", "accumulator", "fund", "5000", *KEY).code == 0
+    run("tx", "order", "sell", "0.1", "--price", "100.5", *OTHER)
+    bought = run("program", "call", deployed["address"], "buy", "100.5", *KEY).result
+    assert bought["calls"][0]["result"]["filled"] == "0.1"
+    assert run("program", "call", "accumulator", "position").result["result"] == "0.1"
+    assert run("program", "call", "accumulator", "stop", *OTHER).result["reason"] == "not the owner"
+
+
+def test_wrong_arguments_of_create_are_refused_before_sending(run: Run) -> None:
+    source = Path(__file__).parents[2] / "execution" / "programs" / "oracle.py"
+    ran = run("program", "deploy", source, "--args", "", *KEY)
+    assert ran.code == 1
+    assert "create takes 1 arguments" in ran.result["error"]
+
+
+def test_what_does_not_come_in_time_is_code_3(run: Run) -> None:
+    ran = run("tx", "transfer", "1", "--to", "dev:8", *KEY, "--wait", "final", "--timeout", "0")
+    assert ran.code == 3
+    assert "tenor tx receipt 0x" in ran.result["error"]
+
+
+def test_a_running_nodes_folder_cannot_be_audited(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with running(tmp_path, market=False):
+        ran = tenor(capsys, "audit", tmp_path, "--json")
+    assert ran.code == 3
+    assert "stop that node first" in ran.result["error"]
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a node that has traded, taken in a deposit, burnt a withdrawal, and left."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with running(folder) as node:
+        exchange, bank = node.programs["exchange"], node.programs["bank"]
+        node.do(node.send, 6, exchange.call("place", 0, "SELL", "100", "1", "LIMIT", 0, False))
+        node.do(node.send, 7, exchange.call("place", 0, "BUY", "100", "1", "IOC", 0, False))
+        node.do(node.send, 6, bank.call("withdraw", 0, "5"))
+        node.do(node.settlement.fund, development_address(6), 1, 10**18)
+        node.do(node.settlement.deposit, development_address(6), 1, 10**18, b"once")
+
+        async def credited() -> bool:
+            return bool((await node.client.account(development_address(6)))["balances"]["BTC"] == "1")
+
+        node.do(node.until, credited)
+        node.do(node.next_block)
+    return folder
+
+
+def test_an_audit_counts_and_finds_everything_in_order(stopped: Path) -> None:
+    heights: list[int] = []
+    found = audit(stopped, SPEC, lambda height, _: heights.append(height))
+    assert (found.conserved, found.replay_equal, found.first_difference) == (True, True, None)
+    assert (found.orders, found.fills, found.deposits, found.withdrawals) == (2, 1, 1, 1)
+    assert heights == list(range(1, found.blocks + 1))
+
+
+def test_an_audit_tells_what_does_not_add_up(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = audit_books.decode_state
+
+    def one_unit_more(abi: object, memory: bytes) -> object:
+        state = honest(abi, memory)  # type: ignore[arg-type]
+        if "held" in state:
+            state["held"] += 1
+        return state
+
+    monkeypatch.setattr(audit_books, "decode_state", one_unit_more)
+    found = audit(stopped, SPEC, lambda *_: None)
+    assert (found.conserved, found.replay_equal) == (False, True)
+    assert "balances of asset 0" in str(found.first_difference)
+    assert not found.passed
+
+
+def test_an_audit_tells_of_positions_that_do_not_cancel(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Books, "_rows", _one_sided(Books._rows))
+    found = audit(stopped, SPEC, lambda *_: None)
+    assert "positions in contract 0" in str(found.first_difference)
+
+
+def _one_sided(rows: Callable[..., Iterator[dict[str, int]]]) -> Callable[..., Iterator[dict[str, int]]]:
+    def longs(books: Books, field: str, records: list[tuple[int, ...]]) -> Iterator[dict[str, int]]:
+        return (row for row in rows(books, field, records) if row.get("quantity", 0) >= 0)
+
+    return longs
+
+
+def test_an_audit_tells_of_altered_receipts(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Store.blocks
+
+    def altered(store: Store, first: int, last: int) -> Iterator[object]:
+        rows = list(honest(store, first, last))
+        for row, other in zip(rows, [*rows[1:], rows[0]], strict=True):
+            yield type(row)(row.height, row.header, row.body, other.receipts)
+
+    monkeypatch.setattr(Store, "blocks", altered)
+    found = audit(stopped, SPEC, lambda *_: None)
+    assert not found.replay_equal
+    assert "not those that were signed" in str(found.first_difference)
+
+
+def test_an_audit_needs_a_chain(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    ran = tenor(capsys, "audit", tmp_path, "--json")
+    assert (ran.code, ran.result["code"]) == (1, "not_found")
+    assert located(tmp_path)[0] == tmp_path
