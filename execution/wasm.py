@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from execution.inlining import Body, Instruction, ValueType, inline_calls
+from execution.inlining import Body, inline_calls
+from execution.inlining import Instruction as Instruction
+from execution.inlining import ValueType as ValueType
 
 VALUE_TYPES: dict[ValueType, int] = {"i32": 0x7F, "i64": 0x7E}
 FUNCREF = 0x70

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256 as _sha256
+from itertools import pairwise
 
 from genesis.errors import Invalid
 
@@ -24,7 +25,7 @@ ABSENT = bytes(32)
 _NODE_BYTES = 1 + ARITY * 32
 _EMPTY_NODE = b"\x01" + bytes(ARITY * 32)
 _EMPTY_NODE_HASH = _sha256(_EMPTY_NODE).digest()
-_ZERO_PAGE_TAGGED = bytes(1 + PAGE_BYTES)
+_ZERO_PAGE_LEAF = _sha256(bytes(1 + PAGE_BYTES)).digest()
 _SIBLINGS_BYTES = (ARITY - 1) * 32
 _LIST_DEPTH_MAX = 40
 
@@ -64,24 +65,47 @@ class PageTree:
         return self._root
 
     def update(self, pages: Iterable[tuple[int, bytes]]) -> bytes:
-        """Set pages by number (1 KiB, or b"" for none); return the new root. Neighbours 1.6, scattered 2.7 µs each."""
-        sha, absent, zeros = _sha256, ABSENT, _ZERO_PAGE_TAGGED
-        leaves = {}
-        for number, page in pages:
-            tagged = b"\x00" + page
-            leaves[number] = absent if tagged == zeros or not page else sha(tagged).digest()
-        return self.update_leaves(leaves)
+        """Set pages by number (1 KiB, or b"" for none); return the new root."""
+        return self.update_leaves({number: page_leaf(page) for number, page in pages})
+
+    def update_from(self, numbers: Sequence[int], memory: memoryview) -> bytes:
+        """
+        Set the numbered pages of a memory, as they are there now; return the new root.
+
+        In ascending order, about 1.5 µs each; at random twice that.
+        """
+        if not numbers:
+            return self._root
+        level = self._level_for(min(numbers), max(numbers))
+        sha, absent, zeros = _sha256, ABSENT, _ZERO_PAGE_LEAF
+        for number in sorted(numbers):
+            hashing = sha(b"\x00")
+            hashing.update(memory[number << 10 : (number + 1) << 10])
+            digest = hashing.digest()
+            offset = (number >> 4) * _NODE_BYTES + 1 + ((number & 15) << 5)
+            level[offset : offset + 32] = absent if digest == zeros else digest
+        return self._climb({number >> 4 for number in numbers})
 
     def update_leaves(self, leaves: Mapping[int, bytes]) -> bytes:
         """Set leaf hashes by index (ABSENT removes one); return the new root. Raises Invalid beyond LEAVES_MAX."""
         if not leaves:
             return self._root
-        if not 0 <= min(leaves) <= max(leaves) < LEAVES_MAX:
+        _set_children(self._level_for(min(leaves), max(leaves)), leaves)
+        return self._climb({index >> 4 for index in leaves})
+
+    def _level_for(self, first: int, last: int) -> bytearray:
+        """The lowest level, long enough for leaf `last`."""
+        if not 0 <= first <= last < LEAVES_MAX:
             raise Invalid(f"A tree has leaves 0 to {LEAVES_MAX - 1}.", "out_of_range")
-        changed = leaves
-        for level in self._levels:
-            changed = _update_level(level, changed)
-        self._root = changed[0]
+        return _lengthened(self._levels[0], last)
+
+    def _climb(self, nodes: set[int]) -> bytes:
+        """Hash these nodes of the lowest level and what lies above them."""
+        for below, level in pairwise(self._levels):
+            changed = _hashes(below, nodes)
+            _set_children(_lengthened(level, max(changed)), changed)
+            nodes = {index >> 4 for index in changed}
+        self._root = _hashes(self._levels[-1], nodes)[0]
         return self._root
 
     def leaf(self, index: int) -> bytes:
@@ -166,6 +190,11 @@ def list_root(items: Iterable[bytes]) -> bytes:
     return _list_levels(items)[-1][0]
 
 
+def list_root_of_leaves(leaves: Sequence[bytes]) -> bytes:
+    """The same root for a list whose items' leaf(item) are known already."""
+    return _levels_above(list(leaves) or [ABSENT])[-1][0]
+
+
 def prove_item(items: Sequence[bytes], position: int) -> tuple[bytes, ...]:
     """Return the siblings of the item at `position`, from the leaf upwards: ⌈log₂ count⌉ hashes."""
     path = []
@@ -194,7 +223,11 @@ def verify_item(root: bytes, item: bytes, position: int, siblings: Sequence[byte
 def _list_levels(items: Iterable[bytes]) -> list[list[bytes]]:
     """Levels from leaves to root, absent right edges left out."""
     sha = _sha256
-    level = [sha(b"\x00" + item).digest() for item in items] or [ABSENT]
+    return _levels_above([sha(b"\x00" + item).digest() for item in items] or [ABSENT])
+
+
+def _levels_above(level: list[bytes]) -> list[list[bytes]]:
+    sha = _sha256
     levels = [level]
     while len(level) > 1:
         if len(level) % 2:
@@ -210,21 +243,25 @@ def _child(level: bytearray, index: int) -> bytes:
     return bytes(level[offset : offset + 32]) or ABSENT
 
 
-def _update_level(level: bytearray, changed: Mapping[int, bytes]) -> dict[int, bytes]:
-    """Write changed children into the nodes of a level and return the new hashes of those nodes."""
-    nodes = max(changed) // ARITY + 1
-    missing = nodes - len(level) // _NODE_BYTES
+def _lengthened(level: bytearray, last: int) -> bytearray:
+    """The level, with nodes up to the one that has child `last`."""
+    missing = last // ARITY + 1 - len(level) // _NODE_BYTES
     if missing > 0:
         level.extend(_EMPTY_NODE * missing)
-    touched = set()
+    return level
+
+
+def _set_children(level: bytearray, changed: Mapping[int, bytes]) -> None:
     for index, digest in changed.items():
-        node = index >> 4
-        offset = node * _NODE_BYTES + 1 + ((index & 15) << 5)
+        offset = (index >> 4) * _NODE_BYTES + 1 + ((index & 15) << 5)
         level[offset : offset + 32] = digest
-        touched.add(node)
+
+
+def _hashes(level: bytearray, nodes: Iterable[int]) -> dict[int, bytes]:
+    """The hashes of these nodes of a level; an empty one is ABSENT."""
     sha, empty, hashes = _sha256, _EMPTY_NODE_HASH, {}
-    for node in touched:
-        offset = node * _NODE_BYTES
-        digest = sha(level[offset : offset + _NODE_BYTES]).digest()
-        hashes[node] = ABSENT if digest == empty else digest
+    with memoryview(level) as view:
+        for node in sorted(nodes):
+            digest = sha(view[node * _NODE_BYTES : (node + 1) * _NODE_BYTES]).digest()
+            hashes[node] = ABSENT if digest == empty else digest
     return hashes

@@ -91,6 +91,7 @@ class Store:
                 write_buffer_size=WRITE_BUFFER_BYTES,
                 lru_cache_size=CACHE_BYTES,
                 bloom_filter_bits=BLOOM_BITS,
+                compression=None,  # packing state pages takes longer than writing them
             )
         try:
             self._check_identity(_U64.pack(FORMAT) + chain)

@@ -133,7 +133,7 @@ class Body:
 
     def open(self, opcode: str, label: object, *immediates: object) -> None:
         """Open block, loop, if or try_table; `end` closes it."""
-        self.code.append((opcode, *(immediates or ((),))))  # type: ignore[arg-type]
+        self.code.append((opcode, *(immediates or ((),))))
         self.labels.append(label)
 
     def end(self) -> None:

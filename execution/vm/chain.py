@@ -114,7 +114,8 @@ class Chain:
             self._learn_programs()
 
     def _run(self, batch: Sequence[SignedTransaction]) -> BatchResult:
-        records = [self._pack(signed) for signed in batch]
+        gas = self._spec.gas
+        records = [self._pack(signed, gas) for signed in batch]
         self._host.write(KERNEL, "io", places.IO_INPUT, packing.pack_batch(records))
         self._batch(len(batch))
         io = self._host.read
@@ -123,8 +124,8 @@ class Chain:
         outcomes = Outcomes(batch, receipts, self._table(places.IO_RECEIPT_INDEX, len(batch)), self._reasons)
         order = self._table(places.IO_ORDER, len(batch))
         made = Records(events, self._table(places.IO_EVENT_INDEX, self._scratch(places.EVENTS_COUNT)))
-        gas = self._scratch(places.BATCH_GAS) + self._scratch(places.BATCH_HOOK_GAS)
-        return BatchResult(outcomes, order, made, gas)
+        used = self._scratch(places.BATCH_GAS) + self._scratch(places.BATCH_HOOK_GAS)
+        return BatchResult(outcomes, order, made, used)
 
     def _batch(self, count: int) -> None:
         """The one call; after a trap the kernel recovers and goes on."""
@@ -141,14 +142,15 @@ class Chain:
             except Trapped:
                 continue
 
-    def _pack(self, signed: SignedTransaction) -> bytes:
+    def _pack(self, signed: SignedTransaction, gas: Mapping[str, int]) -> bytes:
         record = self._packed.pop(signed.id, None)
-        return record or packing.pack_transaction(signed, self._shapes, self._spec.gas)
+        return record or packing.pack_transaction(signed, self._shapes, gas)
 
     def prepare(self, batch: Sequence[SignedTransaction]) -> None:
         """Pack transactions that will come in a batch soon, while there is time; only speed depends on it."""
+        gas = self._spec.gas
         for signed in batch:
-            self._packed[signed.id] = packing.pack_transaction(signed, self._shapes, self._spec.gas)
+            self._packed[signed.id] = packing.pack_transaction(signed, self._shapes, gas)
 
     def _note_withdrawals(self, result: BatchResult) -> None:
         """
@@ -166,7 +168,7 @@ class Chain:
         height = self._must_be_open()
         journal = self._journal()
         keys = set(keys_of(journal))
-        root = self._tree.update(keys, self._page)
+        root = self._tree.update(keys, self._host.state)
         self._history.add(Past(height, journal))
         self._sealed, self._opened = height, None
         bank = self._bank()
@@ -195,7 +197,7 @@ class Chain:
             del self._programs[count:]
             self._host.drop(1 + count)
             self._learn_programs()
-        self._tree.update(set(keys_of(past.journal)), self._page)
+        self._tree.update(set(keys_of(past.journal)), self._host.state)
 
     # ---- reads between batches
 
@@ -289,7 +291,7 @@ class Chain:
         self._sealed = height
         self._history.exported(height)
         self._host.call("rolled_back")
-        return self._tree.update(keys, self._page)
+        return self._tree.update(keys, self._host.state)
 
     # ---- bytes
 

@@ -54,5 +54,8 @@ class Host(Protocol):
 
     def read(self, program: int, memory: str, offset: int, size: int) -> bytes: ...
 
+    def state(self, program: int) -> memoryview:
+        """A program's state memory, to take slices of now; only pages that were ever written."""
+
     def write(self, program: int, memory: str, offset: int, data: bytes) -> None:
         """Put bytes in place; the memory grows when they lie behind its end."""

@@ -21,6 +21,7 @@ from execution.vm.chain import Chain
 from execution.vm.genesis import MakePlan
 from execution.vm.host import Code, Trapped
 from execution.vm.kernel import build
+from execution.vm.layout import STATE_BYTES_MAX
 from genesis.errors import Corrupt
 
 STACK_BYTES = 2 << 20
@@ -33,8 +34,6 @@ PROGRAM_MEMORIES = ("state", "marks")
 
 _LIBC = ctypes.CDLL(None)
 _MADV_HUGEPAGE = 14
-_ADVISED_BYTES = 1 << 30
-"""The largest state; inside the 4 GiB of address space that wasmtime reserves for a memory."""
 
 
 @lru_cache(maxsize=1)
@@ -60,7 +59,7 @@ def _advise_large_pages(base: int) -> None:
     address translation. Advice only; where there are none, nothing changes.
     """
     if hasattr(_LIBC, "madvise"):
-        _LIBC.madvise(ctypes.c_void_p(base), ctypes.c_size_t(_ADVISED_BYTES), _MADV_HUGEPAGE)
+        _LIBC.madvise(ctypes.c_void_p(base), ctypes.c_size_t(STATE_BYTES_MAX), _MADV_HUGEPAGE)
 
 
 class _Memory:
@@ -129,6 +128,10 @@ class WasmHost:
 
     def read(self, program: int, memory: str, offset: int, size: int) -> bytes:
         return self._memories[program][memory].read(offset, size)
+
+    def state(self, program: int) -> memoryview:
+        base = self._memories[program]["state"].base
+        return memoryview((ctypes.c_ubyte * STATE_BYTES_MAX).from_address(base)).cast("B")
 
     def write(self, program: int, memory: str, offset: int, data: bytes) -> None:
         self._memories[program][memory].write(offset, data)

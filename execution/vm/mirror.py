@@ -65,6 +65,9 @@ class MirrorHost:
     def read(self, program: int, memory: str, offset: int, size: int) -> bytes:
         return bytes(self._memories[program][memory][offset : offset + size]).ljust(size, b"\x00")
 
+    def state(self, program: int) -> memoryview:
+        return memoryview(self._memories[program]["state"])
+
     def write(self, program: int, memory: str, offset: int, data: bytes) -> None:
         target = self._memories[program][memory]
         missing = offset + len(data) - len(target)

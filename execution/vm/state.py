@@ -54,16 +54,17 @@ class StateTree:
         if gone:
             self.programs.update_leaves(dict.fromkeys(gone, merkle.ABSENT))
 
-    def update(self, keys: Iterable[Key], read: Callable[[int, int], bytes]) -> bytes:
-        """Hash the pages named, as `read(program, page)` gives them; return the state root."""
+    def update(self, keys: Iterable[Key], memory: Callable[[int], memoryview]) -> bytes:
+        """Hash the pages named, as they are in `memory(program)` now; return the state root."""
         dirty: dict[int, list[int]] = {number: [] for number in range(len(self.codes)) if not self._entered(number)}
+        known = len(self.codes)
         for key in keys:
-            program, page = place_of(key)
-            if program < len(self.codes):
-                dirty.setdefault(program, []).append(page)
+            program = key & 0xFFFFFFFF
+            if program < known:
+                dirty.setdefault(program, []).append(key >> 32)
         leaves = {}
         for program, pages in dirty.items():
-            root = self.pages[program].update((page, read(program, page)) for page in pages)
+            root = self.pages[program].update_from(pages, memory(program))
             leaves[program] = merkle.program_leaf(*self.codes[program], root)
         if leaves:
             self.programs.update_leaves(leaves)

@@ -12,11 +12,7 @@ Packing happens ahead, beside the mempool in a node; it is told apart, as `host_
 from __future__ import annotations
 
 import gc
-import json
-import os
 import statistics
-import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +23,6 @@ from typing import Any
 from execution.executor import BatchResult
 from execution.standard import standard_plan
 from execution.vm.machine import Machine
-from genesis.chain import SignedTransaction
 from genesis.spec import genesis_hash
 from node.bench.venue import BATCH_MAX, Venue, open_venue
 from node.bench.workload import Tally, Workload
@@ -62,7 +57,9 @@ class Clock:
         return self.apply + self.root + self.store
 
 
-def measure(calls: int, accounts: int = ACCOUNTS, blocks: int = CHECKPOINT_BLOCKS, block_ms: int = BLOCK_MS) -> dict[str, Any]:
+def measure(
+    calls: int, accounts: int = ACCOUNTS, blocks: int = CHECKPOINT_BLOCKS, block_ms: int = BLOCK_MS
+) -> dict[str, Any]:
     """
     One run: a chain of its own, `blocks` blocks of block_ms of work each, one checkpoint.
 
