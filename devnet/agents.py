@@ -30,6 +30,8 @@ LEVEL_STEP = Decimal("0.15")
 QUOTE_S = 0.25
 TAKE_S = 0.08
 GAMBLE_S = 0.3
+GAMBLE_SLACK = Decimal("1.02")
+"""Margin a gambler leaves for the spread it pays."""
 SPREAD_OF_RANGE = Decimal("0.01")
 """A maker's half spread, as a part of the margin worlds' range: wide where prices move far."""
 REPORT_S = 0.1
@@ -114,7 +116,7 @@ async def gamble(stage: Stage) -> None:
         price = stage.prices.price
         account = await stage.trader.client.account(stage.trader.address)
         equity, initial = Decimal(account["equity"]), Decimal(account["margin"]["initial"])
-        room = (equity - initial) / (market.price_range * Decimal("1.3") + Decimal("0.002"))
+        room = (equity - initial) / (market.initial_rate * GAMBLE_SLACK)
         if room * 20 > market.order_notional:
             size = market.to_lot(min(room, market.order_notional * 4), price)
             await stage.trader.send([stage.place("BUY", price * (1 + market.price_range), size, "IOC")])

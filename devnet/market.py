@@ -18,6 +18,8 @@ FEED_AGE_MS = 10_000
 FEED = MARKET = CONTRACT = SERIES = 0
 FUNDING_SAMPLE_MS, FUNDING_INTERVAL_MS = 1_000, 10_000
 FUNDING_CAP = "0.01"
+RISK_FLOOR, INITIAL_FACTOR = Decimal("0.005"), Decimal("1.25")
+"""Clearing's own constants: least loss of a unit, and initial over maintenance margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Market:
     lot: Decimal
     price_range: Decimal
     order_notional: Decimal = Decimal(20_000)
+
+    @property
+    def initial_rate(self) -> Decimal:
+        """Initial margin of one unit of notional, as clearing comes to it."""
+        return max(self.price_range, RISK_FLOOR) * INITIAL_FACTOR
 
     def to_tick(self, price: Decimal) -> Decimal:
         return (price / self.tick).to_integral_value() * self.tick
