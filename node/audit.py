@@ -8,10 +8,12 @@ first is told with its height. `python -m node.audit FOLDER --json`; the node mu
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import trio
 
@@ -20,7 +22,7 @@ from execution.vm.machine import Machine
 from genesis import chain
 from genesis.chain import Block, Certificate
 from genesis.crypto import recover
-from genesis.errors import Corrupt, Invalid
+from genesis.errors import Corrupt, Invalid, TenorError
 from genesis.spec import ChainSpec, genesis_hash
 from node.audit_books import Books
 from node.chains import load_chain
@@ -186,17 +188,25 @@ def _report(counts: _Counts) -> AuditReport:
     )
 
 
-def main() -> Any:
-    """`tenor audit` as a module of its own, for whoever starts a second process."""
-    import typer
+def main() -> int:
+    """
+    `python -m node.audit FOLDER`: the report as one JSON object on stdout, for whoever starts a second process.
 
-    from node.cli.audit import audit as command
-    from node.cli.edge import run
-
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    run(app)
+    Exit code: 0 when all is right, 1 when not, 3 when there was nothing to audit; people use `tenor audit`.
+    """
+    parser = argparse.ArgumentParser(prog="node.audit", description="Replay a stopped node's blocks from genesis.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--chain", default="devnet")
+    parser.add_argument("--json", action="store_true", help="for the likeness to `tenor audit`; it is always JSON")
+    options = parser.parse_args()
+    try:
+        report = audit(*located(options.folder, options.chain), lambda *_: None)
+    except TenorError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 3
+    print(json.dumps({**asdict(report), "state_root": "0x" + report.state_root.hex()}))
+    return 0 if report.passed else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

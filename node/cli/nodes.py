@@ -22,6 +22,8 @@ CONFIG_FILE = "node.toml"
 KEY_FILE = "validator.json"
 SECRET_FILE = "validator.password"
 DATA_FOLDER = "data"
+SECRET_BYTES = 24
+DEVNET = "devnet"
 DEVNET_VALIDATOR = 0
 """The development key whose address is the devnet preset's validator."""
 
@@ -33,35 +35,32 @@ def init(
     key_file: KeyFile = None,
     password_file: PasswordFile = None,
     dev_key: DevKey = None,
-    new_key: Annotated[bool, typer.Option("--new-key", help="Make a random key.")] = False,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Make a random key, on the devnet too.")] = False,
     json: Json = False,
 ) -> None:
     """
     Write a configuration and a validator's key with its password file, readable by their owner only.
 
-    The devnet preset takes development key 0, its validator's, unless another is named.
+    Without a key named it is a new random one; for the devnet preset development key 0, its validator's.
     """
     import secrets
 
-    from genesis.crypto import PRIVATE_KEY_BYTES, address_of
+    from genesis.crypto import address_of
     from node.chains import load_chain
     from node.keystore import SCRYPT_N, SCRYPT_N_LIGHT, save
 
     spec = load_chain(chain, Path())
-    if new_key:
-        key = secrets.token_bytes(PRIVATE_KEY_BYTES)
-    elif dev_key is None and key_file is None:
-        key = private_key(None, None, DEVNET_VALIDATOR)
-    else:
-        key = private_key(key_file, password_file, dev_key)
+    if key_file is None and dev_key is None and not new_key and chain == DEVNET:
+        dev_key = DEVNET_VALIDATOR
+    random_key = key_file is None and dev_key is None
+    key = _random_key() if random_key else private_key(key_file, password_file, dev_key)
     for name in (CONFIG_FILE, KEY_FILE, SECRET_FILE):
         if (folder / name).exists():
             raise Invalid(f"{folder / name} exists; name another folder or move it away.", "exists")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    secret = secrets.token_urlsafe(24)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
     _write_secret(folder / SECRET_FILE, secret)
-    published = dev_key is not None or (key_file is None and not new_key)
-    save(folder / KEY_FILE, key, secret, SCRYPT_N_LIGHT if published else SCRYPT_N)
+    save(folder / KEY_FILE, key, secret, SCRYPT_N if dev_key is None else SCRYPT_N_LIGHT)
     (folder / CONFIG_FILE).write_text(_config_text(chain))
     if address_of(key) not in spec.stakes:
         progress("note: this key is no validator of the chain, so this node cannot make its blocks")
@@ -129,6 +128,14 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
 
 
+def _random_key() -> bytes:
+    import secrets
+
+    from genesis.crypto import PRIVATE_KEY_BYTES
+
+    return secrets.token_bytes(PRIVATE_KEY_BYTES)
+
+
 def _write_secret(path: Path, secret: str) -> None:
     import os
 
@@ -138,9 +145,10 @@ def _write_secret(path: Path, secret: str) -> None:
 
 
 def _config_text(chain: str) -> str:
+    from genesis.presets import PRESETS
     from node.config import Config, NodeConfig, render
 
-    preset_or_path = chain if not Path(chain).exists() else str(Path(chain).resolve())
+    preset_or_path = chain if chain in PRESETS else str(Path(chain).expanduser().resolve())
     return render(Config(node=NodeConfig(folder=Path(DATA_FOLDER), chain=preset_or_path)))
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -155,6 +160,29 @@ def test_a_running_nodes_folder_cannot_be_audited(capsys: pytest.CaptureFixture[
         ran = tenor(capsys, "audit", tmp_path, "--json")
     assert ran.code == 3
     assert "stop that node first" in ran.result["error"]
+
+
+def test_a_node_of_ones_own_runs_and_leaves_when_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """SIGTERM: the open block is sealed, the exit code is 0, and the folder passes its audit."""
+    tenor(capsys, "node", "init", tmp_path / "own")
+    flags = ["--gateway.port=0", "--node.metrics_port", "0", "--node.log_format", "json"]
+    command = [sys.executable, "-m", "node.cli", "node", "run", "--json", "--config", "own/node.toml", *flags]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = next(line for line in process.stderr if line.startswith("node runs at "))
+        url = said.split()[3].rstrip(",")
+        sent = tenor(capsys, "tx", "transfer", "1", "--to", "dev:7", *KEY, "--url", url, "--json").result
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert json.loads(out.splitlines()[-1])["stopped"] == "by request"
+    found = tenor(capsys, "audit", tmp_path / "own", "--json").result
+    assert (found["conserved"], found["replay_equal"], found["transactions"]) == (True, True, 1)
+    assert found["blocks"] >= sent["height"]
 
 
 @pytest.fixture(scope="module")
