@@ -4,5 +4,5 @@ import sys
 
 from execution.lang.instrument import install
 
-install("execution.programs", "tests.programs.broken")
+install("execution.programs", "tests.programs.broken", "tests.differential.alarm")
 sys.setrecursionlimit(20_000)

@@ -29,7 +29,7 @@ from genesis.block import InboxEntry
 from genesis.chain import Call, SignedTransaction
 from genesis.gas import GAS_TABLE
 from genesis.spec import ChainSpec, Validator
-from tests.differential.storm import ADDRESSES, BROKEN
+from tests.differential.storm import ADDRESSES, ALARM, BROKEN
 from tests.programs.steps import KERNEL, Deploy, deployments
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ class Difference(AssertionError):
     """Two engines disagree."""
 
 
-DEPLOYED = {deploy.program: deploy for deploy in (*deployments(), BROKEN)}
+DEPLOYED = {deploy.program: deploy for deploy in (*deployments(), BROKEN, ALARM)}
 
 
 def path_of(program: str) -> str:

@@ -13,11 +13,25 @@ from typing import Any
 from execution.lang import Account, Decimal, Duration, Timestamp
 from execution.programs.orders import Kind, Side
 from tests.programs.generators import GENERATORS, STRANGER, Clock, Dice
-from tests.programs.steps import ADMIN, FEED, OTHER_FEED, PROGRAMS, REPORTERS, TRADERS, Ask, Call, Calls, Deploy
+from tests.programs.steps import (
+    ADMIN,
+    FEED,
+    OTHER_FEED,
+    PROGRAMS,
+    REPORTERS,
+    START_MS,
+    TRADERS,
+    USD,
+    Ask,
+    Call,
+    Calls,
+    Deploy,
+)
 
 BROKEN = Deploy("broken", "tests.programs.broken", "Broken", (PROGRAMS["clearing"], FEED))
-BROKEN_AT = Account.numbered(0x1006)
-ADDRESSES = {**PROGRAMS, "broken": BROKEN_AT}
+ALARM = Deploy("alarm", "tests.differential.alarm", "Alarm", (FEED, PROGRAMS["bank"]))
+BROKEN_AT, ALARM_AT = Account.numbered(0x1006), Account.numbered(0x1007)
+ADDRESSES = {**PROGRAMS, "broken": BROKEN_AT, "alarm": ALARM_AT}
 BROKEN_CONTRACT = 3
 CONTRACTS = 22  # the opening's three, the broken one, and more on the first feed
 CENTRES = (200, 12_500)  # ticks at the opening prices
@@ -33,7 +47,7 @@ class Levels:
         self.of = [1.0, 1.0]
 
     def move(self, feed: int) -> Decimal:
-        step = 1 + self.dice.choice((0.002, 0.01, 0.03, 0.08, 0.2)) * self.dice.uniform(-1, 1)
+        step = 1 + self.dice.choice((0.002, 0.01, 0.03, 0.1, 0.25, 0.4)) * self.dice.uniform(-1, 1)
         self.of[feed] = min(max(self.of[feed] * step, 0.3), 3.0) ** 0.97
         base = 100 if feed == 0 else Decimal("1.25")
         return base * Decimal.from_raw(int(self.of[feed] * 10**6) * 10**12)
@@ -42,10 +56,12 @@ class Levels:
 def storm_calls(seed: int) -> Calls:
     dice, clock = Dice(seed), Clock()
     levels, orders = Levels(dice), [(TRADERS[0], 1)]
-    yield from more_contracts(3 if seed % 2 else CONTRACTS - BROKEN_CONTRACT - 1)
+    contracts = BROKEN_CONTRACT + 4 if seed % 2 else CONTRACTS
+    yield from more_contracts(contracts - BROKEN_CONTRACT - 1)
     while True:
         who, other = dice.choice(TRADERS), dice.choice(TRADERS)
-        market = dice.choice((0, 1, 2, 0, 2, BROKEN_CONTRACT, dice.randrange(CONTRACTS)))
+        anywhere = dice.randrange(contracts)
+        market = dice.choice((0, 0, 1, 2, 2, BROKEN_CONTRACT, anywhere, *(anywhere,) * (0 if seed % 2 else 14)))
         match dice.randrange(24):
             case 0 | 1:
                 yield from weather(dice, clock, levels)
@@ -55,10 +71,12 @@ def storm_calls(seed: int) -> Calls:
             case 3:
                 yield Call(who, "exchange", "cancel_all", (market, dice.randint(1, 5)), "cancel")
             case 4:
-                yield Call(who, "clearing", "withdraw", (dice.amount(400),))
+                yield Call(who, "clearing", "withdraw", (dice.amount(600),))
+                yield Call(who, "clearing", "withdraw", (dice.amount(200),))
                 yield Call(who, "clearing", "deposit", (dice.amount(400),))
             case 5:
                 yield from instrument_calls(dice, who)
+                yield from alarm_calls(dice, who, other)
             case 6:
                 for name in ("equity", "margin", "liquidatable", "largest"):
                     yield Ask("clearing", name, (other,))
@@ -103,7 +121,7 @@ def order_call(dice: Dice, levels: Levels, who: Account, market: int) -> Call:
     tick = TICK_RAW[feed] // (10 if market == 1 else 1)
     ticks = int(CENTRES[feed] * levels.of[feed] / (1 if market < 4 else 2)) + (-away if side == Side.BUY else away)
     price = Decimal.from_raw(max(ticks, 1) * tick)
-    lots = dice.choice((1, 10, 50, 100, 200, 400))
+    lots = dice.choice((1, 1, 10, 50, 100) if market > BROKEN_CONTRACT else (1, 10, 50, 100, 200, 400))
     size = Decimal.from_raw(lots * LOT_RAW[feed] * factor)
     if dice.odd(0.4):
         return Call(who, "exchange", "post", (market, side, price, size, 7), dice.choice(("post_only", "trade")))
@@ -121,6 +139,17 @@ def weather(dice: Dice, clock: Clock, levels: Levels) -> Calls:
             yield Call(REPORTERS[0], "oracle", "report", report)
     for _ in range(dice.randint(1, 4)):
         yield clock.tick(dice.choice((250, 250, 1000, 6000, 40_000) if dice.odd(0.1) else (250, 500)))
+
+
+def alarm_calls(dice: Dice, who: Account, other: Account) -> Calls:
+    """Hooks that fail in several ways, handlers at the end that refuse, calls that are tolerated."""
+    yield Call(who, "alarm", "set_mode", (dice.choice((0, 0, 1, 2, 3, 4)),))
+    yield Call(who, "alarm", "listen", (dice.odd(0.8),))
+    yield Call(who, "alarm", "wake", (Duration(dice.randint(-300, 3000)),))
+    for _ in range(3):
+        yield Call(who, "alarm", "owe", (dice.choice((who, other)), dice.signed(6)))
+    yield Call(who, "bank", "allow", (ALARM_AT, USD, dice.amount(30), Timestamp(START_MS + 10**9)))
+    yield Call(who, "alarm", "pull_twice", (who, USD, dice.amount(20)))
 
 
 def instrument_calls(dice: Dice, who: Account) -> Calls:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.differential.session import Session
-from tests.programs.generators import GENERATORS
+from tests.differential.storm import ALL
 
 SEEDS = range(4)
 CALLS = 5_000  # a seed; SEEDS · CALLS ≥ 20,000 for each program
@@ -16,8 +16,9 @@ CALLS = 5_000  # a seed; SEEDS · CALLS ≥ 20,000 for each program
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("program", sorted(GENERATORS, reverse=True))
+@pytest.mark.parametrize("program", sorted(ALL, reverse=True))
 def test_three_engines_agree(program: str, seed: int) -> None:
+    """ "storm" is all programs at once, and two more that fail on request."""
     session = Session(program, seed, CALLS)
     session.run()
     print(session.where(), dict(sorted(session.reasons.items())))

@@ -18,7 +18,7 @@ from genesis.chain import Call as RawCall
 from genesis.chain import Transaction, unsigned
 from tests.differential.engines import GAS_TRANSACTION, SPEC, Engines, abi_of
 from tests.differential.session import packed
-from tests.programs.generators import GENERATORS
+from tests.differential.storm import ALL
 from tests.programs.steps import START_MS, Answer, Ask, Call, Step, Tick, opening
 
 CALLS = 1_500
@@ -73,10 +73,10 @@ class Starved:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", sorted(GENERATORS))
+@pytest.mark.parametrize("program", sorted(ALL))
 def test_gas_runs_out_at_the_same_place(program: str) -> None:
     run = Starved(program, 5)
-    steps = GENERATORS[program](5)
+    steps = ALL[program](5)
     step = next(steps)
     for _ in range(CALLS):
         step = steps.send(run.take(step))
