@@ -11,6 +11,7 @@ import sys
 import msgpack
 import trio
 
+from execution.vm.packing import intrinsic_gas
 from genesis.chain import Deployment, DeployTransaction, SignedTransaction, program_address
 from genesis.errors import Invalid
 from genesis.spec import ChainSpec
@@ -37,6 +38,21 @@ async def prepare(signed: SignedTransaction, spec: ChainSpec) -> Deployment:
         program_address(signed.signer, t.lane, t.sequence), signed.id, signed.signer, t.name, t.arguments, t.admin,
         COMPILER, ir_hash, wasm, abi,
     )  # fmt: skip
+
+
+def check(signed: SignedTransaction, spec: ChainSpec) -> None:
+    """
+    What can be said of a deployment before it is compiled.
+
+    Raises:
+        Invalid: "bad_bundle" without a main file, "gas_limit" when the gas does not cover its bytes.
+    """
+    t = signed.transaction
+    assert isinstance(t, DeployTransaction), "only deployments are checked"
+    main_file(t)
+    needed = intrinsic_gas(t, spec.gas)
+    if t.gas < needed:
+        raise Invalid(f"Gas {t.gas} is too little for a deployment of this size; it takes {needed}.", "gas_limit")
 
 
 def main_file(transaction: DeployTransaction) -> str:

@@ -11,7 +11,7 @@ from execution.compiler.abi_values import pack
 from execution.executor import Answer, Query
 from genesis import chain
 from genesis.errors import Invalid
-from genesis.spec import ChainSpec
+from genesis.spec import FEE_ASSET, ChainSpec
 from node.batcher import Stages
 from node.catalogue import Catalogue
 from node.open_block import decode_results
@@ -36,6 +36,11 @@ class Reads:
         values = await self._values([*balances, *standing])
         held = dict(zip(self._spec.assets, values, strict=False))
         return {"account": account, "balances": held, **dict(zip(names, values[len(assets) :], strict=True))}
+
+    async def fee_balance(self, account: bytes) -> int:
+        """What the account can pay fees from, raw 10⁻¹⁸."""
+        (answer,) = await self._ask((self._view("bank", "balance", account, FEE_ASSET),))
+        return int.from_bytes(answer.result, "little", signed=True)
 
     async def positions(self, account: bytes) -> list[dict[str, Any]]:
         """Every contract in which the account has a position or open orders, with its mark (None before the first)."""

@@ -25,10 +25,12 @@ from genesis.transaction import decode_trusted
 from node.batcher import Stages
 from node.catalogue import Catalogue
 from node.corelink import CoreLink, Later, refusal
+from node.deployments import check as check_deployment
 from node.deployments import prepare
 from node.engine import EngineThread
 from node.mempool import Mempool, Pending
 from node.open_block import OpenBlock, decode_results, receipt_in
+from node.open_block import refusal as not_executable
 from node.reads import Reads
 from node.recovery import stored_block
 from node.sequencer import Sequencer
@@ -114,6 +116,7 @@ class Service:
             pending = Pending(one, frame.executed(index))
             try:
                 if isinstance(one.transaction, chain.DeployTransaction):
+                    check_deployment(one, self._spec)
                     self._mempool.hold(pending, now_ms)
                     deployments.append((index, pending))
                 else:
@@ -135,6 +138,8 @@ class Service:
     async def _compile(self, frame: _Frame, index: int, pending: Pending) -> None:
         try:
             work = await prepare(pending.signed, self._spec)
+            if await self._reads.fee_balance(t.account) < t.gas * t.fee:
+                raise not_executable("fee unpayable")
         except (Invalid, Unavailable) as error:
             self._mempool.drop(pending, error)
         except BaseException:

@@ -416,6 +416,15 @@ def test_source_that_does_not_compile(node: Node, source: str, word: str) -> Non
     assert standing(node) == before
 
 
+def test_a_deployment_that_cannot_pay_is_not_even_compiled(node: Node) -> None:
+    cheap = deployment(node, COUNTER, "counter", gas=SPEC.gas_transaction_min)
+    assert_refused(node, cheap.raw, "gas_limit", -32022, "deployment")
+    dear = deployment(node, COUNTER, "counter", fee=(1 << 63) - 1)
+    assert_refused(node, dear.raw, "fee_unpayable", -32027, "balance")
+    nameless = deployment(node, COUNTER, files=(("a.py", COUNTER), ("b.py", COUNTER)))
+    assert_refused(node, nameless.raw, "bad_bundle", rpc_codes.number("bad_bundle"), "broken.py")
+
+
 def test_frames_behind_a_deployment_do_not_wait_for_the_compiler(node: Node) -> None:
     """Of its own lane they do, and run behind it; everybody else's go on at once."""
     deploy = deployment(node, COUNTER, "counter")
