@@ -165,9 +165,12 @@ def events_root(events: Iterable[tuple[int, int, bytes]]) -> bytes:
     Return the list root over events (program number, event number, packed fields): u32 ‖ u32 ‖ fields, big-endian
     numbers.
     """
-    return merkle.list_root(
-        program.to_bytes(4, "big") + event.to_bytes(4, "big") + data for program, event, data in events
-    )
+    return merkle.list_root(event_item(*event) for event in events)
+
+
+def event_item(program: int, event: int, data: bytes) -> bytes:
+    """One item of the events root's list."""
+    return program.to_bytes(4, "big") + event.to_bytes(4, "big") + data
 
 
 def _batch(transactions: object) -> Batch:

@@ -8,6 +8,7 @@ again and comparing. Decoding bounds size, depth and length first, so that hosti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgpack
@@ -29,6 +30,12 @@ def encode(value: Value) -> bytes:
     """Return the canonical bytes. Lists are taken as tuples."""
     packed: bytes = msgpack.packb(value, use_bin_type=True)
     return packed
+
+
+def encode_array_of(encoded: Sequence[bytes]) -> bytes:
+    """The canonical bytes of an array whose members are encoded already."""
+    head: bytes = msgpack.Packer().pack_array_header(len(encoded))
+    return head + b"".join(encoded)
 
 
 def decode(data: bytes, size_max: int, depth_max: int = DEPTH_MAX) -> Value:

@@ -13,9 +13,11 @@ from typing import Any
 
 from execution.executor import BatchResult, Executor, Opening, Outcome, Record, Sealed
 from genesis import chain, codec
+from genesis.block import event_item
 from genesis.chain import Batch, Body, Deployment, Header, InboxEntry, Receipt, SignedTransaction, Withdrawal
 from genesis.errors import Corrupt, Invalid
 from genesis.header import HEADER_VERSION
+from genesis.merkle import leaf, list_root_of_leaves
 from genesis.transaction import decode_trusted
 
 LOG_BYTES_MAX = 256 << 20
@@ -48,6 +50,11 @@ class OpenBlock:
     receipts: list[Receipt] = field(default_factory=list)
     events: list[Record] = field(default_factory=list)
     deployments: list[Deployment] = field(default_factory=list)
+    encoded: list[bytes] = field(default_factory=list)
+    """Of the receipts."""
+    receipt_leaves: list[bytes] = field(default_factory=list)
+    event_leaves: list[bytes] = field(default_factory=list)
+    """Hashed batch by batch, so that sealing is short."""
     gas_used: int = 0
     size: int = 0
     """Bytes of its transactions and of what deployments record."""
@@ -69,11 +76,16 @@ class OpenBlock:
                 continue
             receipt = _receipt(outcome, self.opening.height, len(self.receipts), first_event)
             self.receipts.append(receipt)
+            row = receipt.encode()
+            self.encoded.append(row)
+            self.receipt_leaves.append(leaf(row))
             kept.append(signed.raw)
             answers.append(receipt)
         done = {receipt.transaction for receipt in self.receipts if receipt.status == "done"} if prepared else set()
         self.batches.append(Batch(tuple(kept)))
-        self.events.extend(result.events)
+        events = tuple(result.events)
+        self.events.extend(events)
+        self.event_leaves.extend(leaf(event_item(e.program, e.event, e.data)) for e in events)
         recorded = [item for item in prepared if item.transaction_id in done]
         self.deployments.extend(recorded)
         self.gas_used += result.gas_used
@@ -82,6 +94,12 @@ class OpenBlock:
 
     def body(self) -> Body:
         return Body(tuple(self.batches), self.opening.inbox, tuple(self.deployments))
+
+    def results(self, withdrawals: Sequence[Withdrawal]) -> bytes:
+        """What the store keeps of the block's execution, one blob; decoded when somebody asks."""
+        events = codec.encode(tuple((e.program, e.event, e.data) for e in self.events))
+        burnt = codec.encode(tuple(w.fields() for w in withdrawals))
+        return codec.encode_array_of((codec.encode_array_of(self.encoded), events, burnt))
 
     def header(
         self, sealed: Sealed, span_withdrawals: Sequence[Withdrawal], proposer: bytes, validators: int
@@ -101,8 +119,8 @@ class OpenBlock:
             anchor_hash=self.anchor.hash,
             inbox_count=self.anchor.count,
             body_root=self.body().root(),
-            receipts_root=chain.receipts_root(receipt.encode() for receipt in self.receipts),
-            events_root=chain.events_root((e.program, e.event, e.data) for e in self.events),
+            receipts_root=list_root_of_leaves(self.receipt_leaves),
+            events_root=list_root_of_leaves(self.event_leaves),
             withdrawals_root=chain.withdrawals_root(span_withdrawals),
             claims_root=sealed.claims_root,
             state_root=sealed.state_root,
@@ -144,14 +162,8 @@ class Results:
     withdrawals: tuple[Withdrawal, ...]
 
 
-def encode_results(receipts: Sequence[Receipt], events: Sequence[Record], withdrawals: Sequence[Withdrawal]) -> bytes:
-    """What the store keeps of a block's execution, one blob; decoded when somebody asks."""
-    rows = tuple((e.program, e.event, e.data) for e in events)
-    return codec.encode((tuple(r.fields() for r in receipts), rows, tuple(w.fields() for w in withdrawals)))
-
-
 def decode_results(blob: bytes) -> Results:
-    """Inverse of encode_results. Raises Corrupt: only our own disk is read here."""
+    """Inverse of `OpenBlock.results`. Raises Corrupt: only our own disk is read here."""
     try:
         receipts, events, withdrawals = codec.decode_array(blob, 3, LOG_BYTES_MAX, "A block's results")
         decoded = tuple(map(Receipt.of, receipts))
@@ -162,7 +174,7 @@ def decode_results(blob: bytes) -> Results:
 
 
 def receipt_in(blob: bytes, index: int) -> Receipt:
-    """The receipt at one place of encode_results' blob, the others left as they are."""
+    """The receipt at one place of a blob of `OpenBlock.results`, the others left as they are."""
     return Receipt.of(codec.decode_trusted(blob)[0][index])
 
 

@@ -26,7 +26,7 @@ from node.config import SequencerConfig
 from node.engine import EngineThread
 from node.log import logger
 from node.mempool import Mempool
-from node.open_block import Anchor, Logged, OpenBlock, encode_logged, encode_results, reopen
+from node.open_block import Anchor, Logged, OpenBlock, encode_logged, reopen
 from node.store import Pages, Store, StoredBlock
 
 BATCH_BYTES_MAX = 8 << 20
@@ -248,7 +248,7 @@ class Sequencer:
             header.height,
             codec.encode((header.fields(), closed.block.signature, closed.certificate.fields())),
             codec.encode(closed.block.body.fields()),
-            encode_results(block.receipts, block.events, closed.burnt),
+            block.results(closed.burnt),
             [receipt.transaction for receipt in block.receipts],
         )
         self._store.put_block(stored, {})

@@ -106,7 +106,7 @@ class Service:
 
     async def _send(self, payload: dict[str, Any]) -> Any:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
-        signed = [decode_trusted(raw, signer) for raw, signer, _ in payload["transactions"]]
+        signed = [decode_trusted(*entry) for entry in payload["transactions"]]
         frame = _Frame(signed, payload["wait"] == "executed")
         while keys := self._mempool.unknown(signed):
             self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
@@ -136,10 +136,11 @@ class Service:
         return await frame.wait()
 
     async def _compile(self, frame: _Frame, index: int, pending: Pending) -> None:
+        t = pending.signed.transaction
         try:
-            work = await prepare(pending.signed, self._spec)
             if await self._reads.fee_balance(t.account) < t.gas * t.fee:
                 raise not_executable("fee unpayable")
+            work = await prepare(pending.signed, self._spec)
         except (Invalid, Unavailable) as error:
             self._mempool.drop(pending, error)
         except BaseException:
@@ -276,7 +277,7 @@ class _Frame:
     """
     Answers to transactions sent together, and an event for when all are there.
 
-    until_executed: an answer is the receipt; else the id, as soon as the transaction is taken in.
+    until_executed: an answer is the receipt, encoded; else the id, as soon as the transaction is taken in.
     """
 
     __slots__ = ("_done", "_signed", "_until_executed", "answers", "left")
@@ -301,7 +302,7 @@ class _Frame:
 
     def executed(self, index: int) -> Callable[[Any], None]:
         def put(answer: Receipt | Invalid | Unavailable) -> None:
-            self.put(index, receipt_view(answer) if isinstance(answer, Receipt) else refusal(answer))
+            self.put(index, answer.encode() if isinstance(answer, Receipt) else refusal(answer))
 
         return put
 

@@ -7,10 +7,12 @@ bytes into 0x-hexadecimal.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from genesis import codec
 from genesis.errors import Corrupt
-from genesis.receipt import Receipt
+from genesis.receipt import STATUSES, Receipt
 
 
 def receipt_view(receipt: Receipt) -> dict[str, Any]:
@@ -29,6 +31,20 @@ def receipt_view(receipt: Receipt) -> dict[str, Any]:
         "created": receipt.created,
         "stage": receipt.stage,
     }
+
+
+def receipt_json(encoded: bytes) -> str:
+    """receipt_view as JSON text, from the bytes of `Receipt.encode`, of a receipt that has just been executed."""
+    members = codec.decode_trusted(encoded)
+    transaction, height, position, status, reason, gas_used, fee, results, reasons, (first, last), created = members
+    shown = ",".join([f'"0x{words.hex()}"' for words in results])
+    return (
+        f'{{"transaction":"0x{transaction.hex()}","height":{height},"position":{position},'
+        f'"status":"{STATUSES[status]}","reason":{json.dumps(reason)},"gas_used":{gas_used},'
+        f'"fee":"{int.from_bytes(fee, "big")}","results":[{shown}],'
+        f'"call_reasons":[{",".join(map(json.dumps, reasons))}],"events":[{first},{last}],'
+        f'"created":{"null" if created is None else json.dumps(hexadecimal(created))},"stage":"executed"}}'
+    )
 
 
 def parse_receipt(view: dict[str, Any]) -> Receipt:

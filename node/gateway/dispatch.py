@@ -94,7 +94,8 @@ class Dispatcher:
             given = fields(self._send_many, params, method)
             texts = given["transactions"]
             results = await self._send(ticket, texts, [given["wait"]] * len(texts))
-            return [{"error": _body(r)} if isinstance(r, TenorError) else r for r in results]
+            members = [{"error": _body(r)} if isinstance(r, TenorError) else r for r in results]
+            return wire.Json(f"[{','.join(map(wire.to_json, members))}]")
         if method in OTHERS and special is not None:
             return await special(method, params)
         if method in OTHERS:

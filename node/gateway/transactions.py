@@ -18,6 +18,8 @@ from genesis.transaction import decode
 from node.gateway.frames import SEND
 from node.gateway.link import Link, fault
 from node.gateway.methods import hexadecimal
+from node.gateway.wire import Json
+from node.views import receipt_json
 
 IN_PLACE_DIGITS_MAX = 4_096
 """A transaction this long (2 KiB) or shorter is recovered in place when it comes alone: about 80 µs."""
@@ -62,7 +64,7 @@ async def send(
     link: Link, pool: ThreadPoolExecutor, ticket: Ticket, texts: Sequence[object], waits: Sequence[str]
 ) -> list[Any]:
     """
-    Return for each transaction its receipt (or {"transaction": id} where wait is "received"), or its error.
+    Return for each transaction its receipt as JSON (or {"transaction": id} where wait is "received"), or its error.
 
     waits: "received" or "executed", for each.
     """
@@ -102,4 +104,6 @@ def _post(link: Link, wait: str, entries: list[Entry]) -> asyncio.Future[Any]:
 
 
 def _outcome(answer: Any) -> Any:
+    if isinstance(answer, bytes):
+        return Json(receipt_json(answer))
     return fault(*answer) if isinstance(answer, list) else answer

@@ -18,6 +18,12 @@ class TooDeep(ValueError):
     """Nested deeper than allowed."""
 
 
+class Json(str):
+    """Text that is JSON already."""
+
+    __slots__ = ()
+
+
 def parse(data: bytes, depth_max: int) -> Any:
     """
     Return the JSON value of UTF-8 text; NaN and infinities are refused, as the standard does.
@@ -37,7 +43,9 @@ def parse(data: bytes, depth_max: int) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """Return compact JSON; bytes as 0x-hexadecimal."""
+    """Return compact JSON; bytes as 0x-hexadecimal, Json (only as the whole value) as it is."""
+    if type(value) is Json:
+        return value
     return _encoder.encode(value)
 
 
