@@ -118,7 +118,7 @@ async def gamble(stage: Stage) -> None:
         equity, initial = Decimal(account["equity"]), Decimal(account["margin"]["initial"])
         room = (equity - initial) / (market.initial_rate * GAMBLE_SLACK)
         if room * 20 > market.order_notional:
-            size = market.to_lot(min(room, market.order_notional * 4), price)
+            size = market.to_lot(min(room, market.order_notional * 8), price)
             await stage.trader.send([stage.place("BUY", price * (1 + market.price_range), size, "IOC")])
         await trio.sleep(GAMBLE_S)
 

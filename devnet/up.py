@@ -47,7 +47,7 @@ from settlement.local import open_local
 
 SETTLEMENT_BLOCK_MS = 500
 CAST: tuple[Role, ...] = ("maker",) * 5 + ("taker",) * 6 + ("gambler",)
-MAKER_FUNDS, TAKER_FUNDS, GAMBLER_FUNDS = 2_000_000, 1_000_000, 30_000
+MAKER_FUNDS, TAKER_FUNDS, GAMBLER_NOTIONAL = 2_000_000, 1_000_000, 500_000
 FEE = 1_000_000_000
 END_S = 120.0
 """What is waited after the last block for the last withdrawal to be paid."""
@@ -166,7 +166,8 @@ class _Devnet:
 
     async def _play(self, number: int, role: Role, trader: Trader, cashier: Cashier) -> None:
         source = random.Random(f"{self.options.seed}/{number}")
-        funds = {"maker": MAKER_FUNDS, "taker": TAKER_FUNDS, "gambler": GAMBLER_FUNDS}[role]
+        stake = int(GAMBLER_NOTIONAL * self.market.initial_rate)
+        funds = {"maker": MAKER_FUNDS, "taker": TAKER_FUNDS, "gambler": stake}[role]
 
         async def work() -> None:
             if await trader.view("clearing", "cash", trader.address) == 0:
