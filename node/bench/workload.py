@@ -20,13 +20,13 @@ from genesis.chain import Call, SignedTransaction, Transaction
 from genesis.spec import genesis_address
 from node.bench.venue import MARKETS, MIDS, RAW, Venue
 
-REST, TAKE = 0.48, 0.38
+REST, TAKE = 0.52, 0.36
 """Shares of the orders; the rest cancels."""
 TICKS_DEEP = 100
 """Orders rest 1 to this many ticks from the mid; takers accept any of these prices."""
 LOTS_MAX = 4
-RESTING_AT_FIRST = 2
-"""Orders of each account in the books before anything is measured."""
+RESTING_AT_FIRST = 30_000
+"""Orders in the books before anything is measured, one for each of so many accounts."""
 
 _TICK, _LOT = RAW // 2, RAW // 10
 _PLACE = struct.Struct("<qqQqQqqqq")
@@ -63,10 +63,10 @@ class Workload:
         self._resting: dict[bytes, deque[int]] = {account: deque() for account in venue.accounts}
 
     def first_quotes(self) -> list[SignedTransaction]:
-        """The resting orders that every account begins with."""
+        """What fills the books."""
         return [
-            self._venue.sign(account, [self._resting_order() for _ in range(RESTING_AT_FIRST)])
-            for account in self._venue.accounts
+            self._venue.sign(account, [self._resting_order()])
+            for account in self._venue.accounts[:RESTING_AT_FIRST]
         ]
 
     def transactions(self, count: int) -> list[SignedTransaction]:
