@@ -119,7 +119,7 @@ class SettlementAccount(Protocol):
         Lock an amount for `account` on Tenor; return the posting id. The same nonce and arguments count once.
 
         Raises:
-            Invalid: "insufficient_balance", or "malformed" when the amount is not positive.
+            Invalid: "insufficient_balance", "unknown_asset", or "malformed" when the amount is not positive.
         """
         ...
 

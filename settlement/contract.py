@@ -21,7 +21,8 @@ class Terms:
     What a settlement chain knows of its Tenor chain.
 
     chain: chain id. commitment_blocks: length of a span. challenge_blocks: settlement blocks from posted to final.
-    stakes: address → stake. validators: version of that set.
+    stakes: address → stake. validators: version of that set. assets: indices below it may be deposited, for the bank
+    knows no others and could never credit them.
     """
 
     chain: int
@@ -29,10 +30,11 @@ class Terms:
     challenge_blocks: int
     stakes: Mapping[bytes, int]
     validators: int = 0
+    assets: int = 1 << 32
 
     @classmethod
     def of(cls, spec: ChainSpec) -> Terms:
-        return cls(spec.chain_id, spec.commitment_blocks, spec.challenge_blocks, spec.stakes)
+        return cls(spec.chain_id, spec.commitment_blocks, spec.challenge_blocks, spec.stakes, 0, len(spec.assets))
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,11 @@ class Books:
         entry = InboxEntry(0, account, asset, amount, 0)
         if len(nonce) > NONCE_BYTES_MAX:
             raise Invalid(f"A nonce has at most {NONCE_BYTES_MAX} bytes.", "malformed")
+        if asset >= self._terms.assets:
+            raise Invalid(
+                f"Asset {asset} is none of the chain's {self._terms.assets}; it could never be credited.",
+                "unknown_asset",
+            )
         payload = codec.encode((*entry.fields(), nonce))
         posting = sha256(b"deposit" + payload)
         if self._known(posting):

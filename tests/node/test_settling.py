@@ -103,6 +103,18 @@ def test_a_deposit_is_credited_once(node: Node) -> None:
     node.do(run)
 
 
+def test_an_asset_that_the_bank_does_not_know_cannot_be_deposited(node: Node) -> None:
+    """It could never be credited, and a chain that has to credit it stops."""
+
+    async def run() -> None:
+        unknown = len(SPEC.assets)
+        await node.settlement.fund(ADDRESS, unknown, UNIT)
+        with pytest.raises(Invalid, match="none of the chain's"):
+            await node.settlement.deposit(ADDRESS, unknown, UNIT, b"unknown")
+
+    node.do(run)
+
+
 def test_a_withdrawal_is_burnt_proven_and_paid_once(node: Node) -> None:
     async def run() -> None:
         await deposit(node, 3 * UNIT, b"to withdraw")
