@@ -30,7 +30,7 @@ LEVEL_STEP = Decimal("0.15")
 QUOTE_S = 0.25
 TAKE_S = 0.08
 GAMBLE_S = 0.3
-GAMBLE_SLACK = Decimal("1.02")
+GAMBLE_SLACK = Decimal("1.03")
 """Margin a gambler leaves for the spread it pays."""
 SPREAD_OF_RANGE = Decimal("0.01")
 """A maker's half spread, as a part of the margin worlds' range: wide where prices move far."""
