@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hypothesis  # noqa: F401 - must know trio's generator before a node freezes the garbage collector
 import trio
 
 from genesis.chain import Call, OrderClass, Receipt, SignedTransaction, Transaction, sign
