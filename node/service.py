@@ -53,7 +53,7 @@ class Service:
         self._mempool, self._stages = mempool, stages
         self._catalogue = Catalogue()
         self._reads = Reads(spec, self._query, self._catalogue)
-        self._recent: OrderedDict[bytes, Receipt] = OrderedDict()
+        self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._sequencer: Sequencer | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
@@ -75,7 +75,7 @@ class Service:
         self._sequencer = sequencer
         await self._learn_programs()
         if sequencer.open_block is not None:
-            self._remember(sequencer.open_block.receipts)
+            self._remember(sequencer.open_block, sequencer.open_block.receipts)
 
     async def handle(self, method: str, payload: Any) -> Any:
         """Answer one request. Raises Invalid or Unavailable, which travel to whoever asked."""
@@ -88,7 +88,7 @@ class Service:
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
         if open_block.opening.deployments_active and len(open_block.batches) == 1:
             await self._learn_programs()  # their first events are among these
-        self._remember(receipts)
+        self._remember(open_block, receipts)
         if receipts and self.link.wanted("receipts"):
             self.link.publish("receipts", [receipt_view(receipt) for receipt in receipts])
         if result.events and self.link.wanted("events"):
@@ -172,8 +172,10 @@ class Service:
         }
 
     async def _receipt(self, transaction: bytes) -> dict[str, Any]:
-        receipt = self._recent.get(transaction)
-        if receipt is None:
+        recent = self._recent.get(transaction)
+        if recent is not None:
+            receipt = Receipt.decode(recent)
+        else:
             position = await trio.to_thread.run_sync(self._store.position, transaction)
             if position is None:
                 raise Invalid(f"No block holds transaction 0x{transaction.hex()}; it may still wait.", "not_found")
@@ -266,9 +268,10 @@ class Service:
         sealed = tip.header.height if tip.header else 0
         return replace(receipt, stage=self._stages.of(receipt.height, sealed))
 
-    def _remember(self, receipts: Sequence[Receipt]) -> None:
+    def _remember(self, block: OpenBlock, receipts: Sequence[Receipt]) -> None:
+        """Encoded: many small objects held for long would cost time whenever memory is looked through."""
         for receipt in receipts:
-            self._recent[receipt.transaction] = receipt
+            self._recent[receipt.transaction] = block.encoded[receipt.position]
         while len(self._recent) > RECEIPTS_KEPT:
             self._recent.popitem(last=False)
 

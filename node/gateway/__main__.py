@@ -18,6 +18,7 @@ from pathlib import Path
 
 import uvicorn
 
+from node import collector
 from node.config import GatewayConfig
 from node.gateway.link import Link
 from node.gateway.server import application
@@ -54,6 +55,7 @@ async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
     if stat.S_ISFIFO(os.fstat(STDIN).st_mode):  # started by hand it runs until it is interrupted
         asyncio.get_running_loop().add_reader(STDIN, _stop_at_end, server)
     host, port = listening.getsockname()[:2]
+    collector.settle()
     print(json.dumps({"host": host, "port": port}), flush=True)
     await server.serve(sockets=[listening])
 
