@@ -20,7 +20,6 @@ from execution.vm.machine import Machine
 from genesis.crypto import address_of
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
-from node import collector
 from node.batcher import Batcher, Stages
 from node.config import Config
 from node.corelink import CoreLink, link_path
@@ -118,7 +117,6 @@ async def _serve(
         port = await nursery.start(run_gateway, config.gateway, path)
         await nursery.start(inbox.run)
         await nursery.start(batcher.run)
-        collector.settle()
         task_status.started(Ready(port, store.head() or 0, recovered.replayed, sequencer.stop))
         log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
         await sequencer.run()

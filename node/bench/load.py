@@ -8,6 +8,7 @@ frame was due, to the arrival of its last receipt.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -50,11 +51,16 @@ class Tally:
         return sorted(late for at, done, late in self.answers if start <= at < stop for _ in range(done))
 
 
-async def saturate(url: str, lines: Sequence[Sequence[Frame]], in_flight: int, tally: Tally) -> None:
-    """Send each line's frames over its own WebSocket in their order, `in_flight` of them unanswered at a time."""
+async def saturate(
+    url: str, lines: Sequence[Sequence[Frame]], in_flight: int, tally: Tally, until: float = math.inf
+) -> None:
+    """
+    Send each line's frames over its own WebSocket in their order, `in_flight` of them unanswered at a time, until they
+    end or the clock (time.perf_counter) says `until`; return when all sent are answered.
+    """
     async with trio.open_nursery() as nursery:
         for frames in lines:
-            nursery.start_soon(_saturate, url, iter(frames), in_flight, tally)
+            nursery.start_soon(_saturate, url, iter(frames), in_flight, tally, until)
 
 
 async def pace(url: str, lines: Sequence[Sequence[Frame]], frames_per_s: float, tally: Tally) -> None:
@@ -73,14 +79,16 @@ async def post(port: int, transactions: Sequence[Sequence[str]], tally: Tally) -
             nursery.start_soon(_post, port, line, tally)
 
 
-async def _saturate(url: str, frames: Iterator[Frame], in_flight: int, tally: Tally) -> None:
+async def _saturate(url: str, frames: Iterator[Frame], in_flight: int, tally: Tally, until: float) -> None:
     async with connect(url) as client, trio.open_nursery() as nursery:
         for _ in range(in_flight):
-            nursery.start_soon(_keep_sending, client, frames, tally)
+            nursery.start_soon(_keep_sending, client, frames, tally, until)
 
 
-async def _keep_sending(client: Client, frames: Iterator[Frame], tally: Tally) -> None:
+async def _keep_sending(client: Client, frames: Iterator[Frame], tally: Tally, until: float) -> None:
     for frame in frames:
+        if time.perf_counter() >= until:
+            return
         await _send(client, frame, time.perf_counter(), tally)
 
 

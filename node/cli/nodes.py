@@ -104,6 +104,7 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
 
     from node.app import Ready, check_validator, run_node
     from node.chains import load_chain
+    from node.collector import settle
     from node.keystore import address_in, load
     from node.log import Format, configure
 
@@ -119,6 +120,7 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
                 nursery.cancel_scope.cancel()
 
             ready: Ready = await nursery.start(node)
+            settle()
             progress(f"node runs at ws://{config.gateway.host}:{ready.port}/ws, height {ready.height}")
             await anext(signals)
             progress("sealing the open block; once more to stop at once")
