@@ -59,14 +59,12 @@ def bench_spec(accounts: int) -> ChainSpec:
 class Venue:
     """
     A chain and what is needed to write to it. The clock is a count: a block opens `block_time_ms` after the one before.
-
-    calls_max: calls under one signature.
     """
 
     executor: Executor
     spec: ChainSpec
     accounts: tuple[bytes, ...]
-    opening: Opening = Opening(1, START_MS, 0, bytes(32), ())
+    opening: Opening
     abis: dict[str, Abi] = field(default_factory=dict)
     _sequences: dict[bytes, int] = field(default_factory=dict)
     _signed: int = 0
@@ -115,7 +113,7 @@ def open_venue(executor: Executor, accounts: int) -> Venue:
     """Genesis, markets with prices, funded accounts."""
     spec = bench_spec(accounts)
     addresses = tuple(sha256(b"bench account %d" % number).digest()[:20] for number in range(accounts))
-    venue = Venue(executor, spec, addresses)
+    venue = Venue(executor, spec, addresses, Opening(1, START_MS, 0, bytes(32), ()))
     executor.genesis(spec)
     names = {genesis_address(name): name for name in ("bank", "oracle", "clearing", "exchange", "perpetual")}
     for info in executor.programs():

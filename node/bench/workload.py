@@ -13,7 +13,7 @@ import random
 import struct
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from execution.executor import BatchResult
 from genesis.chain import Call, SignedTransaction, Transaction
@@ -39,7 +39,10 @@ _LIMIT, _IOC = 0, 1
 
 @dataclass(slots=True)
 class Tally:
-    """What became of orders. taken: traded on arrival. late: cancels that came too late. refused: anything else."""
+    """
+    What became of orders. taken: traded on arrival. fills: trades. late: cancels that came too late. refused: anything
+    else.
+    """
 
     orders: int = 0
     taken: int = 0
@@ -48,8 +51,7 @@ class Tally:
     late: int = 0
     refused: int = 0
     gas: int = 0
-    events: int = 0
-    reasons: set[str] = field(default_factory=set)
+    fills: int = 0
 
 
 class Workload:
@@ -60,13 +62,14 @@ class Workload:
         self._random = random.Random(seed)
         self._exchange = genesis_address("exchange")
         self._place, self._post, self._cancel = (venue.selector("exchange", n) for n in ("place", "post", "cancel"))
+        number = next(p.number for p in venue.executor.programs() if p.address == self._exchange)
+        self._filled = number, [event.name for event in venue.abis["exchange"].events].index("Filled")
         self._resting: dict[bytes, deque[int]] = {account: deque() for account in venue.accounts}
 
     def first_quotes(self) -> list[SignedTransaction]:
         """What fills the books."""
         return [
-            self._venue.sign(account, [self._resting_order()])
-            for account in self._venue.accounts[:RESTING_AT_FIRST]
+            self._venue.sign(account, [self._resting_order()]) for account in self._venue.accounts[:RESTING_AT_FIRST]
         ]
 
     def transactions(self, count: int) -> list[SignedTransaction]:
@@ -108,7 +111,7 @@ class Workload:
     def learn(self, batch: Sequence[SignedTransaction], result: BatchResult, tally: Tally) -> None:
         """Note which orders of a batch stand in the book now, and count."""
         tally.gas += result.gas_used
-        tally.events += len(result.events)
+        tally.fills += sum(1 for record in result.events if (record.program, record.event) == self._filled)
         for signed, outcome in zip(batch, result.outcomes, strict=True):
             transaction = signed.transaction
             assert isinstance(transaction, Transaction), "the workload signs calls"
@@ -122,7 +125,6 @@ class Workload:
             tally.late += 1
         elif reason:
             tally.refused += 1
-            tally.reasons.add(reason)
         elif selector == self._cancel:
             tally.cancelled += 1
         elif selector == self._post:

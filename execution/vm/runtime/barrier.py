@@ -10,7 +10,18 @@ from __future__ import annotations
 
 from execution.vm.core import copy, core, grow, i32, i64, load64, size, store32, store64, u64
 from execution.vm.layout import HEAP_TOP, MAGIC, MAGIC_OFFSET, PAGE_BYTES
-from execution.vm.runtime.words import BEFORE, DIRTY_PAGE, MARKS, STATE, STATE_FULL, TOUCH_PAGE, UNDO, exhausted, g, reject
+from execution.vm.runtime.words import (
+    BEFORE,
+    DIRTY_PAGE,
+    MARKS,
+    STATE,
+    STATE_FULL,
+    TOUCH_PAGE,
+    UNDO,
+    exhausted,
+    g,
+    reject,
+)
 
 RECORD_BYTES = 8 + PAGE_BYTES
 WASM_PAGE_BYTES = 1 << 16
