@@ -25,7 +25,7 @@ from genesis.spec import ChainSpec
 from node.config import SequencerConfig
 from node.engine import EngineThread
 from node.log import logger
-from node.mempool import Mempool
+from node.mempool import Mempool, Pending
 from node.open_block import Anchor, Logged, OpenBlock, encode_logged, reopen
 from node.store import Pages, Store, StoredBlock
 
@@ -33,6 +33,8 @@ BATCH_BYTES_MAX = 8 << 20
 """Of a batch's transactions on the wire; packed for the engine, whose input holds 16 MiB, they grow by a third."""
 BLOCK_BYTES_FULL = chain.BLOCK_BYTES_MAX - 3 * BATCH_BYTES_MAX
 """A block that has so many takes no further batch: one more, deposits and heads still fit."""
+BATCHES_A_WRITE = 8
+"""Batches are bounded by what their transactions may cost; under load several share one synced write of the log."""
 
 log = logger("sequencer")
 
@@ -60,6 +62,21 @@ class Tip:
     anchor: Anchor
     span_withdrawals: list[Withdrawal]
     waiting_deployments: dict[int, tuple[Deployment, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What one batch takes out of the mempool."""
+
+    pending: list[Pending]
+
+    @property
+    def transactions(self) -> tuple[chain.SignedTransaction, ...]:
+        return tuple(item.signed for item in self.pending)
+
+    @property
+    def prepared(self) -> tuple[Deployment, ...]:
+        return tuple(item.work for item in self.pending if item.work is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +168,8 @@ class Sequencer:
                 break
             cut = trio.current_time()
             await self._cut()
-            await trio.sleep_until(min(deadline, cut + spacing))
+            if not self._mempool.arrived.is_set():
+                await trio.sleep_until(min(deadline, cut + spacing))
         await self._seal()
 
     def _full(self) -> bool:
@@ -173,31 +191,52 @@ class Sequencer:
         await self._cut()
 
     async def _cut(self) -> None:
+        """
+        Take what waits, as one batch or several; log all in one synced write and run them beside it; then answer.
+        """
         block = self.open_block
         assert block is not None
-        gas_max = min(self._spec.gas_batch_max, self._spec.gas_block_max - block.gas_used)
-        pending = self._mempool.take(gas_max, self._config.batch_transactions_max, BATCH_BYTES_MAX)
-        transactions = tuple(item.signed for item in pending)
-        prepared = tuple(item.work for item in pending if item.work is not None)
-        first = not block.batches
-        logged = Logged(block.opening if first else None, block.anchor if first else None, transactions, prepared)
+        cuts = self._take(block)
+        rows = [encode_logged(self._logged(block, cut, first=at == 0)) for at, cut in enumerate(cuts)]
         results: list[BatchResult] = []
 
         async def execute() -> None:
-            with self._timed("batch_ms"):
-                results.append(await self._engine.run(self._executor.apply, block.opening, transactions))
+            for cut in cuts:
+                with self._timed("batch_ms"):
+                    results.append(await self._engine.run(self._executor.apply, block.opening, cut.transactions))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(execute)
             with self._timed("log_sync_ms"):
-                await trio.to_thread.run_sync(
-                    self._store.append_batch, block.opening.height, len(block.batches), encode_logged(logged)
-                )
-        answers = block.add(transactions, prepared, results[0])
-        for item, answer in zip(pending, answers, strict=True):
+                await trio.to_thread.run_sync(self._store.append_batch, block.opening.height, len(block.batches), *rows)
+        for cut, result in zip(cuts, results, strict=True):
+            await self._answer(block, cut, result)
+
+    def _take(self, block: OpenBlock) -> list[_Cut]:
+        """At least one batch, which may be empty; more while there are transactions and room for the largest."""
+        left = self._spec.gas_block_max - block.gas_used
+        cuts: list[_Cut] = []
+        while not cuts or (self._mempool.arrived.is_set() and len(cuts) < BATCHES_A_WRITE and left > 0):
+            gas_max = min(self._spec.gas_batch_max, left)
+            if cuts and gas_max < self._spec.gas_transaction_max:
+                break
+            cut = _Cut(self._mempool.take(gas_max, self._config.batch_transactions_max, BATCH_BYTES_MAX))
+            left -= sum(signed.transaction.gas for signed in cut.transactions)
+            cuts.append(cut)
+            if block.size + sum(item.size for one in cuts for item in one.pending) > BLOCK_BYTES_FULL:
+                break
+        return cuts
+
+    def _logged(self, block: OpenBlock, cut: _Cut, first: bool) -> Logged:
+        opens = first and not block.batches
+        return Logged(block.opening if opens else None, block.anchor if opens else None, cut.transactions, cut.prepared)
+
+    async def _answer(self, block: OpenBlock, cut: _Cut, result: BatchResult) -> None:
+        answers = block.add(cut.transactions, cut.prepared, result)
+        for item, answer in zip(cut.pending, answers, strict=True):
             self._mempool.settle(item, refused=isinstance(answer, Invalid))
-        await self._listener.executed(block, [a for a in answers if isinstance(a, Receipt)], results[0])
-        for item, answer in zip(pending, answers, strict=True):
+        await self._listener.executed(block, [a for a in answers if isinstance(a, Receipt)], result)
+        for item, answer in zip(cut.pending, answers, strict=True):
             item.done(answer)
 
     async def _seal(self) -> None:

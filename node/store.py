@@ -174,10 +174,11 @@ class Store:
 
     # Batch log
 
-    def append_batch(self, height: int, number: int, data: bytes) -> None:
-        """Keep batch `number` (from 0) of the open block `height`; on return it survives a crash."""
+    def append_batch(self, height: int, number: int, *data: bytes) -> None:
+        """Keep batch `number` (from 0) of the open block `height`, and those behind it; on return all survive."""
         with self._write("write the batch log", sync=True) as batch:
-            batch.put(_LOG + _U64_U32.pack(height, number), data)
+            for at, one in enumerate(data, number):
+                batch.put(_LOG + _U64_U32.pack(height, at), one)
 
     def batches(self, height: int) -> tuple[bytes, ...]:
         """The logged batches of the open block `height` in order. Raises Corrupt when one is missing between others."""

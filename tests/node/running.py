@@ -84,8 +84,11 @@ class Node:
         return answer
 
     async def next_block(self, after: int | None = None) -> dict[str, Any]:
-        """The block after `after` (default: the newest), once it is there."""
-        wanted = 1 + (after if after is not None else (await self.client.chain_info())["height"])
+        """
+        The block after `after`, once it is there; by default one that stands behind all answered so far: the newest
+        stored one may be followed by one on its way to the store and by the open one.
+        """
+        wanted = after + 1 if after is not None else (await self.client.chain_info())["height"] + 2
 
         async def there() -> bool:
             return bool((await self.client.chain_info())["height"] >= wanted)
