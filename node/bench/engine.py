@@ -3,7 +3,7 @@ The engine's bench: orders per second on one core, with everything a validator d
 
 Measured is wall time of three things: `apply` (packed transactions in, receipts and events out), `seal` after every
 BLOCK_MS of work (changed pages hashed, new root), and a checkpoint of all pages changed, written to a store on disk,
-at the end of a run of BLOCKS blocks. A node writes one every 40 blocks, beside its work; here the process keeps to one
+at the end of a run of BLOCKS blocks. That is as often as a node does, which writes beside its work; here the process keeps to one
 core, threads of the store included. An order is one call with its own undo scope, its margin check at its end, its
 gas, events and result. Packing happens ahead, beside the mempool in a node: it is told apart, as `host_share` of the
 time that both take.
@@ -33,9 +33,9 @@ from node.store import Pages, Store
 
 ACCOUNTS = 100_000
 BLOCK_MS = 250
-BLOCKS = 20
+BLOCKS = 40
 RUNS = 3
-CALLS = 32
+CALLS = 64
 """Orders under one signature; the figure for one is told beside it, from a shorter run."""
 BLOCKS_SINGLE = 4
 BATCH_ORDERS = 4_096

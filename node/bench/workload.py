@@ -1,10 +1,11 @@
 """
 An endless stream of orders for the engine bench, drawn at random from a seed.
 
-Of the orders REST leave something in the book (half `post`, half a LIMIT `place`), TAKE cross the spread with an IOC
-`place`, the others cancel a resting order of their account by its id. Account, market, side, price and size are drawn
-evenly. What a batch answered is read back, so that a cancel names an order that stood in the book; by the time it runs
-somebody may have taken that order, as on every exchange.
+A transaction is a maker's or a taker's, so that hardly anybody trades with himself. One of MAKERS accounts rests orders
+(half `post`, half a LIMIT `place`) and, CANCEL of its calls, takes its oldest one out by its id; any of all accounts
+crosses the spread with IOC orders. There are a few more makers' transactions while the books are thinner than they
+were at first. Account, market, side, price and size are drawn evenly. What a batch answered is read back for ids; an
+order may be gone when its cancel runs, as on every exchange.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from genesis.chain import Call, SignedTransaction, Transaction
 from genesis.spec import genesis_address
 from node.bench.venue import MARKETS, MIDS, RAW, Venue
 
-REST, TAKE = 0.52, 0.36
-"""Shares of the orders; the rest cancels."""
+MAKERS = 2_000
+CANCEL = 0.25
+MAKING_THIN, MAKING_THICK = 0.66, 0.5
+"""Share of makers' transactions."""
 TICKS_DEEP = 100
 """Orders rest 1 to this many ticks from the mid; takers accept any of these prices."""
 LOTS_MAX = 4
@@ -64,6 +67,8 @@ class Workload:
         self._place, self._post, self._cancel = (venue.selector("exchange", n) for n in ("place", "post", "cancel"))
         number = next(p.number for p in venue.executor.programs() if p.address == self._exchange)
         self._filled = number, [event.name for event in venue.abis["exchange"].events].index("Filled")
+        self._standing = 0
+        self._thin = RESTING_AT_FIRST * _LOT * (1 + LOTS_MAX) // 2
         self._resting: dict[bytes, deque[int]] = {account: deque() for account in venue.accounts}
 
     def first_quotes(self) -> list[SignedTransaction]:
@@ -73,19 +78,21 @@ class Workload:
         ]
 
     def transactions(self, count: int) -> list[SignedTransaction]:
-        accounts = self._random.choices(self._venue.accounts, k=count)
-        return [self._venue.sign(a, [self._order(a) for _ in range(self.calls)]) for a in accounts]
+        return [self._transaction() for _ in range(count)]
 
-    def _order(self, account: bytes) -> Call:
-        kind = self._random.random()
-        if kind < REST:
-            return self._resting_order()
-        if kind < REST + TAKE:
-            return self._crossing_order()
+    def _transaction(self) -> SignedTransaction:
+        making = MAKING_THIN if self._standing < self._thin else MAKING_THICK
+        if self._random.random() < making:
+            account = self._random.choice(self._venue.accounts[:MAKERS])
+            return self._venue.sign(account, [self._quote(account) for _ in range(self.calls)])
+        account = self._random.choice(self._venue.accounts)
+        return self._venue.sign(account, [self._crossing_order() for _ in range(self.calls)])
+
+    def _quote(self, account: bytes) -> Call:
         resting = self._resting[account]
-        if not resting:
-            return self._crossing_order()
-        return Call(self._exchange, self._cancel, _WORD.pack(resting.popleft()))
+        if resting and self._random.random() < CANCEL:
+            return Call(self._exchange, self._cancel, _WORD.pack(resting.popleft()))
+        return self._resting_order()
 
     def _resting_order(self) -> Call:
         market, side, size = self._draw()
@@ -117,22 +124,27 @@ class Workload:
             assert isinstance(transaction, Transaction), "the workload signs calls"
             for call, words, reason in zip(transaction.calls, outcome.results, outcome.call_reasons, strict=True):
                 if call.program == self._exchange:
-                    self._note(transaction.account, call.selector, words, reason, tally)
+                    self._note(transaction.account, call, words, reason, tally)
 
-    def _note(self, account: bytes, selector: bytes, words: bytes, reason: str, tally: Tally) -> None:
+    def _note(self, account: bytes, call: Call, words: bytes, reason: str, tally: Tally) -> None:
         tally.orders += 1
         if reason == "unknown order":
             tally.late += 1
         elif reason:
             tally.refused += 1
-        elif selector == self._cancel:
+        elif call.selector == self._cancel:
             tally.cancelled += 1
-        elif selector == self._post:
-            tally.rested += 1
-            self._resting[account].append(_WORD.unpack(words)[0])
+            self._standing -= _WORD.unpack_from(words)[0]
+        elif call.selector == self._post:
+            self._rested(account, _WORD.unpack(words)[0], _POST.unpack(call.arguments)[4], tally)
         else:
             order, filled, _, remaining, _, _, _ = _PLACED.unpack(words)
             tally.taken += filled > 0
-            if filled == 0 and remaining > 0:
-                tally.rested += 1
-                self._resting[account].append(order)
+            self._standing -= filled
+            if remaining > 0 and _PLACE.unpack(call.arguments)[6] == _LIMIT:
+                self._rested(account, order, remaining, tally)
+
+    def _rested(self, account: bytes, order: int, size: int, tally: Tally) -> None:
+        tally.rested += 1
+        self._standing += size
+        self._resting[account].append(order)
