@@ -3,8 +3,8 @@ The engine's bench: orders per second on one core, with everything a validator d
 
 Measured is wall time of three things: `apply` (packed transactions in, receipts and events out), `seal` after every
 BLOCK_MS of work (changed pages hashed, new root), and a checkpoint of all pages changed, written to a store on disk,
-at the end of a run of BLOCKS blocks. That is as often as a node does, which writes beside its work; here the process keeps to one
-core, threads of the store included. An order is one call with its own undo scope, its margin check at its end, its
+after BLOCKS blocks, which is as often as a node writes one. A node does so beside its work; here the process keeps to
+one core, threads of the store included. An order is one call with its own undo scope, its margin check at its end, its
 gas, events and result. Packing happens ahead, beside the mempool in a node: it is told apart, as `host_share` of the
 time that both take.
 """
