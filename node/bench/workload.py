@@ -2,7 +2,7 @@
 An endless stream of orders for the engine bench, drawn at random from a seed.
 
 A transaction is a maker's or a taker's, so that hardly anybody trades with himself. One of MAKERS accounts rests orders
-(half `post`, half a LIMIT `place`) and, CANCEL of its calls, takes its oldest one out by its id; any of all accounts
+(half `post`, half a LIMIT `place`) and, CANCEL of its calls, takes its newest one out by its id; any of all accounts
 crosses the spread with IOC orders. There are a few more makers' transactions while the books are thinner than they
 were at first. Account, market, side, price and size are drawn evenly. What a batch answered is read back for ids; an
 order may be gone when its cancel runs, as on every exchange.
@@ -69,7 +69,7 @@ class Workload:
         self._filled = number, [event.name for event in venue.abis["exchange"].events].index("Filled")
         self._standing = 0
         self._thin = RESTING_AT_FIRST * _LOT * (1 + LOTS_MAX) // 2
-        self._resting: dict[bytes, deque[int]] = {account: deque() for account in venue.accounts}
+        self._resting: dict[bytes, deque[int]] = {account: deque(maxlen=256) for account in venue.accounts}
 
     def first_quotes(self) -> list[SignedTransaction]:
         """What fills the books."""
@@ -91,7 +91,7 @@ class Workload:
     def _quote(self, account: bytes) -> Call:
         resting = self._resting[account]
         if resting and self._random.random() < CANCEL:
-            return Call(self._exchange, self._cancel, _WORD.pack(resting.popleft()))
+            return Call(self._exchange, self._cancel, _WORD.pack(resting.pop()))
         return self._resting_order()
 
     def _resting_order(self) -> Call:
