@@ -35,7 +35,6 @@ def write_folder(folder: Path, port: int, settlement_block_ms: int) -> Path:
     flags = {
         "node.folder": str(folder),
         "node.log_level": "warning",
-        "node.metrics_port": "0",
         "keys.validator": str(key_file),
         "keys.password_file": str(folder / "validator.password"),
         "gateway.port": str(port),

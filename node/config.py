@@ -18,7 +18,6 @@ from genesis.errors import Invalid
 
 DEFAULT_PORT = 8645
 """JSON-RPC over HTTP and WebSocket; next to Ethereum's 8545, so that both run on one machine."""
-DEFAULT_METRICS_PORT = 9645
 FILE_BYTES_MAX = 65_536
 
 
@@ -39,7 +38,6 @@ class NodeConfig:
     """A preset's name, or the path of a chain specification."""
     log_level: str = _choice("info", "debug", "info", "warning", "error")
     log_format: str = _choice("human", "human", "json")
-    metrics_port: int = _whole(DEFAULT_METRICS_PORT, 0, 65_535, "TCP port; 0 is off")
 
 
 @dataclass(frozen=True, slots=True)

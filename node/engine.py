@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 import trio
+from outcome import Outcome, capture
 
 from genesis.errors import Corrupt
 
@@ -58,14 +59,10 @@ class EngineThread:
             raise Corrupt("the engine's thread is not running: call start() first")
         token = trio.lowlevel.current_trio_token()
         done = trio.Event()
-        result: list[T] = []
-        failure: list[BaseException] = []
+        results: list[Outcome[T]] = []
 
         def job() -> None:
-            try:
-                result.append(work(*args))
-            except BaseException as error:  # noqa: BLE001 - carried over to the caller, whatever it is
-                failure.append(error)
+            results.append(capture(work, *args))
             token.run_sync_soon(done.set)
 
         self._waiting += 1
@@ -73,9 +70,7 @@ class EngineThread:
         with trio.CancelScope(shield=True):
             await done.wait()
         self._waiting -= 1
-        if failure:
-            raise failure[0]
-        return result[0]
+        return results[0].unwrap()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

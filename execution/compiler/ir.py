@@ -1,9 +1,10 @@
 """
-The typed intermediate representation: what `lower` writes, `optimise` rewrites, `write` turns into WASM and `interpret` runs.
+The typed intermediate representation: what `lower` writes, `optimise` rewrites, `write` turns into WASM and
+`interpret` runs.
 
-Structured (no jumps but leaving a labelled block), over registers of two kinds: "w", a signed 64-bit word, and "d", a signed
-128-bit decimal counting 10⁻¹⁸. Everything larger (accounts, structs, optionals) is flattened into registers by `lower`.
-Meaning of every operation: the table OPS. The text form and the checker stand in `ir_text` and `ir_check`.
+Structured (no jumps but leaving a labelled block), over registers of two kinds: "w", a signed 64-bit word, and "d", a
+signed 128-bit decimal counting 10⁻¹⁸. Everything larger (accounts, structs, optionals) is flattened into registers by
+`lower`. Meaning of every operation: the table OPS. The text form and the checker stand in `ir_text` and `ir_check`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Read state memory at address + offset: 8 bytes into a word, 16 into a decimal, or an unsigned u32 (size 4) into a word."""
+    """Read state memory at address + offset: 8 bytes into a word, 16 into a decimal, an unsigned u32 (size 4) too."""
 
     out: Reg
     address: Operand
@@ -67,7 +68,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """Journal the pages of [address + offset, + size) unless already saved under the current mark; charges each page saved."""
+    """Journal the pages of [address + offset, + size) unless saved under the current mark; charges each page saved."""
 
     address: Operand
     offset: int
@@ -216,7 +217,8 @@ class Leave:
 class Try:
     """
     Run body under a savepoint. Its normal end keeps the savepoint; a rejection inside undoes it, puts the reason into
-    `reason` and runs the handler; registers keep their values. A Leave or Return that crosses the Try stands right after a Keep.
+    `reason` and runs the handler; registers keep their values. A Leave or Return that crosses the Try stands right
+    after a Keep.
     """
 
     body: Block
@@ -267,7 +269,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry point: `function` takes one word, the scratch address of its packed arguments, and writes results there."""
+    """An entry point: `function` takes the scratch address of its packed arguments, and writes results there."""
 
     selector: int
     function: str

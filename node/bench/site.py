@@ -115,7 +115,6 @@ def _write_folder(folder: Path) -> Path:
         "node.folder": str(folder / "data"),
         "node.log_level": "debug",
         "node.log_format": "json",
-        "node.metrics_port": "0",
         "keys.validator": str(folder / "validator.json"),
         "keys.password_file": str(folder / "validator.password"),
         "gateway.port": "0",

@@ -165,7 +165,7 @@ def test_a_running_nodes_folder_cannot_be_audited(capsys: pytest.CaptureFixture[
 def test_a_node_of_ones_own_runs_and_leaves_when_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """SIGTERM: the open block is sealed, the exit code is 0, and the folder passes its audit."""
     tenor(capsys, "node", "init", tmp_path / "own")
-    flags = ["--gateway.port=0", "--node.metrics_port", "0", "--node.log_format", "json"]
+    flags = ["--gateway.port=0", "--node.log_format", "json"]
     command = [sys.executable, "-m", "node.cli", "node", "run", "--json", "--config", "own/node.toml", *flags]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(
