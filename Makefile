@@ -16,6 +16,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
 	@# trio-typing, which py-libp2p brings, shadows trio's own types with stubs of an old version
 	@rm -rf $(VENV)/lib/python3*/site-packages/trio-stubs
+	@$(VENV)/bin/python -m compileall -q genesis execution p2p settlement node devnet
 	@touch $(STAMP)
 
 devnet: $(STAMP)
