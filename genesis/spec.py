@@ -24,6 +24,8 @@ from genesis.transaction import program_address
 GENESIS_PROGRAMS = ("bank", "oracle", "clearing", "exchange", "perpetual")
 """Created before block 1 in this order: numbers 1, 2, … (0 is the kernel)."""
 FEE_ASSET = 0
+SUPPLY_MAX = 10**36
+"""Largest supply of an asset, raw 10⁻¹⁸: 10¹⁸ units. The bank refuses a credit beyond it; settlement allows none."""
 SYMBOL_BYTES_MAX = 16
 
 

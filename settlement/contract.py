@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from genesis.chain import Commitment, check_certificate, commitment_span
 from genesis.crypto import ZERO_HASH
 from genesis.errors import Invalid
-from genesis.spec import ChainSpec
+from genesis.spec import SUPPLY_MAX, ChainSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Terms:
 
     chain: chain id. commitment_blocks: length of a span. challenge_blocks: settlement blocks from posted to final.
     stakes: address → stake. validators: version of that set. assets: indices below it may be deposited, for the bank
-    knows no others and could never credit them.
+    knows no others and could never credit them. rooms: by asset, raw, what may exist here beside the allocations of
+    genesis, lest a deposit exceed the bank's largest supply; no bound for an asset without one.
     """
 
     chain: int
@@ -31,10 +32,14 @@ class Terms:
     stakes: Mapping[bytes, int]
     validators: int = 0
     assets: int = 1 << 32
+    rooms: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, spec: ChainSpec) -> Terms:
-        return cls(spec.chain_id, spec.commitment_blocks, spec.challenge_blocks, spec.stakes, 0, len(spec.assets))
+        allocated = [sum(a.amount for a in spec.allocations if a.asset == index) for index in range(len(spec.assets))]
+        rooms = tuple(SUPPLY_MAX - amount for amount in allocated)
+        terms = (spec.chain_id, spec.commitment_blocks, spec.challenge_blocks, spec.stakes)
+        return cls(*terms, assets=len(spec.assets), rooms=rooms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,14 @@ class Books:
     def fund(self, account: bytes, asset: int, amount: int) -> None:
         """Give out money from nowhere: the faucet of a chain whose money is worth nothing."""
         codec.check_amount(amount, "An amount to give out")
+        rooms = self._terms.rooms
+        given = self._tables.balance(FUNDED, asset)
+        if asset < len(rooms) and given + amount > rooms[asset]:
+            raise Invalid(
+                f"{given} of asset {asset} was given out; {amount} more could not be deposited: the bank's supply ends "
+                f"at {rooms[asset]} beside genesis. Give out less.",
+                "supply_limit",
+            )
         self._tables.move(account, asset, amount)
         self._tables.move(FUNDED, asset, amount)
 

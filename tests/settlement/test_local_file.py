@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 import trio
 
+from execution.compiler.standard import source_of
 from genesis.devkeys import development_address
 from genesis.errors import Corrupt, Invalid
+from genesis.presets import load_preset
+from genesis.spec import SUPPLY_MAX
 from settlement.contract import Terms
 from settlement.local import open_local
 
@@ -122,3 +125,24 @@ def test_a_long_sleep_makes_few_blocks(tmp_path: Path) -> None:
             return first
 
     assert trio.run(partial(main)) == 64
+
+
+def test_no_more_is_given_out_than_the_bank_could_credit(tmp_path: Path) -> None:
+    """The bank's largest supply, less the allocations of genesis: a deposit beyond it would stop the chain."""
+    spec = load_preset("devnet")
+    room = SUPPLY_MAX - sum(a.amount for a in spec.allocations if a.asset == 0)
+    account = development_address(6)
+
+    async def run() -> None:
+        async with open_local(tmp_path / "settlement.sqlite", Terms.of(spec)) as settlement:
+            await settlement.fund(account, 0, room)
+            with pytest.raises(Invalid, match="could not be deposited"):
+                await settlement.fund(account, 0, 1)
+            assert await settlement.balance(account, 0) == room
+
+    trio.run(run)
+
+
+def test_the_limit_is_the_banks_own() -> None:
+    source = source_of("execution.programs.bank") or ""
+    assert f'SUPPLY_MAX = Decimal("{SUPPLY_MAX // 10**18}")' in source
