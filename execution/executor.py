@@ -194,6 +194,9 @@ class Executor(Protocol):
     def prove(self, program: bytes, page: int) -> tuple[bytes, ...]:
         """The page and the siblings from page to state root, for `genesis.merkle.verify_page`, as of the last seal."""
 
+    def sealed_height(self) -> int:
+        """Height of the last seal: the block under whose state root `prove` proves."""
+
     def checkpoint_meta(self) -> bytes:
         """What `restore` needs beside the pages, as of the last seal: height, programs and their code."""
 

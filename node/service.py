@@ -37,6 +37,8 @@ from node.sequencer import Sequencer
 from node.store import Store
 from node.views import receipt_view
 
+STORED_POLL_S = 0.005
+"""How often a proof looks whether its block, sealed already, is stored."""
 RECEIPTS_KEPT = 50_000
 """Receipts of the newest blocks held in memory, so that asking for them costs no disk."""
 
@@ -217,9 +219,15 @@ class Service:
         return [self._catalogue.view(info) for info in self._catalogue.all()]
 
     async def _proof(self, program: bytes, page: int) -> dict[str, Any]:
-        path = await self._engine.run(self._executor.prove, program, page)
-        tip = self._tip()
-        return {"height": tip.header.height if tip.header else 0, "proof": list(path)}
+        """A page's path to the state root of `height`, told once that block is stored."""
+
+        def prove() -> tuple[int, tuple[bytes, ...]]:
+            return self._executor.sealed_height(), self._executor.prove(program, page)
+
+        height, path = await self._engine.run(prove)
+        while (self._tip().header.height if self._tip().header else 0) < height:
+            await trio.sleep(STORED_POLL_S)
+        return {"height": height, "proof": list(path)}
 
     async def _call(self, program: bytes, selector: bytes, arguments: bytes, gas: int) -> dict[str, Any]:
         cap = min(gas or self._spec.gas_query_max, self._spec.gas_query_max)

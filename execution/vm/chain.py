@@ -259,6 +259,9 @@ class Chain:
         content = self._sealed_page(key_of(number, page), self._overlay()) if inside else bytes(PAGE_BYTES)
         return self._tree.prove(number, page, content)
 
+    def sealed_height(self) -> int:
+        return self._sealed
+
     # ---- checkpoints
 
     def checkpoint_meta(self) -> bytes:

@@ -11,6 +11,8 @@ import trio
 from genesis.chain import Withdrawal, WithdrawalProof
 from genesis.devkeys import development_address
 from genesis.errors import Invalid, Unavailable
+from genesis.merkle import verify_page
+from genesis.spec import GENESIS_PROGRAMS
 from node.views import parse_bytes
 from tests.node.running import SPEC, UNIT, Node, running
 
@@ -216,3 +218,21 @@ def test_indices_of_deposits_follow_one_another_over_all_blocks(node: Node) -> N
 
     indices = node.do(run)
     assert indices == list(range(len(indices))) and len(indices) >= 8
+
+
+def test_a_page_is_proven_under_the_root_of_the_block_named(node: Node) -> None:
+    """Asked again and again while blocks are sealed and stored: the height told is always the proof's own."""
+    bank = node.programs["bank"].address
+    number = GENESIS_PROGRAMS.index("bank") + 1
+
+    async def ask() -> set[int]:
+        heights: set[int] = set()
+        while len(heights) < 4:
+            answer = await node.client.proof(bank, 0)
+            heights.add(answer["height"])
+            root = parse_bytes((await node.client.block(answer["height"]))["state_root"])
+            proof = [parse_bytes(part) for part in answer["proof"]]
+            assert len(verify_page(root, bank, number, 0, proof)) == 1024
+        return heights
+
+    assert len(node.do(ask)) == 4
