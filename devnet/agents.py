@@ -18,15 +18,20 @@ import trio
 
 from devnet.feeds import Tick
 from devnet.market import FEED, MARKET, Market
-from devnet.trader import CANCEL, POST_ONLY, Trader
+from devnet.trader import Trader
 from genesis.chain import Call
 from genesis.errors import Invalid
 
 Role = Literal["maker", "taker", "gambler"]
 
 LEVELS = 5
-LEVEL_STEP = Decimal("0.15")
-"""Distance between a maker's levels, as a part of the market's spread."""
+LEVEL_STEP = Decimal(1)
+"""Distance between a maker's levels in half spreads: far enough that some of them outlive a jump."""
+FAR_OF_RANGE = Decimal("0.4")
+"""
+Where a maker's last level stands, as a part of the margin worlds' range: in a fall the others' stale bids refuse every
+near post-only ask, and without a far one the book would have no asks at all.
+"""
 QUOTE_S = 0.25
 TAKE_S = 0.08
 GAMBLE_S = 0.3
@@ -66,14 +71,12 @@ class Stage:
 
 async def make(stage: Stage) -> None:
     """Quote a ladder around the feed's price, leaning against the position; replace it as prices move."""
-    market, trader = stage.market, stage.trader
+    trader = stage.trader
     exchange = trader.programs["exchange"]
     while True:
-        await trader.send([exchange.call("cancel_all", MARKET, 50)], CANCEL)
         quantity = await _position(trader)
-        await trader.send([*_ladder(stage, quantity)], POST_ONLY, atomic=False)
+        await trader.replace_quotes(exchange.call("cancel_all", MARKET, 50), _ladder(stage, quantity))
         await trio.sleep(QUOTE_S * stage.source.uniform(0.8, 1.2))
-        assert market.tick > 0
 
 
 def _ladder(stage: Stage, quantity: Decimal) -> list[Call]:
@@ -82,8 +85,10 @@ def _ladder(stage: Stage, quantity: Decimal) -> list[Call]:
     held = quantity * price / (market.order_notional * 10)
     centre = price - half * max(Decimal(-2), min(Decimal(2), held))
     calls = []
-    for level in range(LEVELS):
+    for level in range(LEVELS + 1):
         away = half * (1 + level * LEVEL_STEP) * Decimal(str(stage.source.uniform(0.9, 1.1)))
+        if level == LEVELS:
+            away = price * market.price_range * FAR_OF_RANGE
         size = market.to_lot(market.order_notional * (level + 1) / 2, price)
         for side, quote in (("BUY", centre - away), ("SELL", centre + away)):
             arguments = (MARKET, side, str(market.to_tick(quote)), str(size), level)

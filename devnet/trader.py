@@ -12,9 +12,9 @@ from typing import Any
 
 import trio
 
-from genesis.chain import Call, Receipt, Transaction, sign
+from genesis.chain import Call, Receipt, SignedTransaction, Transaction, sign
 from genesis.crypto import address_of
-from genesis.errors import Invalid, Unavailable
+from genesis.errors import Invalid, TenorError, Unavailable
 from node.client import Client, connect
 from node.programs import Programs
 
@@ -52,12 +52,25 @@ class Trader:
         self, calls: Sequence[Call], lane: int = TRADE, *, gas: int = 3_000_000, atomic: bool = True
     ) -> Receipt:
         """Sign, send, wait until executed. Raises Invalid when refused, Unavailable when the node is away."""
+        return await self.client.send(self._signed(calls, lane, gas, atomic))
+
+    async def replace_quotes(self, cancel: Call, quotes: Sequence[Call], *, gas: int = 3_000_000) -> None:
+        """
+        Cancel and quote anew in one frame: both come into one batch, where cancellations run first, so that the book
+        is never without these quotes. Raises Invalid or Unavailable when one of the two is refused.
+        """
+        frame = [self._signed([cancel], CANCEL, gas, True), self._signed(quotes, POST_ONLY, gas, False)]
+        for answer in await self.client.send_many(frame):
+            if isinstance(answer, TenorError):
+                raise answer
+
+    def _signed(self, calls: Sequence[Call], lane: int, gas: int, atomic: bool) -> SignedTransaction:
         self._last = max(self._last + 1, time.time_ns() // 1_000)
         transaction = Transaction(
             chain=self._chain_id, account=self.address, lane=lane, sequence=self._last,
             expiry=time.time_ns() // 1_000_000 + EXPIRY_MS, gas=gas, fee=self._fee, atomic=atomic, calls=tuple(calls),
         )  # fmt: skip
-        return await self.client.send(sign(transaction, self.key))
+        return sign(transaction, self.key)
 
     async def must(self, *calls: Call) -> Receipt:
         """Send, and raise Invalid unless everything succeeded."""
