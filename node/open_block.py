@@ -147,12 +147,6 @@ def refusal(reason: str) -> Invalid:
     return Invalid(message, code)
 
 
-def opening_of(block: chain.Block, active: Sequence[Deployment]) -> Opening:
-    """What fixed a stored block; active: deployments recorded `deployment_delay_blocks` before it."""
-    header = block.header
-    return Opening(header.height, header.time_ms, header.gap_ms, header.parent, block.body.inbox, tuple(active))
-
-
 @dataclass(frozen=True, slots=True)
 class Results:
     """What a block's execution left."""

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from execution.executor import CheckpointChunk, Executor, Sealed
+from execution.transition import apply_batch, opening_of, seal_block
 from genesis import chain, codec
 from genesis.chain import Block, Body, Certificate, Deployment, Header, Withdrawal
 from genesis.crypto import ZERO_HASH
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec, genesis_hash
-from node.open_block import Anchor, OpenBlock, decode_results, opening_of, reopen
+from node.open_block import Anchor, OpenBlock, decode_results, reopen
 from node.sequencer import Tip, advance, span_withdrawals
 from node.store import Store, StoredBlock
 
@@ -103,11 +104,11 @@ def replay_block(
     try:
         for batch in block.body.batches:
             transactions = batch.open()
-            again.add(transactions, block.body.deployments, executor.apply(opening, transactions))
+            again.add(transactions, block.body.deployments, apply_batch(executor, opening, transactions))
     except Invalid as error:
         raise Corrupt(f"block {height} does not replay: {error}") from error
     again.deployments = list(block.body.deployments)
-    sealed = executor.seal()
+    sealed = seal_block(executor)
     burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
     withdrawals = span_withdrawals(tip, height, spec, burnt)
     header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators)
