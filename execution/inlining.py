@@ -17,11 +17,11 @@ from typing import Any
 ValueType = str  # "i32" or "i64"
 Instruction = tuple[Any, ...]
 
-INLINED_MAX = 60
+INLINED_MAX = 250
 """Instructions of a function that is written out wherever it is called."""
-INLINED_ONCE_MAX = 400
+INLINED_ONCE_MAX = 3_000
 """The same where only one call of it is left in the module."""
-FUNCTION_MAX = 2_500
+FUNCTION_MAX = 10_000
 """Instructions of a function into which nothing more is written: compiling takes more than linear time."""
 
 _OPENING = frozenset({"block", "loop", "if", "try_table"})

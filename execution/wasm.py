@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from execution.inlining import Body, inline_calls
 from execution.inlining import Instruction as Instruction
@@ -176,8 +177,9 @@ def _catches(clauses: tuple[object, ...]) -> bytes:
     return vector(encoded)
 
 
+@lru_cache(maxsize=1 << 16)
 def encode_instruction(instruction: Instruction) -> bytes:
-    """The bytes of one instruction; an AssertionError names one that is not on the list."""
+    """The bytes of one instruction; an AssertionError names one that is not on the list. Kept: most recur."""
     name, *rest = instruction
     assert isinstance(name, str) and name in INSTRUCTIONS, f"instruction {name!r} is not on the list"
     opcode, kind = INSTRUCTIONS[name]
@@ -247,6 +249,7 @@ class ModuleBuilder:
     _globals: list[bytes] = field(default_factory=list)
     _tags: list[bytes] = field(default_factory=list)
     _exports: list[bytes] = field(default_factory=list)
+    _data: list[bytes] = field(default_factory=list)
 
     def type(self, params: Sequence[ValueType], results: Sequence[ValueType]) -> int:
         """Index of the function type; equal types share one."""
@@ -290,6 +293,11 @@ class ModuleBuilder:
         self._memories.append(_limits(minimum, maximum))
         return self._imported["memory"] + len(self._memories) - 1
 
+    def data(self, memory: int, content: bytes) -> None:
+        """What a memory of the module's own holds from its address 0 on when it is made."""
+        start = encode_instruction(("i32.const", 0)) + encode_instruction(("end",))
+        self._data.append(b"\x02" + unsigned(memory) + start + unsigned(len(content)) + content)
+
     def global_variable(self, kind: ValueType, mutable: bool, initial: int) -> int:
         start = encode_instruction((f"{kind}.const", initial)) + encode_instruction(("end",))
         self._globals.append(bytes([VALUE_TYPES[kind], mutable]) + start)
@@ -329,11 +337,11 @@ class ModuleBuilder:
         """kind: "function", "table", "memory", "global" or "tag"."""
         self._exports.append(text(name) + bytes([_KINDS.index(kind)]) + unsigned(index))
 
-    def encode(self) -> bytes:
-        """The module's bytes. Every declared function must have been defined."""
+    def encode(self, inline: bool = True) -> bytes:
+        """The module's bytes. Every declared function must have been defined. inline: as `inlining` says."""
         bodies = [declared.body for declared in self._bodies if declared.body is not None]
         assert len(bodies) == len(self._bodies), "a declared function has no body"
-        inlined = inline_calls(bodies, self._imported["function"], self._block_type)
+        inlined = inline_calls(bodies, self._imported["function"], self._block_type) if inline else bodies
         code = [_encode_body(body) for body in inlined]
         sections = (
             (1, self._types),
@@ -345,6 +353,7 @@ class ModuleBuilder:
             (6, self._globals),
             (7, self._exports),
             (10, code),
+            (11, self._data),
         )
         return b"\0asm\x01\0\0\0" + b"".join(_section(number, items) for number, items in sections if items)
 

@@ -128,10 +128,14 @@ def _type_json(of: t.Type, named: dict[str, Json]) -> Json:
             return ["program", name, module]
         case t.OptionalType(item):
             return ["optional", _type_json(item, named)]
+        case t.ArrayType(item, count, bounded):
+            return ["bounded_list" if bounded else "array", _type_json(item, named), count]
         case t.TupleType(items):
             return ["tuple", *(_type_json(item, named) for item in items)]
         case t.MapType(key, value, ordered):
             return ["ordered_map" if ordered else "map", _type_json(key, named), _type_json(value, named)]
+        case t.QueueType(item):
+            return ["queue", _type_json(item, named)]
         case t.ListType(item):
             return ["list", _type_json(item, named)]
 
@@ -142,7 +146,7 @@ def _fields_json(fields: tuple[tuple[str, t.Type], ...], named: dict[str, Json])
 
 def _name_type(named: dict[str, Json], kind: str, name: str, content: Json) -> Json:
     if named.setdefault(name, [kind, content]) != [kind, content]:
-        raise Invalid(f"two different types are called `{name}`; rename one of them", "does_not_compile")
+        raise Invalid(f"two different types are called `{name}`", "does_not_compile")
     return [kind, name]
 
 
@@ -185,12 +189,16 @@ def _type_of(data: Json, named: Json) -> t.Type:
         return t.RecordType(rest[0], members) if kind == "record" else t.StructType(rest[0], members, kind == "event")
     if kind == "program":
         return t.ProgramType(*rest)
+    if kind in ("array", "bounded_list"):
+        return t.ArrayType(_type_of(rest[0], named), int(rest[1]), kind == "bounded_list")
     items = tuple(_type_of(item, named) for item in rest)
     match kind, items:
         case "optional", (item,):
             return t.OptionalType(item)
         case "tuple", _:
             return t.TupleType(items)
+        case "queue", (item,):
+            return t.QueueType(item)
         case "list", (item,):
             return t.ListType(item)
         case "map" | "ordered_map", (key, value):

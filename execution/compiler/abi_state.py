@@ -1,13 +1,14 @@
 """
 A program's memory as plain data: what differential tests compare, and what people look at.
 
-Map → list of (key, value) in insertion order, OrderedMap → the same in key order, List → list, record → tuple of its
-members; flat values as in `abi_values`. Reads memory only, through links and segments as the runtime lays them out.
+Map → list of (key, value) in insertion order, OrderedMap → the same in key order, List and Queue → list, record →
+tuple of its members; flat values as in `abi_values`. Reads memory only, through links and segments as the runtime lays
+them out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from execution.compiler import types as t
@@ -19,6 +20,7 @@ from execution.vm.layout import (
     DIRECTORY,
     FIRST,
     KEY,
+    LAST,
     NEXT,
     PAGE_BYTES,
     SEGMENT,
@@ -61,6 +63,8 @@ def decode(of: t.Type, reader: Reader, address: int) -> Plain:
     match of:
         case t.MapType():
             return _entries(of, reader, address)
+        case t.QueueType(item):
+            return [decode(item, reader, place) for place in queue_places(of, reader, address)]
         case t.ListType(item):
             places = (item_place(of, reader, address, index) for index in range(_number(reader, address + COUNT)))
             return [decode(item, reader, place) for place in places]
@@ -87,6 +91,23 @@ def _entries(of: t.MapType, reader: Reader, header: int) -> list[tuple[Plain, Pl
     if len(entries) != count:
         raise Corrupt(f"the {of} at {header} counts {count} entries and links {len(entries)}")
     return entries
+
+
+def queue_places(of: t.QueueType, reader: Reader, header: int) -> Iterator[int]:
+    """State addresses of a queue's items, the first first: pages linked by their first word, items behind it."""
+    size, left = shape(of).entry_bytes, _number(reader, header + COUNT)
+    place, last = _number(reader, header + FIRST), _number(reader, header + LAST)
+    for _ in range(left):
+        if not place:
+            raise Corrupt(f"the {of} at {header} counts {left} items and links fewer")
+        yield place
+        page = place - place % PAGE_BYTES
+        if place == last:
+            place = 0
+        elif place + 2 * size > page + PAGE_BYTES:
+            place = _number(reader, page) + WORD_BYTES
+        else:
+            place += size
 
 
 def item_place(of: t.ListType, reader: Reader, header: int, index: int) -> int:

@@ -2,9 +2,10 @@
 Values at the border: packed words ↔ plain data ↔ values a client likes.
 
 Plain data: int for every single word (bool 0 or 1, enum its number, times in ms), Decimal its raw count of 10⁻¹⁸,
-Account 20 bytes, Symbol str, Optional None or the value, struct and tuple a tuple. Client values: Decimal and Account
-of the language, bool, dict for a struct; on the way in also str for a Decimal, hex text for an Account, an enum
-member, Timestamp and its like.
+Account 20 bytes, Bytes32 32 bytes, Symbol str, Optional None or the value, struct, tuple, Array and BoundedList a
+tuple. Client values: Decimal, Account and Bytes32 of the language, bool, dict for a struct, list for an Array or
+BoundedList; on the way in also str for a Decimal, hex text for an Account or Bytes32, an enum member, Timestamp and
+its like.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from execution.compiler import types as t
 from execution.compiler.abi import Abi, AbiEntry
 from execution.lang.decimal import Decimal
 from execution.lang.rejection import Rejected
-from execution.lang.values import Account
+from execution.lang.values import Account, Bytes32
 from genesis.errors import Invalid
 
 Plain = Any  # int | bytes | str | None | tuple[Plain, ...]
@@ -89,6 +90,11 @@ def image(of: t.Type, value: Plain) -> bytes:
             return bytes(value) + bytes(4)
         case t.Scalar("symbol"):
             return str(value).encode("ascii").ljust(16, b"\0")
+        case t.Scalar("bytes32"):
+            return bytes(value)
+        case t.ArrayType(item, _, bounded):
+            packed = b"".join(image(item, member) for member in value)
+            return ((_word(len(value)) if bounded else b"") + packed).ljust(WORD * t.words(of), b"\0")
         case t.OptionalType(item):
             return bytes(WORD + WORD * t.words(item)) if value is None else _word(1) + image(item, value)
         case t.StructType(_, fields):
@@ -138,6 +144,10 @@ def read(of: t.Type, data: bytes) -> Plain:
             if absent:
                 return _require(of, None, data == bytes(len(data)))
             return read(item, data[WORD:])
+        case t.Scalar("bytes32"):
+            return data
+        case t.ArrayType():
+            return _read_sequence(of, data)
         case t.StructType(_, fields):
             return tuple(unpack_plain([kind for _, kind in fields], data))
         case t.TupleType(items):
@@ -148,6 +158,15 @@ def read(of: t.Type, data: bytes) -> Plain:
         case _:
             number = int.from_bytes(data, "little", signed=True)
             return _require(of, number, of != t.BOOL or number in (0, 1))
+
+
+def _read_sequence(of: t.ArrayType, data: bytes) -> Plain:
+    length, places = of.count, data
+    if of.bounded:
+        length, places = int.from_bytes(data[:WORD], "little", signed=True), data[WORD:]
+        _require(of, length, 0 <= length <= of.count)
+    there = WORD * t.words(of.item) * length
+    return tuple(unpack_plain([of.item] * length, _require(of, places[:there], not any(places[there:]))))
 
 
 def _require(of: t.Type, value: Plain, valid: bool) -> Plain:
@@ -186,6 +205,11 @@ def _to_plain(of: t.Type, value: Any) -> Plain:
             return _account(value)
         case t.Scalar("symbol"):
             return _symbol(value)
+        case t.Scalar("bytes32"):
+            return Bytes32(value).data if isinstance(value, (str, bytes)) else bytes(value.data)
+        case t.ArrayType(item, count, bounded):
+            members = tuple(_to_plain(item, member) for member in value)
+            return _fitting(members, range(count + 1) if bounded else range(count, count + 1))
         case t.EnumType(_, members):
             number = members.index(value) if isinstance(value, str) else int(getattr(value, "value", value))
             return _within(number, range(len(members)))
@@ -207,6 +231,12 @@ def _members(fields: tuple[tuple[str, t.Type], ...], value: Any) -> Plain:
     if isinstance(value, (tuple, list)):
         return tuple(_to_plain(kind, member) for (_, kind), member in zip(fields, value, strict=True))
     return tuple(_to_plain(kind, getattr(value, name)) for name, kind in fields)
+
+
+def _fitting(members: tuple[Plain, ...], lengths: range) -> tuple[Plain, ...]:
+    if len(members) not in lengths:
+        raise ValueError(f"{len(members)} values where {lengths[0]} to {lengths[-1]} fit")
+    return members
 
 
 def _within(value: int, bounds: range) -> int:
@@ -242,6 +272,10 @@ def friendly(of: t.Type, plain: Plain) -> Any:
             return tuple(friendly(item, member) for item, member in zip(items, plain, strict=True))
         case t.Scalar("decimal"):
             return Decimal.from_raw(plain)
+        case t.Scalar("bytes32"):
+            return Bytes32(plain)
+        case t.ArrayType(item):
+            return [friendly(item, member) for member in plain]
         case t.Scalar("account") | t.ProgramType():
             return Account(plain)
         case t.Scalar("bool"):

@@ -20,18 +20,25 @@ from execution.compiler.scan import scan
 
 Result = TypeVar("Result")
 
-ALLOWED: tuple[type[ast.AST], ...] = (
+ALLOWED: frozenset[type[ast.AST]] = frozenset((
     ast.Module, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg, ast.keyword, ast.alias, ast.ImportFrom,
     ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return, ast.Raise, ast.Delete, ast.Pass, ast.Break,
     ast.Continue,
-    ast.If, ast.While, ast.For, ast.Match, ast.match_case, ast.MatchValue, ast.MatchAs, ast.MatchOr, ast.Try,
+    ast.If, ast.While, ast.For, ast.Match, ast.match_case, ast.MatchValue, ast.MatchAs, ast.MatchOr, ast.MatchSingleton,
+    ast.Try,
     ast.ExceptHandler,
     ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.BoolOp,
     ast.Compare,
     ast.IfExp, ast.Load, ast.Store, ast.Del, ast.And, ast.Or, ast.Not, ast.USub, ast.Add, ast.Sub, ast.Mult, ast.Div,
     ast.FloorDiv, ast.Mod, ast.Pow, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In,
     ast.NotIn,
-)  # fmt: skip
+))  # fmt: skip
+PLAIN = frozenset({
+    ast.Load, ast.Store, ast.Del, ast.And, ast.Or, ast.Not, ast.USub, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv,
+    ast.Mod, ast.Pow, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
+    ast.Pass, ast.Break, ast.Continue,
+})  # fmt: skip
+DEFINING = (ast.FunctionDef, ast.ClassDef, ast.ImportFrom)
 REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.Import: ("a plain import", "write `from execution.lang import …`"),
     ast.Lambda: ("a lambda", "write a method"),
@@ -68,7 +75,6 @@ REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.MatchMapping: ("a mapping pattern", "match on the members of an enum"),
     ast.MatchClass: ("a class pattern", "match on the members of an enum"),
     ast.MatchStar: ("a star pattern", "match on the members of an enum"),
-    ast.MatchSingleton: ("a pattern of True, False or None", "write `if`"),
 }
 TOP_LEVEL = (ast.ClassDef, ast.FunctionDef, ast.ImportFrom, ast.Assign, ast.AnnAssign)
 _stack_size = threading.Lock()
@@ -107,10 +113,33 @@ def accept(source: Source) -> ast.Module:
                 "a statement outside of functions",
                 "only imports, constants, classes and functions stand there",
             )
-    for parent in ast.walk(tree):
-        for node in ast.iter_child_nodes(parent):
-            _accept_node(source, node, node if hasattr(node, "lineno") else parent)
+    _walk(source, tree)
     return tree
+
+
+def _walk(source: Source, tree: ast.Module) -> None:
+    """Accept every node in the order of the text, from a stack of our own."""
+    waiting: list[tuple[ast.AST, ast.AST, bool]] = [(tree, tree, False)]
+    while waiting:
+        node, place, inside = waiting.pop()
+        kind = type(node)
+        if kind in PLAIN:
+            continue
+        place = node if "lineno" in node._attributes else place
+        if kind in DEFINING:
+            if inside:
+                wrong = "a definition inside a function is not part of the language"
+                raise source.at(node, wrong, "move it to the module")
+            inside = kind is ast.FunctionDef
+        _accept_node(source, node, place)
+        children: list[tuple[ast.AST, ast.AST, bool]] = []
+        for name in node._fields:
+            value = getattr(node, name)
+            if isinstance(value, ast.AST):
+                children.append((value, place, inside))
+            elif isinstance(value, list):
+                children += [(item, place, inside) for item in value if isinstance(item, ast.AST)]
+        waiting += reversed(children)
 
 
 def _parse(source: Source) -> ast.Module:
@@ -122,7 +151,7 @@ def _parse(source: Source) -> ast.Module:
         wrong = f"this is not Python: {error.msg}"
         raise source.error(error.lineno or 1, max(error.offset or 1, 1), wrong, "correct the syntax") from None
     except (ValueError, MemoryError, RecursionError):
-        raise source.whole("Python's parser gives up on this file", "make it simpler") from None
+        raise source.whole("Python's parser gives up on this file", "split it into smaller functions") from None
 
 
 def _is_text(node: ast.AST) -> bool:
@@ -134,8 +163,10 @@ def _accept_node(source: Source, node: ast.AST, place: ast.AST) -> None:
     if type(node) in REFUSED:
         what, instead = REFUSED[type(node)]
         raise source.at(place, f"{what} is not part of the language", instead)
-    if not isinstance(node, ALLOWED):
-        raise source.at(place, f"`{type(node).__name__}` is not part of the language", "write it another way")
+    if type(node) not in ALLOWED:
+        raise source.at(
+            place, f"`{type(node).__name__}` is not part of the language", "use the statements of the language"
+        )
     match node:
         case ast.Constant():
             _accept_constant(source, node)
@@ -178,11 +209,6 @@ def _accept_function(source: Source, node: ast.FunctionDef) -> None:
         raise source.at(node, "`/` and `*` between parameters are not part of the language", "write plain parameters")
     if len(arguments.args) > limits.PARAMETERS_MAX:
         raise source.at(node, f"more than {limits.PARAMETERS_MAX} parameters", "pass a struct")
-    for inner in ast.walk(node):
-        if inner is not node and isinstance(inner, (ast.FunctionDef, ast.ClassDef, ast.ImportFrom)):
-            raise source.at(
-                inner, "a definition inside a function is not part of the language", "move it to the module"
-            )
 
 
 def _accept_import(source: Source, node: ast.ImportFrom) -> None:

@@ -101,6 +101,7 @@ def compare(
         raise context.error(node, f"{left.type} is not compared", "compare its members")
     if name not in ("eq", "ne") and left.type not in ORDERED:
         raise context.error(node, f"{left.type} has no order", "compare with == or !=")
-    if len(t.kinds(left.type)) == 1:
-        return operation(t.BOOL, f"{name}.{suffix(left.type)}", (left, right), line)
+    registers = t.kinds(left.type)
+    if len(registers) == 1:  # a struct of one Decimal too is compared as one
+        return operation(t.BOOL, f"{name}.{registers[0]}", (left, right), line)
     return tree.Equal(t.BOOL, left, right, name == "ne", line)

@@ -8,7 +8,7 @@ itself; every method of the program and every function of its module is checked,
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from execution.compiler import limits, tree
@@ -16,10 +16,10 @@ from execution.compiler import types as t
 from execution.compiler.check_bodies import check_body
 from execution.compiler.check_expressions import check_expression
 from execution.compiler.context import Context, Shared
-from execution.compiler.errors import CompileError, Source
+from execution.compiler.errors import Source
 from execution.compiler.fold import NotConstant, fold
 from execution.compiler.layout import field_offsets, heap_start
-from execution.compiler.names import Bundle, Module, body_of, check_imports, module_name
+from execution.compiler.names import Bundle, Module, body_of, called_names, check_imports, module_name
 from execution.compiler.scope import Effects, FunctionName, Interface, Signature, TypeName
 from execution.compiler.selector import selector
 
@@ -36,19 +36,58 @@ class _Check:
     open: set[str] = field(default_factory=set)
     shared: Shared | None = None
 
-    def effects_of(self, signature: Signature, circle: CompileError) -> Effects:
-        """Effects of a function, which is checked first if it has not been; `circle` is raised for recursion."""
+    def effects_of(self, signature: Signature, module: Module, node: ast.AST) -> Effects:
+        """
+        Effects of a function, which is checked first if it has not been; it is called at `node` of a module.
+
+        Callees are checked before their callers, from a stack of our own: a long chain of calls needs no deep stack.
+        """
         if signature.function in self.open:
-            raise circle
+            wrong = f"`{signature.name}` calls itself, directly or through others"
+            raise module.source.at(node, wrong, "use a loop")
         if signature.function not in self.finished:
-            self.open.add(signature.function)
-            self.finished[signature.function] = self._function(signature)
-            self.open.discard(signature.function)
+            self._finish(signature)
         return self.finished[signature.function][0]
+
+    def _finish(self, first: Signature) -> None:
+        """Check a function and, before it, every callee that has not been."""
+        chain = [(first, self._callees(first))]
+        self.open.add(first.function)
+        while chain:
+            signature, callees = chain[-1]
+            callee = next(callees, None)
+            if callee is None:
+                chain.pop()
+                self.finished[signature.function] = self._function(signature)
+                self.open.discard(signature.function)
+            elif callee.function not in self.open and callee.function not in self.finished:
+                if len(chain) >= limits.CALL_CHAIN_MAX:
+                    wrong = f"calls go more than {limits.CALL_CHAIN_MAX} functions deep here"
+                    raise self._module(callee).source.at(callee.node, wrong, "call less deeply, or use a loop")
+                self.open.add(callee.function)
+                chain.append((callee, self._callees(callee)))
+
+    def _module(self, signature: Signature) -> Module:
+        return self.bundle.modules[signature.module]
+
+    def _callees(self, signature: Signature) -> Iterator[Signature]:
+        """Functions and own methods that a function calls by name, in order of the text."""
+        assert self.shared is not None
+        module = self._module(signature)
+        for called in called_names(signature.node):
+            match called:
+                case ast.Name(id=name) if name in module.definitions or name in module.imports:
+                    entity = self.bundle.find(module, name, called)
+                    if isinstance(entity, FunctionName):
+                        yield entity.signature
+                case ast.Attribute(attr=name):
+                    method = self.shared.program.methods.get(name) if signature.is_method else None
+                    if method is not None:
+                        yield method
 
     def _function(self, signature: Signature) -> tuple[Effects, tree.Function]:
         assert self.shared is not None
-        module = self.bundle.modules[signature.module]
+        module = self._module(signature)
         context = Context(self.shared, module, signature)
         for parameter, argument in zip(
             signature.parameters, signature.node.args.args[signature.is_method :], strict=True
@@ -64,7 +103,13 @@ class _Check:
             )
         types = tuple(parameter.type for parameter in signature.parameters)
         made = tree.Function(
-            signature.function, types, signature.result, tuple(context.slots), body, signature.node.lineno
+            signature.function,
+            module.source,
+            types,
+            signature.result,
+            tuple(context.slots),
+            body,
+            signature.node.lineno,
         )
         return context.effects, made
 
@@ -136,8 +181,7 @@ def _check_definitions(state: _Check, module: Module, program: Interface) -> Non
         if isinstance(entity, FunctionName):
             signatures.append(entity.signature)
     for signature in [*signatures, *program.methods.values()]:
-        circle = module.source.at(signature.node, f"`{signature.name}` calls itself", "use a loop")
-        state.effects_of(signature, circle)
+        state.effects_of(signature, module, signature.node)
 
 
 def _check_no_methods(module: Module, node: ast.ClassDef) -> None:
@@ -166,9 +210,9 @@ def _methods(module: Module, program: Interface, shared: Shared) -> tuple[tree.M
     return tuple(methods)
 
 
-def _no_effects(_signature: Signature, circle: CompileError) -> Effects:
+def _no_effects(signature: Signature, module: Module, node: ast.AST) -> Effects:
     """A constant calls no function of the bundle: Python would run it at import."""
-    raise circle
+    raise module.source.at(node, f"a constant does not call `{signature.name}`", "use literals and constants only")
 
 
 def fold_constant(bundle: Bundle, module: Module, node: ast.expr, of: t.Type | None) -> tree.Literal:

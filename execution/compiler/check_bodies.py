@@ -10,8 +10,9 @@ from collections.abc import Callable
 from execution.compiler import limits, tree
 from execution.compiler import types as t
 from execution.compiler.arithmetic import operation
-from execution.compiler.check_containers import container_of
+from execution.compiler.check_containers import as_container
 from execution.compiler.check_expressions import narrowing
+from execution.compiler.check_sequences import check_frozen
 from execution.compiler.check_statements import (
     Statements,
     assign,
@@ -32,6 +33,7 @@ def check_body(context: Context, body: list[ast.stmt]) -> tree.Body:
     for node in body_of(body):
         if not context.flow.reachable:
             raise context.error(node, "this is never reached", "remove it")
+        context.moved = set()
         statements += _statement(context, node)
     return tuple(statements)
 
@@ -176,21 +178,46 @@ def _after_for(context: Context, tested: Flow, exits: LoopExits) -> None:
         context.flow = context.flow.join(flow)
 
 
+def _walk_sequence(context: Context, node: ast.For, sequence: tree.Expression, of: t.ArrayType) -> Statements:
+    """for value in sequence: live when it is a local of this function's own, or a field."""
+    if not isinstance(node.target, ast.Name):
+        raise context.error(node, "a loop over a sequence has one name", "for value in values:")
+    check_frozen(context, node.target.id, node.target)
+    owner = node.iter.id if isinstance(node.iter, ast.Name) and node.iter.id in context.owned else None
+    slot = context.declare(node.target.id, of.item, node.target)
+    before, changed, killed = context.iterated, len(context.changed), len(context.killed)
+    context.iterated = before | {owner} if owner else before
+    _, body, tested, exits = _loop(context, node, lambda: None, (node.target.id,))
+    context.iterated = before
+    _after_for(context, tested, exits)
+    stored = isinstance(sequence, tree.Place) and sequence.live
+    if stored and of.bounded and of in context.changed[changed:]:
+        name = ast.unparse(node.iter)
+        raise context.error(node.iter, f"`{name}` may change its length in this loop", f"loop over {name}.copy()")
+    if isinstance(sequence, tree.Place) and sequence.base is not None:
+        context.hold(sequence.base, killed, node)
+    return [tree.WalkSequence(sequence, of, slot, stored or owner is not None, body, node.lineno)]
+
+
 def _walk(context: Context, node: ast.For, owner: ast.expr, mode: str) -> Statements:
-    container, of = container_of(context, owner)
+    container = context.borrow(owner)
+    if isinstance(container.type, t.ArrayType) and mode == "keys":
+        return _walk_sequence(context, node, container, container.type)
+    of = as_container(context, owner, container)
     targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
     if len(targets) != (2 if mode == "items" else 1) or not all(isinstance(target, ast.Name) for target in targets):
         raise context.error(
             node, "the names do not fit this loop", "`for k in m`, `for k, v in m.items()`, `for v in l`"
         )
-    if (mode != "keys" and isinstance(of, t.ListType)) or (
+    if (mode != "keys" and not isinstance(of, t.MapType)) or (
         mode == "descending" and not (isinstance(of, t.MapType) and of.ordered)
     ):
         raise context.error(node, f"{of} has no `{mode}`", "`for v in l`; descending() belongs to OrderedMap")
-    kinds = [of.item] if isinstance(of, t.ListType) else [of.key, of.value]
+    kinds = [of.key, of.value] if isinstance(of, t.MapType) else [of.item]
     slots, names = [], []
     for target, kind in zip(targets, kinds, strict=False):
         assert isinstance(target, ast.Name)
+        check_frozen(context, target.id, target)
         slots.append(context.declare(target.id, kind, target))
         names.append(target.id)
     changed, killed = len(context.changed), len(context.killed)
@@ -199,25 +226,35 @@ def _walk(context: Context, node: ast.For, owner: ast.expr, mode: str) -> Statem
         raise context.error(node, f"the {of} may be deleted while it is iterated", "delete after the loop")
     _after_for(context, tested, exits)
     guarded = of in context.changed[changed:]
-    if isinstance(of, t.ListType):
+    if not isinstance(of, t.MapType):
         return [tree.Walk(container, of, None, slots[0], False, guarded, body, node.lineno)]
     value = slots[1] if mode == "items" else None
     return [tree.Walk(container, of, slots[0], value, mode == "descending", guarded, body, node.lineno)]
 
 
 def _match(context: Context, node: ast.Match) -> Statements:
-    """An exhaustive match on an enum, as a chain of branches; the last one needs no test."""
+    """A match on an enum, or on an Optional: exhaustive, or refused."""
     subject = context.check(node.subject)
+    for case in node.cases:
+        if case.guard is not None:
+            raise context.error(case.guard, "a guard on a case is not part of the language", "use `if` inside the case")
+    if isinstance(subject.type, t.OptionalType):
+        return _match_optional(context, node, subject, subject.type)
     if not isinstance(subject.type, t.EnumType):
-        raise context.error(node.subject, f"`match` is for enums, this is of type {subject.type}", "use if and elif")
-    of = subject.type
+        wrong = f"`match` is for enums and Optional, this is of type {subject.type}"
+        raise context.error(node.subject, wrong, "use if and elif")
+    return _match_enum(context, node, node.cases, subject, subject.type)
+
+
+def _match_enum(
+    context: Context, node: ast.Match, cases: list[ast.match_case], subject: tree.Expression, of: t.EnumType
+) -> Statements:
+    """A chain of branches; the last one needs no test."""
     slot = context.new_slot(of, node)
     left = list(of.members)
     arms: list[tuple[list[int], tree.Body]] = []
     before, after = context.flow, context.flow.ended()
-    for case in node.cases:
-        if case.guard is not None:
-            raise context.error(case.guard, "a guard on a case is not part of the language", "use `if` inside the case")
+    for case in cases:
         named = _pattern(context, case.pattern, of, left)
         if not named:
             raise context.error(case.pattern, "this case is never reached", "remove it")
@@ -229,6 +266,38 @@ def _match(context: Context, node: ast.Match) -> Statements:
         raise context.error(node, f"`match` misses {', '.join(left)}", "add the cases, or `case _:`")
     context.flow = after
     return [tree.Assign((slot,), subject, node.lineno), *_chain(tree.Local(of, slot), arms, node.lineno)]
+
+
+def _match_optional(context: Context, node: ast.Match, subject: tree.Expression, of: t.OptionalType) -> Statements:
+    """`case None:` first, then one case that names the value; or the cases of an enum."""
+    first, *rest = node.cases
+    if not isinstance(first.pattern, ast.MatchSingleton) or first.pattern.value is not None or not rest:
+        wrong = f"a match on {of} begins with `case None:` and goes on"
+        raise context.error(first.pattern, wrong, "case None: … then case value: …")
+    slot, before = context.new_slot(of, node), context.flow
+    absent = check_body(context, first.body)
+    after, context.flow = context.flow, before
+    present = _present_cases(context, node, rest, tree.Part(of.item, tree.Local(of, slot), 1), of.item)
+    context.flow = after.join(context.flow)
+    test = tree.Part(t.BOOL, tree.Local(of, slot), 0)
+    return [tree.Assign((slot,), subject, node.lineno), tree.Branch(test, tuple(present), absent, node.lineno)]
+
+
+def _present_cases(
+    context: Context, node: ast.Match, cases: list[ast.match_case], value: tree.Expression, of: t.Type
+) -> Statements:
+    """What follows `case None:`."""
+    pattern = cases[0].pattern
+    if len(cases) == 1 and isinstance(pattern, ast.MatchAs) and pattern.pattern is None:
+        named: Statements = []
+        if pattern.name is not None:
+            check_frozen(context, pattern.name, pattern)
+            named.append(tree.Assign((context.declare(pattern.name, of, pattern),), value, pattern.lineno))
+            context.assigned(pattern.name)
+        return [*named, *check_body(context, cases[0].body)]
+    if isinstance(of, t.EnumType):
+        return _match_enum(context, node, cases, value, of)
+    raise context.error(pattern, f"a case after `case None:` names the {of}", "case value:")
 
 
 def _pattern(context: Context, pattern: ast.pattern, of: t.EnumType, left: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from execution.compiler import tree
 from execution.compiler import types as t
 from execution.compiler.arithmetic import NUMBERS, ORDERED, operation, suffix
 from execution.compiler.check_containers import length
+from execution.compiler.check_hashing import bytes32, sha256
 from execution.compiler.context import Context
 from execution.compiler.fold import DECIMAL_MAX, DECIMAL_MIN
 from execution.compiler.scope import Signature
@@ -20,6 +21,7 @@ from execution.compiler.selector import reason_word, selector
 Builtin = Callable[[Context, ast.Call], tree.Expression]
 DURATIONS = {"milliseconds": 1, "seconds": 1_000, "minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
 PLACES_MAX = 18
+MATHEMATICS = ("exp", "ln", "log2", "norm_pdf", "norm_cdf", "norm_inv", "erf")
 
 
 def values(context: Context, node: ast.Call, *types: t.Type) -> tuple[tree.Expression, ...]:
@@ -141,7 +143,10 @@ BUILTINS: dict[str, Builtin] = {
     "mul_div_up": _decimals("mul_div_up.d", 3),
     "mul_div_down": _decimals("mul_div_down.d", 3),
     "sqrt": _decimals("sqrt.d", 1),
+    "pow": _decimals("pow.d", 2),
+    **{name: _decimals(f"{name}.d", 1) for name in MATHEMATICS},
     "reason": _reason,
+    "sha256": sha256,
     "publish": _service("publish", t.FEED, t.DECIMAL, t.DECIMAL, t.TIMESTAMP, t.DURATION),
     "subscribe": _hook("subscribe", t.FEED, t.QUOTE),
     "unsubscribe": _hook("unsubscribe", t.FEED, t.QUOTE),
@@ -165,6 +170,11 @@ def constructor(context: Context, node: ast.Call, name: str) -> tree.Expression:
             return _decimal(context, node)
         case "Symbol":
             return _symbol(context, node)
+        case "Bytes32":
+            return bytes32(context, node)
+        case "Bytes32.zero":
+            values(context, node)
+            return tree.Literal(t.BYTES32, (0, 0, 0, 0))
         case "Account.zero":
             values(context, node)
             return account_literal(0)
@@ -178,11 +188,15 @@ def constructor(context: Context, node: ast.Call, name: str) -> tree.Expression:
             return account_literal(number.values[0])
         case "Account.of":
             return _account_of(context, node)
+        case "Account.derived":
+            return tree.Ask(t.ACCOUNT, "derive", values(context, node, t.ACCOUNT, t.INT), node.lineno)
         case "World":
             return tree.Join(t.WORLD, values(context, node, t.INT, t.DECIMAL, t.DECIMAL, t.DURATION))
         case "Quote":
             return tree.Join(t.QUOTE, values(context, node, *(kind for _, kind in t.QUOTE.fields)))
-    instead = "write `raise Rejected(…)`" if name == "Rejected" else "see the list of built-ins"
+    instead = (
+        "write `raise Rejected(…)`" if name == "Rejected" else "call a constructor such as Decimal(…) or Symbol(…)"
+    )
     raise context.error(node, f"`{name}` does not stand here as a call", instead)
 
 
@@ -244,6 +258,15 @@ def _symbol(context: Context, node: ast.Call) -> tree.Expression:
 ROUNDINGS = ("floor", "ceil", "round")
 
 
+def methods_of(of: t.Type) -> str:
+    """What to write instead of a method that a type has not."""
+    if of == t.DECIMAL:
+        return f"it has {', '.join(ROUNDINGS)}"
+    if of == t.FEED:
+        return "it has quote, price"
+    return "it has replace" if isinstance(of, t.StructType) else "call a function with it"
+
+
 def value_method(context: Context, node: ast.Call, name: str, value: tree.Expression) -> tree.Expression:
     """Methods of Decimal and Feed."""
     if value.type == t.DECIMAL and name in ROUNDINGS:
@@ -258,4 +281,4 @@ def value_method(context: Context, node: ast.Call, name: str, value: tree.Expres
         return tree.Price(t.DECIMAL, value, node.lineno)
     if isinstance(value.type, t.OptionalType):
         raise context.error(node, f"this may be None and has no `{name}`", "test `is not None` on a local first")
-    raise context.error(node, f"{value.type} has no method `{name}`", "see its definition")
+    raise context.error(node, f"{value.type} has no method `{name}`", methods_of(value.type))

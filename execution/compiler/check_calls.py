@@ -14,6 +14,7 @@ from execution.compiler import tree
 from execution.compiler import types as t
 from execution.compiler.check_builtins import BUILTINS, constructor, value_method
 from execution.compiler.check_containers import method as container_method
+from execution.compiler.check_sequences import method as sequence_method
 from execution.compiler.context import Context
 from execution.compiler.scope import Constant, FunctionName, Parameter, ProgramName, Signature, TypeName, Word
 from execution.compiler.selector import selector
@@ -38,7 +39,7 @@ def check_call(context: Context, node: ast.Call) -> tree.Expression:
                 raise context.error(node, f"`{owner}.{name}` is not callable", "call a method of a value")
             return _call_value(context, node, name, entity.value)
         case ast.Attribute(value=owner_node, attr=name):
-            return _call_value(context, node, name, context.check(owner_node))
+            return _call_value(context, node, name, context.borrow(owner_node))
         case ast.Subscript(value=ast.Name(id="ProgramRef")):
             of = context.shared.bundle.type_of(context.module, node.func)
             if len(node.args) != 1 or node.keywords:
@@ -123,8 +124,7 @@ def arguments(
 
 def _call_function(context: Context, node: ast.Call, signature: Signature) -> tree.Expression:
     items, places = arguments(context, node, signature.name, signature.parameters)
-    circle = context.error(node, f"`{signature.name}` calls itself, directly or through others", "use a loop")
-    effects = context.shared.effects_of(signature, circle)
+    effects = context.shared.effects_of(signature, context.module, node)
     if context.tolerating and effects.uncapped:
         raise context.error(
             node, f"`{signature.name}` calls another program without gas=", "cap every call inside `try`"
@@ -147,8 +147,10 @@ def _call_self(context: Context, node: ast.Call, name: str) -> tree.Expression:
 
 
 def _call_value(context: Context, node: ast.Call, name: str, value: tree.Expression) -> tree.Expression:
-    if isinstance(value.type, (t.MapType, t.ListType)):
+    if isinstance(value.type, t.CONTAINERS):
         return container_method(context, node, name, value, value.type)
+    if isinstance(value.type, t.ArrayType):
+        return sequence_method(context, node, name, value)
     if isinstance(value.type, t.ProgramType):
         return _call_program(context, node, name, value, value.type)
     if isinstance(value.type, t.StructType) and name == "replace":

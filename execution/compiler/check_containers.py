@@ -1,5 +1,5 @@
 """
-Containers: subscripts, `in`, and the methods of Map, OrderedMap and List.
+Containers: subscripts, `in`, and the methods of Map, OrderedMap, List and Queue.
 
 Each method is checked to one `Item` or `Query`; what adds or removes keys, and what storage dies by it, is told to the
 context.
@@ -9,28 +9,29 @@ from __future__ import annotations
 
 import ast
 
+from execution.compiler import check_sequences as sequences
 from execution.compiler import tree
 from execution.compiler import types as t
 from execution.compiler.context import Context
 from execution.compiler.scope import Word
 
-Container = t.MapType | t.ListType
+Container = t.Container
 KEYED = {"after", "before", "ceiling", "floor"}
 MAP_METHODS = ("get", "pop", "create", "obtain", "first", "last", "after", "before", "clear")
 ORDERED_METHODS = ("ceiling", "floor")
-LIST_METHODS = ("append", "add", "pop", "clear")
+LIST_METHODS = ("append", "add", "pop", "clear", "first", "after")
+QUEUE_METHODS = ("push", "pop", "first", "clear")
 
 
 def key_type(of: Container) -> t.Type:
-    return t.INT if isinstance(of, t.ListType) else of.key
+    return of.key if isinstance(of, t.MapType) else t.INT
 
 
-def container_of(context: Context, node: ast.expr) -> tuple[tree.Expression, Container]:
-    """An expression that must be a container."""
-    value = context.check(node)
-    if not isinstance(value.type, (t.MapType, t.ListType)):
-        raise context.error(node, f"{value.type} is not a container", "use a Map, OrderedMap or List")
-    return value, value.type
+def as_container(context: Context, node: ast.expr, value: tree.Expression) -> Container:
+    """The type of a value that must be a container."""
+    if not isinstance(value.type, t.CONTAINERS):
+        raise context.error(node, f"{value.type} is not a container", "use a Map, OrderedMap, List or Queue")
+    return value.type
 
 
 def subscript(context: Context, node: ast.Subscript) -> tree.Expression:
@@ -39,7 +40,12 @@ def subscript(context: Context, node: ast.Subscript) -> tree.Expression:
         entity = context.find(node.value.id, node.value)
         if isinstance(entity, Word):
             raise context.error(node, f"`{node.value.id}[…]` is a type, not a value", "declare it as a field")
-    container, of = container_of(context, node.value)
+    container = context.borrow(node.value)
+    if isinstance(container.type, t.ArrayType):
+        return sequences.element(context, node, container)
+    of = as_container(context, node.value, container)
+    if isinstance(of, t.QueueType):
+        raise context.error(node, "a Queue has no places", "use first() and pop(), or a List")
     since = len(context.killed)
     key = context.check(node.slice, key_type(of))
     context.hold(container, since, node)
@@ -48,14 +54,19 @@ def subscript(context: Context, node: ast.Subscript) -> tree.Expression:
 
 def contains(context: Context, node: ast.Compare, key: tree.Expression, right: ast.expr) -> tree.Expression:
     """`key in container`: the key is evaluated first."""
-    container, of = container_of(context, right)
-    if isinstance(of, t.ListType):
-        raise context.error(node, "`in` looks up keys of maps", "loop over the list")
+    container = context.borrow(right)
+    if isinstance(container.type, (t.ArrayType, t.ListType, t.QueueType)):
+        raise context.error(node, "`in` looks up keys of maps", "loop over the values")
+    of = as_container(context, right, container)
+    assert isinstance(of, t.MapType)
     return tree.Query(t.BOOL, "contains", container, (context.convert(key, of.key, node.left),), node.lineno)
 
 
 def length(context: Context, node: ast.Call) -> tree.Expression:
-    container, _ = container_of(context, node.args[0])
+    container = context.borrow(node.args[0])
+    if isinstance(container.type, t.ArrayType):
+        return sequences.length(context, node, container)
+    as_container(context, node.args[0], container)
     return tree.Query(t.INT, "length", container, (), node.lineno)
 
 
@@ -67,9 +78,12 @@ def removed(context: Context, container: tree.Expression, of: Container, node: a
 
 def delete(context: Context, node: ast.Subscript) -> tree.Expression:
     """`del container[key]`."""
-    container, of = container_of(context, node.value)
-    if isinstance(of, t.ListType):
-        raise context.error(node, "an item of a List is not deleted", "pop the last one, or use a Map")
+    container = context.borrow(node.value)
+    if isinstance(container.type, (t.ArrayType, t.ListType, t.QueueType)):
+        wrong = f"an item of {container.type} is not deleted"
+        raise context.error(node, wrong, "only pop() removes one; a Map deletes by key")
+    of = as_container(context, node.value, container)
+    assert isinstance(of, t.MapType)
     since = len(context.killed)
     key = context.check(node.slice, of.key)
     context.hold(container, since, node)
@@ -79,6 +93,8 @@ def delete(context: Context, node: ast.Subscript) -> tree.Expression:
 
 def method(context: Context, node: ast.Call, name: str, container: tree.Expression, of: Container) -> tree.Expression:
     """`container.name(…)`."""
+    if isinstance(of, t.QueueType):
+        return _queue_method(context, node, name, container, of)
     known = LIST_METHODS if isinstance(of, t.ListType) else MAP_METHODS + (ORDERED_METHODS if of.ordered else ())
     if name in ("items", "descending", "keys", "values"):
         raise context.error(node, f"`.{name}()` stands only after `in` of a for loop", "for key, value in m.items():")
@@ -109,7 +125,14 @@ def _list_method(
         context.hold(container, since, node)
         context.change(of, node)
         return tree.Query(t.NONE, "append", container, (value,), node.lineno)
+    if name == "after":
+        _count(context, node, 1, 1)
+        key = context.check(node.args[0], t.INT)
+        context.hold(container, since, node)
+        return tree.Query(t.OptionalType(t.INT), "after", container, (key,), node.lineno)
     _count(context, node, 0, 0)
+    if name == "first":
+        return tree.Query(t.OptionalType(t.INT), "first", container, (), node.lineno)
     if name == "add":
         if flat:
             raise context.error(node, f"`add` makes a record, this is a list of {of.item}", "write append(value)")
@@ -117,6 +140,23 @@ def _list_method(
         return tree.Query(of.item, "add", container, (), node.lineno)
     removed(context, container, of, node)
     return tree.Query(of.item if name == "pop" and flat else t.NONE, name, container, (), node.lineno)
+
+
+def _queue_method(
+    context: Context, node: ast.Call, name: str, container: tree.Expression, of: t.QueueType
+) -> tree.Expression:
+    if name not in QUEUE_METHODS:
+        raise context.error(node, f"{of} has no method `{name}`", f"one of {', '.join(QUEUE_METHODS)}")
+    if node.keywords:
+        raise context.error(node, f"`{name}` takes no keywords", "give plain arguments")
+    _count(context, node, int(name == "push"), int(name == "push"))
+    if name == "first":
+        return tree.Query(t.OptionalType(_optional(context, node, of.item)), "first", container, (), node.lineno)
+    since = len(context.killed)
+    args = tuple(context.check(arg, of.item) for arg in node.args)
+    context.hold(container, since, node)
+    context.change(of, node)
+    return tree.Query(of.item if name == "pop" else t.NONE, name, container, args, node.lineno)
 
 
 def _map_method(

@@ -11,6 +11,7 @@ from execution.compiler import types as t
 from execution.compiler.arithmetic import binary, compare, negate, operation
 from execution.compiler.check_calls import check_call
 from execution.compiler.check_containers import contains, subscript
+from execution.compiler.check_sequences import SEQUENCES, used_as_value, written_out
 from execution.compiler.context import Context
 from execution.compiler.layout import member_offsets
 from execution.compiler.scope import Constant, Entity, TypeName, Word
@@ -30,6 +31,14 @@ MILLISECONDS = (t.TIMESTAMP, t.DURATION)
 
 def check_expression(context: Context, node: ast.expr, expected: t.Type | None) -> tree.Expression:
     """The typed expression of a syntax node; `expected` only helps where a value alone has no type."""
+    borrowed = context.borrowed is node
+    value = _expression(context, node, expected)
+    if isinstance(value.type, t.ArrayType) and not borrowed:
+        used_as_value(context, node, value)
+    return value
+
+
+def _expression(context: Context, node: ast.expr, expected: t.Type | None) -> tree.Expression:
     match node:
         case ast.Constant():
             return _constant(context, node)
@@ -39,6 +48,8 @@ def check_expression(context: Context, node: ast.expr, expected: t.Type | None) 
             return _attribute(context, node)
         case ast.Subscript():
             return subscript(context, node)
+        case ast.Call(func=ast.Name(id=name)) if name in SEQUENCES and isinstance(context.find(name, node), Word):
+            return written_out(context, node, name, expected)
         case ast.Call():
             return check_call(context, node)
         case ast.BinOp(left=left, op=operator, right=right):
@@ -57,7 +68,7 @@ def check_expression(context: Context, node: ast.expr, expected: t.Type | None) 
             return _choice(context, node, expected)
         case ast.Tuple(elts=elements):
             return _tuple(context, node, elements, expected)
-    raise context.error(node, "this is not an expression of the language", "write it another way")
+    raise context.error(node, "this is not an expression of the language", "use names, numbers and calls")
 
 
 def _constant(context: Context, node: ast.Constant) -> tree.Expression:
@@ -141,7 +152,7 @@ def _own(context: Context, node: ast.Attribute) -> tree.Expression:
     if node.attr not in fields:
         instead = "call it" if node.attr in context.shared.program.methods else "declare it as a field"
         raise context.error(node, f"`self.{node.attr}` is not a field", instead)
-    return tree.Place(fields[node.attr], None, context.shared.offsets[node.attr], node.lineno)
+    return tree.Place(fields[node.attr], None, context.shared.offsets[node.attr], node.lineno, True)
 
 
 def _ambient(context: Context, node: ast.Attribute, word: str) -> tree.Expression:
@@ -171,14 +182,23 @@ def member(context: Context, node: ast.Attribute, value: tree.Expression) -> tre
                 return _part(kind, value, start)
             start += len(t.kinds(kind))
     if isinstance(of, t.RecordType) and name in dict(of.fields):
-        return tree.Place(dict(of.fields)[name], value, member_offsets(of.fields)[name], node.lineno)
+        return tree.Place(dict(of.fields)[name], value, member_offsets(of.fields)[name], node.lineno, True)
     if (of in MILLISECONDS and name == "ms") or (of in (t.ASSET, t.FEED) and name == "index"):
         return _part(t.INT, value, 0)
     if isinstance(of, t.ProgramType) and name == "me":
         return _part(t.ACCOUNT, value, 0)
     if isinstance(of, t.OptionalType):
         raise context.error(node, f"this may be None and has no `{name}`", "test `is not None` on a local first")
-    raise context.error(node, f"{of} has no member `{name}`", "see its definition")
+    raise context.error(node, f"{of} has no member `{name}`", _members_of(of))
+
+
+def _members_of(of: t.Type) -> str:
+    """What to write instead of a member that a type has not; at most eight names."""
+    if isinstance(of, (t.StructType, t.RecordType)) and of.fields:
+        return f"it has {', '.join(name for name, _ in of.fields[:8])}{', …' if len(of.fields) > 8 else ''}"
+    if of in MILLISECONDS:
+        return "it has ms"
+    return "it has index" if of in (t.ASSET, t.FEED) else "use the value itself"
 
 
 def _part(of: t.Type, value: tree.Expression, start: int) -> tree.Expression:

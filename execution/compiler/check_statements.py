@@ -15,6 +15,13 @@ from execution.compiler.arithmetic import binary
 from execution.compiler.check_builtins import handler, reason_of
 from execution.compiler.check_containers import delete, key_type
 from execution.compiler.check_expressions import member
+from execution.compiler.check_sequences import (
+    changed_in_place,
+    check_named,
+    check_returned,
+    own,
+    store_element,
+)
 from execution.compiler.context import Context, is_field
 from execution.compiler.scope import Word
 from execution.compiler.selector import selector
@@ -64,6 +71,7 @@ def _assign_name(context: Context, target: ast.Name, value: tree.Expression, sou
         raise context.error(source, "several values need several names", "a, b = …")
     if target.id in context.refusals:
         raise context.error(target, f"`{target.id}` is a caught refusal", "use another name")
+    check_named(context, target.id, value, target, source)
     slot = context.declare(target.id, value.type, target)
     context.assigned(target.id, _present(context, value))
     return tree.Assign((slot,), value, target.lineno)
@@ -82,10 +90,15 @@ def _assign_tuple(context: Context, node: ast.Assign, elements: list[ast.expr]) 
     for of in value.type.items:
         if t.is_borrow(of) and isinstance(node.value, ast.Tuple) and of in {kind for kind, _ in context.killed[since:]}:
             raise context.error(node, f"the {of} may be deleted within this statement", "split the statement")
-    slots, names = [], []
+    slots: list[int] = []
+    names: list[str] = []
     for element, of in zip(elements, value.type.items, strict=True):
         if not isinstance(element, ast.Name) or element.id in names:
             raise context.error(element, "only different locals stand here", "assign fields in statements of their own")
+        if isinstance(value, tree.Join):
+            check_named(context, element.id, value.items[len(names)], element, node.value)
+        elif isinstance(of, t.ArrayType):
+            own(context, element.id, element)
         slots.append(context.declare(element.id, of, element))
         names.append(element.id)
     for name in names:
@@ -97,7 +110,7 @@ def place_of(context: Context, target: ast.Attribute) -> tree.Place:
     """The place of a field or of a record's member that is stored to."""
     owner = target.value
     if isinstance(owner, ast.Name) and owner.id == "self":
-        place = context.check(target)
+        place = context.borrow(target)
     else:
         base = context.check(owner)
         if not isinstance(base.type, t.RecordType):
@@ -115,20 +128,45 @@ def _store_member(context: Context, node: ast.Assign, target: ast.Attribute) -> 
     value = context.check(node.value, expected)
     place = place_of(context, target)
     context.write(node)
+    if isinstance(place.type, t.ArrayType):
+        context.change(place.type, node)
     return tree.StorePlace(place, context.convert(value, place.type, node.value), node.lineno)
 
 
-def _type_of_target(context: Context, target: ast.Attribute) -> t.Type | None:
-    if isinstance(target.value, ast.Name) and target.value.id == "self":
-        return dict(context.shared.program.fields).get(target.attr)
+def _type_of_target(context: Context, target: ast.Attribute | ast.Subscript) -> t.Type | None:
+    """The type a value is checked for: that of an own field, and of any place that holds a sequence."""
+    of = _type_of(context, target)
+    own_field = isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
+    return of if own_field or isinstance(of, t.ArrayType) else None
+
+
+def _type_of(context: Context, node: ast.expr) -> t.Type | None:
+    """The type of a place, seen without checking it; None when that takes more than names."""
+    match node:
+        case ast.Name(id=name) if name in context.names:
+            return context.slots[context.names[name]]
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            return dict(context.shared.program.fields).get(name)
+        case ast.Attribute(value=owner, attr=name):
+            of = _type_of(context, owner)
+            return dict(of.fields).get(name) if isinstance(of, (t.StructType, t.RecordType)) else None
+        case ast.Subscript(value=owner):
+            of = _type_of(context, owner)
+            if isinstance(of, t.ArrayType):
+                return of.item
+            return t.value_of(of) if isinstance(of, t.CONTAINERS) else None
     return None
 
 
 def _store_item(context: Context, node: ast.Assign, target: ast.Subscript) -> tree.Statement:
-    value = context.check(node.value)
-    container = context.check(target.value)
-    if not isinstance(container.type, (t.MapType, t.ListType)):
+    value = context.check(node.value, _type_of_target(context, target))
+    container = context.borrow(target.value)
+    if isinstance(container.type, t.ArrayType):
+        return store_element(context, node, target, container, value)
+    if not isinstance(container.type, t.CONTAINERS):
         raise context.error(target, f"{container.type} is not a container", "use a Map, OrderedMap or List")
+    if isinstance(container.type, t.QueueType):
+        raise context.error(node, "a Queue has no places", "push at the end, or use a List")
     of = t.value_of(container.type)
     if not t.is_flat(of):
         raise context.error(node, f"{of} is never assigned", "write m.create(key) or m.obtain(key) and fill it")
@@ -139,7 +177,7 @@ def _store_item(context: Context, node: ast.Assign, target: ast.Subscript) -> tr
     return tree.StoreItem(container, key, context.convert(value, of, node.value), node.lineno)
 
 
-def _change_keys(context: Context, of: t.MapType | t.ListType, node: ast.AST) -> None:
+def _change_keys(context: Context, of: t.Container, node: ast.AST) -> None:
     if isinstance(of, t.MapType):
         context.change(of, node)
     else:
@@ -187,10 +225,12 @@ def _augment_item(context: Context, node: ast.AugAssign, target: ast.Subscript) 
     """The entry found is stored to directly when nothing in between can remove it."""
     before: Statements = []
     item = context.check(target)
+    if isinstance(item, tree.Element):
+        return _augment_element(context, node, item)
     if not isinstance(item, tree.Item) or not t.is_flat(item.type):
         raise context.error(node, f"{item.type} is never assigned", "change what is in it")
     of = item.container.type
-    assert isinstance(of, (t.MapType, t.ListType))
+    assert isinstance(of, t.CONTAINERS)
     container = _kept(context, item.container, target, before)
     key = _kept(context, item.key, target, before)
     since, changes = len(context.killed), len(context.changed)
@@ -207,6 +247,23 @@ def _augment_item(context: Context, node: ast.AugAssign, target: ast.Subscript) 
         return [*before, tree.StoreItem(container, key, value, node.lineno)]
     context.write(node)
     return [*before, tree.StorePlace(tree.Place(item.type, address, 0, node.lineno), value, node.lineno)]
+
+
+def _augment_element(context: Context, node: ast.AugAssign, item: tree.Element) -> Statements:
+    before: Statements = []
+    sequence = item.sequence
+    changed_in_place(context, sequence, node.target)
+    since = len(context.killed)
+    if isinstance(sequence, tree.Place) and sequence.base is not None:
+        base = _kept(context, sequence.base, node.target, before)
+        sequence = tree.Place(sequence.type, base, sequence.offset, sequence.line, True)
+    index = _kept(context, item.index, node.target, before)
+    found = tree.Element(item.type, sequence, index, True, item.line)
+    left = _kept(context, found, node.target, before)
+    value = context.convert(binary(context, node, node.op, left, context.check(node.value)), item.type, node)
+    if isinstance(sequence, tree.Place) and sequence.base is not None:
+        context.hold(sequence.base, since, node)
+    return [*before, tree.StoreElement(sequence, index, value, node.lineno)]
 
 
 def remove(context: Context, node: ast.Delete) -> Statements:
@@ -235,8 +292,10 @@ def give_back(context: Context, node: ast.Return) -> Statements:
     if isinstance(result, t.TupleType):
         value = context.check(node.value)
         value = _convert_tuple(context, value, result, node.value)
+        check_returned(context, value.items if isinstance(value, tree.Join) else (), node)
     else:
         value = context.check(node.value, result)
+        check_returned(context, (value,), node)
     context.flow = context.flow.ended()
     return [tree.Give(value, node.lineno)]
 
@@ -251,12 +310,13 @@ def _convert_tuple(context: Context, value: tree.Expression, to: t.TupleType, no
 
 
 def fail(context: Context, node: ast.Raise) -> Statements:
-    """`raise Rejected("text")`."""
-    match node:
-        case ast.Raise(exc=ast.Call(func=ast.Name(id=name), args=[_], keywords=[]) as call, cause=None):
-            entity = context.find(name, call) if name == "Rejected" else None
-            if isinstance(entity, Word):
-                reason = reason_of(context, call, 0)
+    """`raise Rejected("text")`, or with a Reason; `from None` changes nothing."""
+    plain = node.cause is None or (isinstance(node.cause, ast.Constant) and node.cause.value is None)
+    match node.exc:
+        case ast.Call(func=ast.Name(id="Rejected" as name), args=[argument], keywords=[]) as call if plain:
+            if isinstance(context.find(name, call), Word):
+                text = isinstance(argument, ast.Constant)
+                reason = reason_of(context, call, 0) if text else context.check(argument, t.REASON)
                 context.flow = context.flow.ended()
                 return [tree.Fail(reason, node.lineno)]
     raise context.error(node, "only Rejected is raised", 'write raise Rejected("why")')

@@ -27,7 +27,7 @@ class Shared:
     bundle: Bundle
     program: Interface
     offsets: dict[str, int]
-    effects_of: Callable[[Signature, CompileError], Effects]
+    effects_of: Callable[[Signature, Module, ast.AST], Effects]
     check_expression: CheckExpression
     events: list[t.Type] = field(default_factory=list)
     reasons: dict[str, None] = field(default_factory=dict)
@@ -48,12 +48,15 @@ class Context:
     births: when a borrow was last assigned. uses, killed, changed: logs in order of the text. tolerating: depth of
     `try`.
     refusals: names of caught refusals, which have a reason and are no values themselves.
+    borrowed: the expression being checked where it is only looked into. owned: locals that are the one name of a
+    sequence; moved: those used as values in this statement; iterated: those that loops run over.
     """
 
     shared: Shared
     module: Module
     signature: Signature | None
     slots: list[t.Type] = field(default_factory=list)
+    words: int = 0
     names: dict[str, int] = field(default_factory=dict)
     flow: Flow = field(default_factory=Flow)
     effects: Effects = field(default_factory=Effects)
@@ -65,6 +68,10 @@ class Context:
     loops: list[LoopExits] = field(default_factory=list)
     tolerating: int = 0
     refusals: set[str] = field(default_factory=set)
+    borrowed: ast.expr | None = None
+    owned: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+    iterated: set[str] = field(default_factory=set)
 
     def error(self, node: ast.AST, wrong: str, instead: str) -> CompileError:
         return self.module.source.at(node, wrong, instead)
@@ -73,6 +80,11 @@ class Context:
         """An expression; with `expected`, converted to that type or refused."""
         expression = self.shared.check_expression(self, node, expected)
         return expression if expected is None else self.convert(expression, expected, node)
+
+    def borrow(self, node: ast.expr) -> tree.Expression:
+        """An expression that is only looked into: indexed, measured, iterated, asked."""
+        self.borrowed = node
+        return self.shared.check_expression(self, node, None)
 
     def convert(self, value: tree.Expression, to: t.Type, node: ast.AST) -> tree.Expression:
         """The implicit conversions: int → Decimal, T → Optional[T], None → Optional[T]."""
@@ -89,7 +101,8 @@ class Context:
             return tree.Operation(t.DECIMAL, "to_d.w", (value,), getattr(node, "lineno", 0))
         if value.type == t.OptionalType(to):
             raise self.error(node, f"this may be None, {to} is expected", "test `is not None` on a local first")
-        instead = 'write Decimal("…") or .floor()' if to in (t.INT, t.DECIMAL) else f"give a value of type {to}"
+        numbers = {value.type, to} == {t.INT, t.DECIMAL}
+        instead = 'write Decimal("…") or .floor()' if numbers else f"give a value of type {to}"
         raise self.error(node, f"this is of type {value.type}, {to} is expected", instead)
 
     def find(self, name: str, node: ast.AST) -> Entity:
@@ -100,6 +113,9 @@ class Context:
     def new_slot(self, of: t.Type, node: ast.AST) -> int:
         if len(self.slots) >= limits.LOCALS_MAX:
             raise self.error(node, f"the function has more than {limits.LOCALS_MAX} locals", "split it")
+        self.words += len(t.kinds(of))
+        if self.words > limits.LOCAL_WORDS_MAX:
+            raise self.error(node, f"the locals have more than {limits.LOCAL_WORDS_MAX} words", "split the function")
         self.slots.append(of)
         return len(self.slots) - 1
 
@@ -129,7 +145,7 @@ class Context:
         if self.signature is not None and self.signature.kind == "view":
             raise self.error(node, "a view changes nothing", "make the method @external or internal")
 
-    def change(self, container: t.MapType | t.ListType, node: ast.AST) -> None:
+    def change(self, container: t.Container | t.ArrayType, node: ast.AST) -> None:
         """A key is added to or removed from a container of this type."""
         self.write(node)
         self.effects.changes.add(container)
@@ -139,7 +155,9 @@ class Context:
         """Storage of these types may be gone from here on."""
         self.effects.kills |= types
         self.killed += [(of, line) for of in types]
-        stale = {(name, line) for name in self.flow.assigned if self.slots[self.names[name]] in types}
+        known = {name for name, _ in self.flow.stale}
+        assigned = (name for name in self.flow.assigned if name not in known)
+        stale = {(name, line) for name in assigned if self.slots[self.names[name]] in types}
         if stale:
             self.flow = Flow(self.flow.reachable, self.flow.assigned, self.flow.narrowed, self.flow.stale | stale)
 

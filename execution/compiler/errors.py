@@ -26,6 +26,14 @@ class CompileError(Invalid):
         super().__init__(f"{where}: {wrong}{shown}\n  instead: {instead}", "does_not_compile")
 
 
+class TooLarge(Invalid):
+    """A function or program beyond a bound that shows itself after the front; `compile_bundle` says where it stands."""
+
+    def __init__(self, function: str, line: int, wrong: str, instead: str) -> None:
+        self.function, self.line, self.wrong, self.instead = function, line, wrong, instead
+        super().__init__(f"{function} (line {line}): {wrong}; {instead}", "does_not_compile")
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One file of a bundle and the way to point into it."""
@@ -43,6 +51,13 @@ class Source:
     def at(self, node: ast.AST, wrong: str, instead: str) -> CompileError:
         """An error at a node of this file's syntax tree."""
         return self.error(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, wrong, instead)
+
+    def on_line(self, line: int, wrong: str, instead: str) -> CompileError:
+        """An error about a line, shown at its first character; about the file when there is no such line."""
+        lines = self.text.split("\n")
+        if not 0 < line <= len(lines):
+            return self.whole(wrong, instead)
+        return self.error(line, len(lines[line - 1]) - len(lines[line - 1].lstrip(" ")) + 1, wrong, instead)
 
     def whole(self, wrong: str, instead: str) -> CompileError:
         """An error about the file as a whole."""

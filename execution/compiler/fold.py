@@ -7,8 +7,10 @@ Decimals are raw counts of 10⁻¹⁸. A fold that would be rejected at run time
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isqrt
 
 from execution.compiler import tree
+from execution.mathematics import functions
 
 SCALE = 10**18
 WORD_MIN, WORD_MAX = -(2**63), 2**63 - 1
@@ -37,6 +39,20 @@ def even_ratio(a: int, b: int) -> int:
     return quotient + (2 * rest > b or (2 * rest == b and quotient % 2 == 1))
 
 
+def root(a: int) -> int:
+    if a < 0:
+        raise NotConstant("invalid number")
+    return isqrt(a * SCALE)
+
+
+def computed(function: Callable[..., int], *args: int) -> int:
+    """A function of `execution.mathematics`."""
+    try:
+        return function(*args)
+    except functions.Refused as refused:
+        raise NotConstant(refused.text) from None
+
+
 FOLDS: dict[str, Callable[..., int]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -62,6 +78,15 @@ FOLDS: dict[str, Callable[..., int]] = {
     "floor.d": lambda a: a // SCALE,
     "ceil.d": lambda a: ceil_ratio(a, SCALE),
     "round.d": lambda a: even_ratio(a, SCALE),
+    "sqrt.d": lambda a: root(a),
+    "exp.d": lambda a: computed(functions.exp, a),
+    "ln.d": lambda a: computed(functions.ln, a),
+    "log2.d": lambda a: computed(functions.log2, a),
+    "pow.d": lambda a, b: computed(functions.power, a, b),
+    "norm_pdf.d": lambda a: computed(functions.norm_pdf, a),
+    "norm_cdf.d": lambda a: computed(functions.norm_cdf, a),
+    "norm_inv.d": lambda a: computed(functions.norm_inv, a),
+    "erf.d": lambda a: computed(functions.erf, a),
     "eq": lambda a, b: int(a == b),
     "ne": lambda a, b: int(a != b),
     "lt": lambda a, b: int(a < b),
@@ -86,6 +111,8 @@ def fold(expression: tree.Expression) -> tuple[int, ...]:
             return values
         case tree.Join(_, items):
             return tuple(value for item in items for value in fold(item))
+        case tree.Copy(_, value):
+            return fold(value)
         case tree.Permute(_, items, places):
             folded = [fold(item) for item in items]
             return tuple(value for place in places for value in folded[place])

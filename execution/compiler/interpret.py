@@ -13,7 +13,7 @@ from typing import Any
 from execution.compiler.interpret_arithmetic import Failure
 from execution.compiler.interpret_blocks import Callee
 from execution.compiler.interpret_kernel import read_word
-from execution.compiler.interpret_steps import Ground
+from execution.compiler.interpret_steps import Ground, Watch
 from execution.compiler.ir import Entry, Module
 from execution.compiler.write_entries import TRADE
 from execution.compiler.write_names import FLAG_KERNEL, FLAG_VIEW, STATE_PAGES_MAX
@@ -28,9 +28,9 @@ __all__ = ["Interpreted", "instantiate"]
 class Interpreted:
     """A program instance: what the exports of its WASM module are, as methods, and its `mirror`."""
 
-    def __init__(self, module: Module, gas: Mapping[str, int], mirror: Mirror) -> None:
+    def __init__(self, module: Module, gas: Mapping[str, int], mirror: Mirror, watch: Watch | None) -> None:
         self._module, self.mirror = module, mirror
-        ground = Ground(mirror, gas)
+        ground = Ground(mirror, gas, watch)
         self._entries = {entry.selector: entry for entry in module.entries}
         self._callees = {function.name: Callee(function) for function in module.functions}
         for function in module.functions:
@@ -74,6 +74,7 @@ def instantiate(
     memories: Mapping[str, bytearray],
     cells: Mapping[str, Cell],
     functions: Mapping[str, Callable[..., Any]],
+    watch: Watch | None = None,
 ) -> Interpreted:
     """
     A program instance on the kernel's memories, globals and functions, with state and marks of its own.
@@ -82,7 +83,8 @@ def instantiate(
         gas: the table the module was charged by; the runtime takes its own prices from it.
         number: the program's number, at least 1.
         functions: those of `write_names.FUNCTIONS`.
+        watch: see `Ground`.
     """
     mirror = program_mirror(memories, cells, number, module.heap, STATE_PAGES_MAX * WASM_PAGE_BYTES)
     mirror.functions = functions
-    return Interpreted(module, gas, mirror)
+    return Interpreted(module, gas, mirror, watch)

@@ -12,6 +12,7 @@ from math import isqrt
 from types import MappingProxyType
 
 from execution.compiler.ir import OPS
+from execution.mathematics import functions
 
 ONE = 10**18
 WORD_MIN, WORD_MAX = -(1 << 63), (1 << 63) - 1
@@ -79,6 +80,18 @@ def _sqrt(a: int) -> int:
     return isqrt(a * ONE)
 
 
+def _function(function: Meaning) -> Meaning:
+    """A function of `execution.mathematics` as the meaning of an operation."""
+
+    def meaning(*args: int) -> int:
+        try:
+            return function(*args)
+        except functions.Refused as refused:
+            raise Failure(refused.text) from None
+
+    return meaning
+
+
 def _join(low: int, high: int) -> int:
     return (low & _U64) | (high << 64)
 
@@ -122,6 +135,14 @@ _DECIMALS: dict[str, Meaning] = {
     "min.d": min,
     "max.d": max,
     "sqrt.d": _sqrt,
+    "exp.d": _function(functions.exp),
+    "ln.d": _function(functions.ln),
+    "log2.d": _function(functions.log2),
+    "pow.d": _function(functions.power),
+    "norm_pdf.d": _function(functions.norm_pdf),
+    "norm_cdf.d": _function(functions.norm_cdf),
+    "norm_inv.d": _function(functions.norm_inv),
+    "erf.d": _function(functions.erf),
     "floor.d": lambda a: word(a // ONE),
     "ceil.d": lambda a: word(divide_ceil(a, ONE)),
     "round.d": lambda a: word(divide_even(a, ONE)),

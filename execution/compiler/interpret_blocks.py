@@ -20,6 +20,8 @@ from execution.compiler.interpret_steps import (
     gas_step,
     load_step,
     op_step,
+    release_step,
+    reserve_step,
     runtime_step,
     store_step,
     touch_step,
@@ -41,6 +43,8 @@ from execution.compiler.ir import (
     Loop,
     Op,
     Reject,
+    Release,
+    Reserve,
     Return,
     Runtime,
     Scope,
@@ -90,6 +94,9 @@ class _Decoder:
 
     def block(self, block: Block) -> Step:
         steps = tuple(self._step(instruction) for instruction in block)
+        watch = self._ground.watch
+        if watch is not None and steps:
+            steps = (_counted(watch(block)), *steps)
         if len(steps) == 1:
             return steps[0]
 
@@ -113,6 +120,10 @@ class _Decoder:
                 return store_step(instruction, slots, mirror)
             case Touch():
                 return touch_step(instruction, slots, self._ground)
+            case Reserve():
+                return reserve_step(instruction, mirror)
+            case Release():
+                return release_step(instruction, slots, mirror)
             case Gas():
                 return gas_step(instruction, mirror)
             case Runtime():
@@ -186,6 +197,13 @@ class _Decoder:
             return handler(r)
 
         return step
+
+
+def _counted(cell: list[int]) -> Step:
+    def step(_: Registers) -> None:
+        cell[0] += 1
+
+    return step
 
 
 def _scope(label: int, body: Step) -> Step:

@@ -13,12 +13,27 @@ from struct import Struct
 from typing import Any
 
 from execution.compiler.interpret_arithmetic import MEANING, signed
-from execution.compiler.ir import Gas, Load, Op, Operand, Reg, Runtime, ScratchLoad, ScratchStore, Store, Touch
+from execution.compiler.ir import (
+    Block,
+    Gas,
+    Load,
+    Op,
+    Operand,
+    Reg,
+    Release,
+    Reserve,
+    Runtime,
+    ScratchLoad,
+    ScratchStore,
+    Store,
+    Touch,
+)
 from execution.vm.core_mirror import Mirror
-from execution.vm.layout import PAGE_BYTES, WORD_BYTES
+from execution.vm.layout import LINE_BYTES, MARK_BYTES, WORD_BYTES
 from execution.vm.runtime import mirror_runtime
 from execution.vm.runtime.words import exhausted
 
+Watch = Callable[[Block], list[int]]
 Registers = list[int]
 Signal = None | int | tuple[int, ...]
 Step = Callable[[Registers], Signal]
@@ -37,10 +52,12 @@ class Ground:
 
     mirror: memories, globals and imported functions by the names of `write_names`; those of the kernel are shared with
     it, `state`, `marks` and `self_index` are the program's own. gas: the chain's table, for what the runtime charges.
+    watch: gives a block of instructions the cell that counts how often it is entered; None to count nothing.
     """
 
     mirror: Mirror
     gas: Mapping[str, int]
+    watch: Watch | None = None
 
     def function(self, name: str) -> Callable[..., Any]:
         """A function of the runtime, by its IR name."""
@@ -147,11 +164,11 @@ def store_step(store: Store | ScratchStore, slots: Slots, mirror: Mirror) -> Ste
 
 
 def touch_step(touch: Touch, slots: Slots, ground: Ground) -> Step:
-    """Save the pages of the range whose mark is behind; the same pages, in the same order, as the WASM does."""
+    """Save the lines of the range whose mark is behind; the same lines, in the same order, as the WASM does."""
     marks, mark = ground.mirror.memories["marks"], ground.mirror.globals["mark"]
     save = ground.function("save")
     address, offset = slots[touch.address], touch.offset
-    if touch.size > PAGE_BYTES and isinstance(touch.address, Reg):
+    if touch.size > LINE_BYTES and isinstance(touch.address, Reg):
         whole, size = ground.function("touch"), touch.size
 
         def long(r: Registers) -> None:
@@ -162,9 +179,29 @@ def touch_step(touch: Touch, slots: Slots, ground: Ground) -> Step:
 
     def step(r: Registers) -> None:
         start = r[address] + offset
-        for page in range(start // PAGE_BYTES, (start + last) // PAGE_BYTES + 1):
-            if _WORD.unpack_from(marks, page * WORD_BYTES)[0] < mark.value:
-                save(page)
+        for line in range(start // LINE_BYTES, (start + last) // LINE_BYTES + 1):
+            if _WORD.unpack_from(marks, line * MARK_BYTES)[0] < mark.value:
+                save(line)
+
+    return step
+
+
+def reserve_step(reserve: Reserve, mirror: Mirror) -> Step:
+    """The stack pointer as it is, then moved up."""
+    sp, out, size = mirror.globals["sp"], reserve.out.number, reserve.size
+
+    def step(r: Registers) -> None:
+        r[out] = sp.value
+        sp.value += size
+
+    return step
+
+
+def release_step(release: Release, slots: Slots, mirror: Mirror) -> Step:
+    sp, address = mirror.globals["sp"], slots[release.address]
+
+    def step(r: Registers) -> None:
+        sp.value = r[address]
 
     return step
 

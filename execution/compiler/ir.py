@@ -68,7 +68,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """Journal the pages of [address + offset, + size) unless saved under the current mark; charges each page saved."""
+    """Journal the lines of [address + offset, + size) unless saved under the current mark; charges each line saved."""
 
     address: Operand
     offset: int
@@ -91,6 +91,23 @@ class ScratchStore:
     address: Operand
     offset: int
     value: Operand
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Take `size` bytes of scratch from the stack pointer on: their address. They are not zeroed."""
+
+    out: Reg
+    size: int
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give back everything reserved at this address and after it. A rejection leaves that to the savepoint."""
+
+    address: Operand
     line: int = 0
 
 
@@ -249,7 +266,8 @@ class Gas:
 
 
 Instruction = (
-    Op | Load | Store | Touch | ScratchLoad | ScratchStore | Context | CallFunction | Runtime | Invoke | Emit | AtEnd
+    Op | Load | Store | Touch | ScratchLoad | ScratchStore | Reserve | Release | Context
+    | CallFunction | Runtime | Invoke | Emit | AtEnd
     | Service | Reject | If | Scope | Loop | Leave | Try | Keep | Return | Gas
 )  # fmt: skip
 Block = tuple[Instruction, ...]
@@ -305,6 +323,7 @@ SERVICES: dict[str, tuple[tuple[Kind, ...], tuple[Kind, ...]]] = {
     "subscribe": (("w", "w"), ()),  # feed, selector
     "unsubscribe": (("w", "w"), ()),
     "schedule": (("w", "w"), ()),  # time_ms, selector
+    "derive": (("w", "w", "w", "w"), ("w", "w", "w")),  # account, number → the account derived from them
 }
 
 # name → (argument kinds, result kinds). "checked" operations reject with the built-in reason named in the comment.
@@ -339,6 +358,14 @@ OPS: dict[str, tuple[tuple[Kind, ...], tuple[Kind, ...]]] = {
     "min.d": (("d", "d"), ("d",)),
     "max.d": (("d", "d"), ("d",)),
     "sqrt.d": (("d",), ("d",)),  # floor at the last place; negative: "invalid number"
+    "exp.d": (("d",), ("d",)),  # overflow; this and those below: execution.mathematics
+    "ln.d": (("d",), ("d",)),  # invalid number
+    "log2.d": (("d",), ("d",)),
+    "pow.d": (("d", "d"), ("d",)),  # overflow, division by zero, invalid number
+    "norm_pdf.d": (("d",), ("d",)),
+    "norm_cdf.d": (("d",), ("d",)),
+    "norm_inv.d": (("d",), ("d",)),  # invalid number
+    "erf.d": (("d",), ("d",)),
     "div_int.w": (("w", "w"), ("d",)),  # int / int, half even; division by zero
     "to_d.w": (("w",), ("d",)),  # exact
     "floor.d": (("d",), ("w",)),  # overflow

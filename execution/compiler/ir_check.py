@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
+from execution.compiler.errors import TooLarge
 from execution.compiler.ir import (
     CONTEXT,
     OPS,
@@ -33,6 +34,8 @@ from execution.compiler.ir import (
     Operand,
     Reg,
     Reject,
+    Release,
+    Reserve,
     Return,
     Runtime,
     Scope,
@@ -44,13 +47,13 @@ from execution.compiler.ir import (
 )
 from execution.compiler.ir_check_touch import check_touches
 from execution.compiler.ir_walk import blocks, falls_through, reads, walk, writes
-from genesis.errors import Invalid
 
 INSTRUCTIONS_MAX = 12_000  # per function: Cranelift is superlinear in the length of one function
 FRAME_BYTES_MAX = (
     65_536  # deepest path through one program; times the depth of calls it stays far below the engine's stack
 )
 FRAME_OVERHEAD = 256  # bytes: return address, saved registers, temporaries of one operation
+SCRATCH_BYTES_MAX = 32_768  # reserved on the deepest path through one program: half of what the kernel leaves to each
 RUNTIME_FRAME_BYTES = 2_048  # bytes: deepest path through the container functions
 LIMITS = {"w": (-(1 << 63), (1 << 63) - 1), "d": (-(1 << 127), (1 << 127) - 1)}
 WORLD_KINDS: tuple[Kind, ...] = ("w", "d", "d", "w")
@@ -78,13 +81,20 @@ class _Place:
         return BrokenIr(f"{self.module.name}.{self.function.name}{name}: {what}")
 
 
-def check(module: Module) -> None:
-    """Raise BrokenIr for a module out of form, Invalid for one beyond a bound; else nothing."""
+def check(module: Module, before: Module | None = None) -> None:
+    """
+    Raise BrokenIr for a module out of form, TooLarge for one beyond a bound; else nothing.
+
+    Args:
+        before: a module checked before; what is the very same function there is not looked at again.
+    """
     signatures = {function.name: function for function in module.functions}
     if len(signatures) != len(module.functions):
         raise BrokenIr(f"{module.name}: two functions share a name")
+    known = _known(module, before)
     for function in module.functions:
-        _check_function(_Place(module, function, signatures))
+        if id(function) not in known:
+            _check_function(_Place(module, function, signatures))
     for entry in module.entries:
         target = signatures.get(entry.function)
         if target is None or [p.kind for p in target.params] != ["w"] or target.results:
@@ -92,9 +102,17 @@ def check(module: Module) -> None:
     if module.heap % 1024 or module.heap < 1024:
         raise BrokenIr(f"{module.name}: heap {module.heap} is not a positive multiple of 1,024")
     if len({entry.selector for entry in module.entries}) != len(module.entries):
-        raise Invalid(f"two entries of {module.name} have the same selector; rename one of them")
+        raise BrokenIr(f"{module.name}: two entries have the same selector")
     _check_depth(module, signatures)
-    check_touches(module)
+    check_touches(module, known)
+
+
+def _known(module: Module, before: Module | None) -> frozenset[int]:
+    """Identities of the functions of `before`, when every function there is has kept its parameters and results."""
+    if before is None:
+        return frozenset()
+    then, now = ({f.name: (f.params, f.results) for f in each.functions} for each in (before, module))
+    return frozenset(map(id, before.functions)) if then == now else frozenset()
 
 
 def _check_function(place: _Place) -> None:
@@ -105,10 +123,8 @@ def _check_function(place: _Place) -> None:
         _check_operand(place, None, param, param.kind)
     count = sum(1 for _ in walk(function.body))
     if count > INSTRUCTIONS_MAX:
-        raise Invalid(
-            f"{function.name} of {place.module.name} (line {function.line}) compiles to {count:,} instructions, "
-            f"at most {INSTRUCTIONS_MAX:,} are allowed; split it into several functions"
-        )
+        wrong = f"the function compiles to {count:,} instructions, at most {INSTRUCTIONS_MAX:,} are allowed"
+        raise TooLarge(function.name, function.line, wrong, "split it into several")
     _check_block(place, function.body)
     if function.results and falls_through(function.body):
         raise place.fail(None, "the end is reached without a Return")
@@ -120,10 +136,6 @@ def _check_block(place: _Place, block: Block) -> None:
         last = index == len(block) - 1
         if not last and isinstance(instruction, (Reject, Leave, Return)):
             raise place.fail(instruction, "something stands after it in its block")
-        for operand in reads(instruction):
-            _check_operand(place, instruction, operand, operand.kind)
-        for reg in writes(instruction):
-            _check_operand(place, instruction, reg, reg.kind)
         _check_kinds(place, instruction)
         _check_crossing(place, instruction, keeps)
         keeps = keeps + 1 if isinstance(instruction, Keep) else 0
@@ -174,11 +186,14 @@ def _check_operand(place: _Place, instruction: Instruction | None, operand: Oper
 
 
 def _check_kinds(place: _Place, instruction: Instruction) -> None:
+    operands, outs = reads(instruction), writes(instruction)
+    for operand in operands:
+        _check_operand(place, instruction, operand, operand.kind)
+    for reg in outs:
+        _check_operand(place, instruction, reg, reg.kind)
     expected = _signature(place, instruction)
-    if expected is None:
-        return
-    found = tuple(o.kind for o in reads(instruction)), tuple(reg.kind for reg in writes(instruction))
-    if found != expected:
+    if expected is not None and (tuple([o.kind for o in operands]), tuple([reg.kind for reg in outs])) != expected:
+        found = tuple(o.kind for o in operands), tuple(reg.kind for reg in outs)
         raise place.fail(instruction, f"takes and gives {expected}, not {found}")
 
 
@@ -224,6 +239,12 @@ def _memory_signature(place: _Place, instruction: Instruction) -> _Signature | N
             return ("w",), ()
         case ScratchLoad(out):
             return ("w",), (out.kind,)
+        case Reserve(_, size):
+            if size < 8 or size % 8:
+                raise place.fail(instruction, f"{size} bytes of scratch are no words")
+            return (), ("w",)
+        case Release():
+            return ("w",), ()
         case Invoke(out, _, _, args, gas, world, view):
             if world and not view:
                 raise place.fail(instruction, "only a view is called in a world")
@@ -247,23 +268,31 @@ def frame_bytes(function: Function) -> int:
 
 
 def _check_depth(module: Module, signatures: dict[str, Function]) -> None:
-    depths: dict[str, int] = {}
+    depths: dict[str, tuple[int, int]] = {}
     pending: set[str] = set()
 
-    def depth(name: str) -> int:
+    def depth(name: str) -> tuple[int, int]:
+        """Bytes of the machine's stack and of scratch that a call may need."""
         if name in depths:
             return depths[name]
         if name in pending:
-            raise Invalid(f"{name} of {module.name} calls itself, perhaps through others; use a loop instead")
+            wrong = "the function calls itself, directly or through others"
+            raise TooLarge(name, signatures[name].line, wrong, "use a loop")
         pending.add(name)
         body = tuple(walk(signatures[name].body))
         callees = [depth(i.function) for i in body if isinstance(i, CallFunction)]
-        depths[name] = frame_bytes(signatures[name]) + max([RUNTIME_FRAME_BYTES, *callees])
+        stack = frame_bytes(signatures[name]) + max([RUNTIME_FRAME_BYTES, *(stack for stack, _ in callees)])
+        reserved = sum(i.size for i in body if isinstance(i, Reserve))
+        depths[name] = stack, reserved + max([0, *(scratch for _, scratch in callees)])
         return depths[name]
 
     for name in signatures:
-        if depth(name) > FRAME_BYTES_MAX:
-            raise Invalid(
-                f"the deepest calls from {name} of {module.name} need {depth(name):,} bytes of stack, at most "
-                f"{FRAME_BYTES_MAX:,} are allowed; call less deeply or hold fewer values at a time"
+        stack, scratch = depth(name)
+        if stack > FRAME_BYTES_MAX:
+            wrong = f"the deepest calls from here need {stack:,} bytes of stack, at most {FRAME_BYTES_MAX:,} are there"
+            raise TooLarge(name, signatures[name].line, wrong, "call less deeply, or hold fewer values at a time")
+        if scratch > SCRATCH_BYTES_MAX:
+            wrong = (
+                f"arrays on the deepest calls from here need {scratch:,} bytes, at most {SCRATCH_BYTES_MAX:,} are there"
             )
+            raise TooLarge(name, signatures[name].line, wrong, "call less deeply, or use smaller arrays")

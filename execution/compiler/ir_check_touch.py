@@ -26,65 +26,111 @@ from execution.compiler.ir import (
     Touch,
     Try,
 )
-from execution.compiler.ir_walk import blocks, walk, writes, written
+from execution.compiler.ir_walk import blocks, walk, writes
 
 _Base = Reg | None  # None: an absolute address
 _Fact = tuple[_Base, int, int]  # base, first byte, byte after the last
 
 
-def check_touches(module: Module) -> None:
-    """AssertionError naming the first Store that is not covered."""
-    movers = _movers(module)
+def check_touches(module: Module, known: frozenset[int] = frozenset()) -> None:
+    """
+    AssertionError naming the first Store that is not covered.
+
+    Args:
+        known: identities of functions checked before, together with functions of the same names, parameters and
+            results. Left out when one that calls nothing that moves the mark; others are looked at again.
+    """
+    movers = Movers(module)
     for function in module.functions:
-        _Walk(module, function, movers).block(function.body, frozenset(), {})
+        if id(function) not in known or any(_calls(i, movers) for i in walk(function.body)):
+            _Walk(module, function, movers).block(function.body, frozenset(), {})
 
 
-def _moves(instruction: Instruction, movers: set[str]) -> bool:
-    """Whether the mark may move while the instruction runs, its inner blocks left aside."""
-    if isinstance(instruction, CallFunction):
-        return instruction.function in movers
-    return isinstance(instruction, (Invoke, Try, Keep, Service))
+def _calls(instruction: Instruction, movers: Movers) -> bool:
+    return type(instruction) is CallFunction and movers.move(instruction)
 
 
-def _movers(module: Module) -> set[str]:
-    """Names of functions in which the mark may move."""
-    movers: set[str] = set()
-    while True:
-        found = {f.name for f in module.functions if any(_moves(i, movers) for i in walk(f.body))}
-        if found == movers:
-            return movers
-        movers = found
+class Movers:
+    """What may move the mark in a module: calls of other programs, savepoints, services, and functions with these."""
+
+    def __init__(self, module: Module) -> None:
+        self.functions: set[str] = set()
+        callers: dict[str, list[str]] = {}
+        for function in module.functions:
+            for instruction in walk(function.body):
+                if type(instruction) is CallFunction:
+                    callers.setdefault(instruction.function, []).append(function.name)
+                elif self.move(instruction):
+                    self.functions.add(function.name)
+        waiting = list(self.functions)
+        while waiting:
+            for caller in callers.get(waiting.pop(), ()):
+                if caller not in self.functions:
+                    self.functions.add(caller)
+                    waiting.append(caller)
+
+    def move(self, instruction: Instruction) -> bool:
+        """Whether the mark may move while the instruction runs, its inner blocks left aside."""
+        if isinstance(instruction, CallFunction):
+            return instruction.function in self.functions
+        return isinstance(instruction, (Invoke, Try, Keep, Service))
+
+    def move_within(self, instruction: Instruction) -> bool:
+        """The same, its inner blocks included."""
+        return self.move(instruction) or any(self.move(i) for block in blocks(instruction) for i in walk(block))
 
 
 class _Walk:
-    """The walk over one function; `places` maps a register to the base and offset it is known to hold."""
+    """
+    The walk over one function; `places` maps a register to the base and offset it is known to hold, `abouts` a block's
+    identity to what it assigns and whether the mark may move in it.
+    """
 
-    def __init__(self, module: Module, function: Function, movers: set[str]) -> None:
+    def __init__(self, module: Module, function: Function, movers: Movers) -> None:
         self._where = f"{module.name}.{function.name}"
         self._movers = movers
+        self._abouts: dict[int, tuple[set[Reg], bool]] = {}
 
     def block(self, block: Block, facts: frozenset[_Fact], places: dict[Reg, tuple[_Base, int]]) -> None:
         places = dict(places)
         for instruction in block:
             self._check(instruction, facts, places)
             inner = blocks(instruction)
-            if _moves(instruction, self._movers):
+            if self._movers.move(instruction):
                 facts = frozenset()
             if inner:
                 facts = self._inner(inner, facts, places)
-            facts = _forget(facts, places, set(writes(instruction)))
+            assigned = writes(instruction)
+            if assigned:
+                facts = _forget(facts, places, set(assigned))
             facts = self._learn(instruction, facts, places)
 
     def _inner(
         self, inner: tuple[Block, ...], facts: frozenset[_Fact], places: dict[Reg, tuple[_Base, int]]
     ) -> frozenset[_Fact]:
         """Walk inner blocks with what holds on every way into them; answer what holds after them."""
-        facts = _forget(facts, places, set().union(*map(written, inner)))
-        if any(_moves(instruction, self._movers) for block in inner for instruction in walk(block)):
+        abouts = [self._about(block) for block in inner]
+        facts = _forget(facts, places, set().union(*(assigned for assigned, _ in abouts)))
+        if any(moves for _, moves in abouts):
             facts = frozenset()
         for block in inner:
             self.block(block, facts, places)
         return facts
+
+    def _about(self, block: Block) -> tuple[set[Reg], bool]:
+        """What is assigned anywhere within, and whether the mark may move there; found once for each block."""
+        if id(block) not in self._abouts:
+            assigned: set[Reg] = set()
+            moves = False
+            for instruction in block:
+                assigned.update(writes(instruction))
+                moves = moves or self._movers.move(instruction)
+                for inner in blocks(instruction):
+                    more, moved = self._about(inner)
+                    assigned |= more
+                    moves = moves or moved
+            self._abouts[id(block)] = assigned, moves
+        return self._abouts[id(block)]
 
     def _check(self, instruction: Instruction, facts: frozenset[_Fact], places: dict[Reg, tuple[_Base, int]]) -> None:
         if not isinstance(instruction, Store):
@@ -120,11 +166,15 @@ def _forget(facts: frozenset[_Fact], places: dict[Reg, tuple[_Base, int]], assig
     """Drop what rests on assigned registers; what another register still knows by an offset is told from that one."""
     for reg in assigned:
         places.pop(reg, None)
-    for reg in assigned:
+    if not places and not facts:
+        return facts
+    bases = {base for base, _ in places.values()}
+    for reg in assigned & bases:
         heirs = [(other, offset) for other, (base, offset) in places.items() if base == reg]
-        if heirs:
-            facts = _rebase(facts, places, reg, *heirs[0])
-    return frozenset(fact for fact in facts if fact[0] not in assigned)
+        facts = _rebase(facts, places, reg, *heirs[0])
+    if any(fact[0] in assigned for fact in facts):
+        return frozenset(fact for fact in facts if fact[0] not in assigned)
+    return facts
 
 
 def _rebase(

@@ -34,6 +34,8 @@ from execution.compiler.ir import (
     Operand,
     Reg,
     Reject,
+    Release,
+    Reserve,
     Return,
     Runtime,
     Scope,
@@ -171,6 +173,10 @@ def _plain(text: str, line: int) -> Instruction:
             return Context(out, tail, line)
         case "reject":
             return Reject(_operand(tail), line)
+        case "reserve":
+            return Reserve(out[0], int(tail), line)
+        case "release":
+            return Release(_operand(tail), line)
         case "leave":
             return Leave(int(tail), line)
         case "keep":

@@ -31,6 +31,8 @@ from execution.compiler.ir import (
     Operand,
     Reg,
     Reject,
+    Release,
+    Reserve,
     Return,
     Runtime,
     Scope,
@@ -141,6 +143,10 @@ def _plain(instruction: Instruction) -> str:
             return f"{_operand(out)} = scratch_load {_operand(address)} + {offset}"
         case ScratchStore(address, offset, value):
             return f"scratch_store {_operand(address)} + {offset}, {_operand(value)}"
+        case Reserve(out, size):
+            return f"{_operand(out)} = reserve {size}"
+        case Release(address):
+            return f"release {_operand(address)}"
         case Context(out, name):
             return f"{_outs(out)}context {name}"
         case Reject(reason):

@@ -7,6 +7,7 @@ Pure functions over the values of `ir`; the only place beside the text form that
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -16,16 +17,20 @@ from execution.compiler.ir import (
     CallFunction,
     Context,
     Emit,
+    Function,
     If,
     Instruction,
     Invoke,
     Leave,
     Load,
     Loop,
+    Module,
     Op,
     Operand,
     Reg,
     Reject,
+    Release,
+    Reserve,
     Return,
     Runtime,
     Scope,
@@ -37,13 +42,17 @@ from execution.compiler.ir import (
     Try,
 )
 
+_OUTER = frozenset({If, Scope, Loop, Try})
+
 
 def reads(instruction: Instruction) -> tuple[Operand, ...]:
     """Operands read by the instruction itself, not by its inner blocks."""
+    if type(instruction) is Op:  # most are
+        return instruction.args
     match instruction:
         case Op() | CallFunction() | Runtime() | Emit() | Service() | Return():
             return instruction.args
-        case Load() | Touch() | ScratchLoad():
+        case Load() | Touch() | ScratchLoad() | Release():
             return (instruction.address,)
         case Store() | ScratchStore():
             return (instruction.address, instruction.value)
@@ -62,10 +71,12 @@ def reads(instruction: Instruction) -> tuple[Operand, ...]:
 
 def writes(instruction: Instruction) -> tuple[Reg, ...]:
     """Registers written by the instruction itself, not by its inner blocks."""
+    if type(instruction) is Op:
+        return instruction.out
     match instruction:
         case Op() | CallFunction() | Runtime() | Context() | Service() | Invoke():
             return instruction.out
-        case Load() | ScratchLoad():
+        case Load() | ScratchLoad() | Reserve():
             return (instruction.out,)
         case Try():
             return (instruction.reason,)
@@ -75,6 +86,8 @@ def writes(instruction: Instruction) -> tuple[Reg, ...]:
 
 def blocks(instruction: Instruction) -> tuple[Block, ...]:
     """The inner blocks, in the order of the text."""
+    if type(instruction) not in _OUTER:
+        return ()
     match instruction:
         case If():
             return (instruction.then, instruction.other)
@@ -88,10 +101,12 @@ def blocks(instruction: Instruction) -> tuple[Block, ...]:
 
 def walk(block: Block) -> Iterator[Instruction]:
     """Every instruction of the block and of the blocks within, in the order of the text."""
-    for instruction in block:
+    waiting = list(reversed(block))
+    while waiting:
+        instruction = waiting.pop()
         yield instruction
-        for inner in blocks(instruction):
-            yield from walk(inner)
+        for inner in reversed(blocks(instruction)):
+            waiting += reversed(inner)
 
 
 def written(block: Block) -> set[Reg]:
@@ -99,27 +114,43 @@ def written(block: Block) -> set[Reg]:
     return {reg for instruction in walk(block) for reg in writes(instruction)}
 
 
+def kept(block: Block, found: Sequence[Instruction]) -> Block:
+    """What a pass made of a block: the block itself when all its instructions are the very same."""
+    if len(found) == len(block) and all(map(operator.is_, found, block)):
+        return block
+    return tuple(found)
+
+
 def with_blocks(instruction: Instruction, change: Callable[[Block], Block]) -> Instruction:
-    """The instruction with each inner block changed; itself when it has none."""
+    """The instruction with each inner block changed; itself when it has none, or when none changes."""
+    before = blocks(instruction)
+    if not before:
+        return instruction
+    after = tuple(map(change, before))
+    if all(map(operator.is_, after, before)):
+        return instruction
     match instruction:
-        case If(condition, then, other, line):
-            return If(condition, change(then), change(other), line)
-        case Scope(label, body, line):
-            return Scope(label, change(body), line)
-        case Loop(body, line):
-            return Loop(change(body), line)
-        case Try(body, reason, handler, line):
-            return Try(change(body), reason, change(handler), line)
+        case If(condition, _, _, line):
+            return If(condition, after[0], after[1], line)
+        case Scope(label, _, line):
+            return Scope(label, after[0], line)
+        case Loop(_, line):
+            return Loop(after[0], line)
+        case Try(_, reason, _, line):
+            return Try(after[0], reason, after[1], line)
         case _:
             return instruction
 
 
 def with_reads(instruction: Instruction, change: Callable[[Operand], Operand]) -> Instruction:
-    """The instruction with each operand it reads changed; inner blocks stay."""
+    """The instruction with each operand it reads changed; inner blocks stay. Itself when none changes."""
+    before = reads(instruction)
+    if all(map(operator.is_, map(change, before), before)):
+        return instruction
     match instruction:
         case Op() | CallFunction() | Runtime() | Emit() | Service() | Return():
             return replace(instruction, args=tuple(map(change, instruction.args)))
-        case Load() | Touch() | ScratchLoad():
+        case Load() | Touch() | ScratchLoad() | Release():
             return replace(instruction, address=change(instruction.address))
         case Store() | ScratchStore():
             return replace(instruction, address=change(instruction.address), value=change(instruction.value))
@@ -142,16 +173,28 @@ def with_reads(instruction: Instruction, change: Callable[[Operand], Operand]) -
 
 
 def with_writes(instruction: Instruction, change: Callable[[Reg], Reg]) -> Instruction:
-    """The instruction with each register it writes changed; inner blocks stay."""
+    """The instruction with each register it writes changed; inner blocks stay. Itself when none changes."""
+    before = writes(instruction)
+    if all(map(operator.is_, map(change, before), before)):
+        return instruction
     match instruction:
         case Op() | CallFunction() | Runtime() | Context() | Service() | Invoke():
             return replace(instruction, out=tuple(map(change, instruction.out)))
-        case Load() | ScratchLoad():
+        case Load() | ScratchLoad() | Reserve():
             return replace(instruction, out=change(instruction.out))
         case Try():
             return replace(instruction, reason=change(instruction.reason))
         case _:
             return instruction
+
+
+def with_bodies(module: Module, change: Callable[[Function], Block]) -> Module:
+    """The module with the body of each function changed; functions whose body stays the very same stay, too."""
+    functions = []
+    for function in module.functions:
+        body = change(function)
+        functions.append(function if body is function.body else replace(function, body=body))
+    return replace(module, functions=tuple(functions))
 
 
 def leaves(block: Block, label: int) -> bool:

@@ -13,7 +13,7 @@ from execution.vm.layout import FIELDS, HEADER_BYTES, HEADER_WORDS, PAGE_BYTES, 
 
 def storage_words(of: t.Type) -> int:
     """Words a value takes inside a field, record or entry."""
-    if isinstance(of, (t.MapType, t.ListType)):
+    if isinstance(of, t.CONTAINERS):
         return HEADER_WORDS
     if isinstance(of, t.RecordType):
         return sum(storage_words(member) for _, member in of.fields)
@@ -37,7 +37,7 @@ def field_offsets(fields: tuple[tuple[str, t.Type], ...]) -> dict[str, int]:
     """State addresses of a program's fields; a container's header is aligned, so that it never crosses a page."""
     offsets, at = {}, FIELDS
     for name, member in fields:
-        if isinstance(member, (t.MapType, t.ListType)):
+        if isinstance(member, t.CONTAINERS):
             at = -(-at // HEADER_BYTES) * HEADER_BYTES
         offsets[name] = at
         at += storage_bytes(member)
@@ -51,8 +51,10 @@ def heap_start(fields: tuple[tuple[str, t.Type], ...]) -> int:
     return -(-end // PAGE_BYTES) * PAGE_BYTES
 
 
-def shape(of: t.MapType | t.ListType) -> Shape:
+def shape(of: t.Container) -> Shape:
     """The runtime's view of a container type."""
+    if isinstance(of, t.QueueType):
+        return Shape("queue", 0, False, storage_words(of.item))
     if isinstance(of, t.ListType):
         return Shape("list", 0, False, storage_words(of.item))
     return Shape(

@@ -40,9 +40,8 @@ def lower(program: tree.Program) -> ir.Module:
 
 
 def _function(shared: Program, function: tree.Function) -> ir.Function:
-    builder = Builder(shared, lower_expression)
-    for of in function.slots:
-        builder.slots.append(tuple(builder.fixed(kind) for kind in t.kinds(of)))
+    builder = Builder(shared, lower_expression, name=function.name, line=function.line)
+    _place_locals(builder, function)
     builder.blocks[0] += lower_body(builder, function.body)
     results = t.kinds(function.result)
     if results and falls_through(tuple(builder.blocks[0])):
@@ -51,9 +50,20 @@ def _function(shared: Program, function: tree.Function) -> ir.Function:
     return builder.finish(function.name, params, results, function.line)
 
 
+def _place_locals(builder: Builder, function: tree.Function) -> None:
+    """Registers for the locals; those with a sequence in them live in scratch, to which parameters are brought."""
+    for number, of in enumerate(function.slots):
+        scratched = t.in_memory(of) and number >= len(function.parameters)
+        builder.slots.append(() if scratched else tuple(builder.fixed(kind) for kind in t.kinds(of)))
+        builder.widths.append(len(t.kinds(of)))
+    for number, of in enumerate(function.slots):
+        if t.in_memory(of):
+            builder.rooms[number] = builder.room(8 * t.words(of))
+            builder.write(builder.slots[number], builder.rooms[number])
+
+
 def _wrapper(shared: Program, method: tree.Method) -> ir.Function:
-    builder = Builder(shared, lower_expression)
-    builder.line = method.line
+    builder = Builder(shared, lower_expression, name=method.function, line=method.line)
     address = builder.fixed("w")
     offset = 0
     args: list[ir.Operand] = []

@@ -16,8 +16,13 @@ from execution.vm.layout import COUNT, FIRST, ITERATING, KEY, LAST, NEXT, PREV
 def container(builder: Builder, expression: tree.Expression) -> tuple[ir.Operand, Containers]:
     """Address of the header, and its type."""
     (header,) = builder.lower(expression)
-    assert isinstance(expression.type, (t.MapType, t.ListType))
+    assert isinstance(expression.type, t.CONTAINERS)
     return header, expression.type
+
+
+def place_base(builder: Builder, place: tree.Place) -> ir.Operand:
+    """Address that the offset of a place counts from."""
+    return word(0) if place.base is None else builder.lower(place.base)[0]
 
 
 def runtime(builder: Builder, of: Containers, operation: str, *args: ir.Operand) -> ir.Reg:
@@ -41,6 +46,7 @@ def item_address(builder: Builder, item: tree.Item) -> tuple[ir.Operand, int]:
     key = builder.lower(item.key)
     if isinstance(of, t.ListType):
         return runtime(builder, of, "at", header, *key), 0
+    assert isinstance(of, t.MapType), "a queue has no places"
     offset = shape(of).value_offset
     if item.mode == "find":
         return find(builder, of, header, key, True), offset
@@ -84,6 +90,8 @@ def query(builder: Builder, expression: tree.Query) -> Values:
         _reject_iterating(builder, header)
         _free(builder, of, header)
         return ()
+    if isinstance(of, t.QueueType):
+        return _queue_query(builder, expression.name, header, of, args)
     if isinstance(of, t.ListType):
         return _list_query(builder, expression, header, of, args)
     return _map_query(builder, expression, header, of, args)
@@ -92,6 +100,8 @@ def query(builder: Builder, expression: tree.Query) -> Values:
 def _list_query(
     builder: Builder, expression: tree.Query, header: ir.Operand, of: t.ListType, args: tuple[Values, ...]
 ) -> Values:
+    if expression.name in ("first", "after"):
+        return _next_index(builder, header, args)
     _reject_iterating(builder, header)
     if expression.name in ("append", "add"):
         address = runtime(builder, of, "push", header)
@@ -104,6 +114,32 @@ def _list_query(
     last = runtime(builder, of, "at", header, builder.operation("sub.w", count, word(1)))
     values = builder.load(of.item, last, 0) if t.is_flat(of.item) else ()
     free_nested(builder, of, last)
+    runtime(builder, of, "pop", header)
+    return values
+
+
+def _next_index(builder: Builder, header: ir.Operand, args: tuple[Values, ...]) -> Values:
+    """Optional[int]: the smallest index above the one given; without one the first."""
+    index: ir.Operand = word(0)
+    if args:
+        below = builder.operation("min.w", args[0][0], word(2**63 - 2))
+        index = builder.operation("max.w", builder.operation("address.w", below, word(1)), word(0))
+    there = builder.operation("lt.w", index, builder.load_word(header, COUNT))
+    value = builder.operation("copy.w", word(0))
+    builder.add(ir.If(there, (ir.Op("copy.w", (value,), (index,), builder.line),), (), builder.line))
+    return there, value
+
+
+def _queue_query(builder: Builder, name: str, header: ir.Operand, of: t.QueueType, args: tuple[Values, ...]) -> Values:
+    if name == "first":
+        return _optional_load(builder, of.item, builder.load_word(header, FIRST), 0)
+    _reject_iterating(builder, header)
+    if name == "push":
+        builder.store(args[0], runtime(builder, of, "push", header), 0)
+        return ()
+    first = builder.load_word(header, FIRST)
+    builder.reject_unless(first, "empty")
+    values = builder.load(of.item, first, 0)
     runtime(builder, of, "pop", header)
     return values
 
@@ -193,13 +229,13 @@ def _reject_iterating(builder: Builder, header: ir.Operand) -> None:
 def nested_offsets(of: Containers) -> tuple[tuple[int, Containers], ...]:
     """Containers inside a value of the container: (byte offset from the value's start, type)."""
     value = t.value_of(of)
-    if isinstance(value, (t.MapType, t.ListType)):
+    if isinstance(value, t.CONTAINERS):
         return ((0, value),)
     if not isinstance(value, t.RecordType):
         return ()
     offsets = member_offsets(value.fields)
     members = ((offsets[name], kind) for name, kind in value.fields)
-    return tuple((offset, kind) for offset, kind in members if isinstance(kind, (t.MapType, t.ListType)))
+    return tuple((offset, kind) for offset, kind in members if isinstance(kind, t.CONTAINERS))
 
 
 def free_nested(builder: Builder, of: Containers, value: ir.Operand) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from execution.compiler import ir, tree
 from execution.compiler import types as t
 from execution.compiler.lower_build import Builder, Values, word
-from execution.compiler.lower_containers import item, query
+from execution.compiler.lower_containers import item, place_base, query
+from execution.compiler.lower_sequences import locate, sequence_value
 from execution.compiler.lower_validate import BAD, validate
 
 
@@ -16,11 +17,11 @@ def lower_expression(builder: Builder, expression: tree.Expression) -> Values:
     match expression:
         case tree.Literal(of, values):
             return tuple(ir.Const(value, kind) for value, kind in zip(values, t.kinds(of), strict=True))
-        case tree.Local(_, slot):
-            return builder.slots[slot]
-        case tree.Bind(_, slot, value):
-            builder.copy(builder.slots[slot], builder.lower(value))
-            return builder.slots[slot]
+        case tree.Local(of, slot):
+            return builder.read(of, builder.rooms[slot]) if slot in builder.rooms else builder.slots[slot]
+        case tree.Bind(of, slot, value):
+            builder.assign((slot,), builder.lower(value))
+            return builder.lower(tree.Local(of, slot))
         case tree.Operation(_, name, args):
             operands = tuple(builder.lower(arg)[0] for arg in args)
             return (builder.operation(name, *operands),)
@@ -30,6 +31,10 @@ def lower_expression(builder: Builder, expression: tree.Expression) -> Values:
             return _logic(builder, expression)
         case tree.Choice():
             return _choice(builder, expression)
+        case tree.Copy(_, value):
+            return builder.lower(value)
+        case tree.Element() | tree.TakeLast() | tree.Resize() | tree.Digest():
+            return sequence_value(builder, expression)
         case tree.Join() | tree.Permute() | tree.Part() | tree.Replace():
             return _arrange(builder, expression)
         case tree.Place():
@@ -102,6 +107,9 @@ def _arrange(builder: Builder, expression: tree.Join | tree.Permute | tree.Part 
             lowered = [builder.lower(each) for each in items]
             return tuple(value for place in places for value in lowered[place])
         case tree.Part(of, value, start):
+            place = locate(builder, expression) if isinstance(value, (tree.Local, tree.Part, tree.Element)) else None
+            if place is not None:
+                return builder.read(of, place)
             return builder.lower(value)[start : start + len(t.kinds(of))]
         case tree.Replace(_, value, changes):
             values = list(builder.lower(value))
@@ -109,10 +117,6 @@ def _arrange(builder: Builder, expression: tree.Join | tree.Permute | tree.Part 
                 new = builder.lower(change)
                 values[start : start + len(new)] = new
             return tuple(values)
-
-
-def place_base(builder: Builder, place: tree.Place) -> ir.Operand:
-    return word(0) if place.base is None else builder.lower(place.base)[0]
 
 
 def _place(builder: Builder, place: tree.Place) -> Values:

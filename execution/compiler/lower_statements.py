@@ -8,9 +8,9 @@ from __future__ import annotations
 from execution.compiler import ir, tree
 from execution.compiler import types as t
 from execution.compiler.layout import shape
-from execution.compiler.lower_build import Builder, Cleanup, LoopFrame, word
-from execution.compiler.lower_containers import runtime, store_item
-from execution.compiler.lower_expressions import place_base
+from execution.compiler.lower_build import Builder, Cleanup, Location, LoopFrame, word
+from execution.compiler.lower_containers import place_base, runtime, store_item
+from execution.compiler.lower_sequences import element_place, length, sequence_place, store_element, write_zeros
 from execution.vm.layout import COUNT, FIRST, ITERATING, KEY, LAST, NEXT, PREV
 
 
@@ -27,14 +27,19 @@ def lower_body(builder: Builder, body: tree.Body) -> tuple[ir.Instruction, ...]:
 def lower_statement(builder: Builder, statement: tree.Statement) -> None:
     line = statement.line
     match statement:
+        case tree.Assign((slot,), tree.Copy(of, tree.Literal(_, zeros))) if slot in builder.rooms and not any(zeros):
+            write_zeros(builder, of, builder.rooms[slot])
         case tree.Assign(slots, value):
-            targets = tuple(reg for slot in slots for reg in builder.slots[slot])
-            builder.copy(targets, builder.lower(value))
+            builder.assign(slots, builder.lower(value))
         case tree.StorePlace(place, value):
             values = builder.lower(value)
             builder.store(values, place_base(builder, place), place.offset)
         case tree.StoreItem():
             store_item(builder, statement)
+        case tree.StoreElement():
+            store_element(builder, statement)
+        case tree.WalkSequence():
+            _walk_sequence(builder, statement)
         case tree.Evaluate(value):
             builder.lower(value)
         case tree.Branch(test, then, other):
@@ -131,6 +136,8 @@ def _walk(builder: Builder, statement: tree.Walk) -> None:
         builder.cleanups.append(Cleanup(header))
     if isinstance(statement.type, t.ListType):
         _walk_list(builder, statement, statement.type, header)
+    elif isinstance(statement.type, t.QueueType):
+        _walk_queue(builder, statement, statement.type, header)
     else:
         _walk_map(builder, statement, statement.type, header)
     if statement.guarded:
@@ -149,16 +156,47 @@ def _walk_list(builder: Builder, statement: tree.Walk, of: t.ListType, header: i
     _loop(builder, head, statement.body, step, stop)
 
 
+def _walk_queue(builder: Builder, statement: tree.Walk, of: t.QueueType, header: ir.Operand) -> None:
+    place = builder.load_word(header, FIRST)
+    stop, head, step = builder.label(), list[ir.Instruction](), list[ir.Instruction]()
+    with builder.block(head):
+        builder.add(ir.If(place, (), (ir.Leave(stop),), statement.line))
+        _take_value(builder, statement.value, of.item, place, 0)
+    step.append(ir.Runtime((place,), shape(of).function("next"), (header, place), statement.line))
+    _loop(builder, head, statement.body, step, stop)
+
+
 def _walk_map(builder: Builder, statement: tree.Walk, of: t.MapType, header: ir.Operand) -> None:
     entry = builder.load_word(header, LAST if statement.down else FIRST)
     stop, head, step = builder.label(), list[ir.Instruction](), list[ir.Instruction]()
     with builder.block(head):
         builder.add(ir.If(entry, (), (ir.Leave(stop),), statement.line))
         if statement.key is not None:
-            builder.load_into(builder.slots[statement.key], entry, KEY)
+            _take_flat(builder, statement.key, of.key, Location(True, entry, KEY))
         _take_value(builder, statement.value, of.value, entry, shape(of).value_offset)
     step.append(ir.Load(entry, entry, PREV if statement.down else NEXT, 4, statement.line))
     _loop(builder, head, statement.body, step, stop)
+
+
+def _walk_sequence(builder: Builder, statement: tree.WalkSequence) -> None:
+    of = statement.type
+    base = sequence_place(builder, statement.sequence, statement.live)
+    index = builder.operation("copy.w", word(0))
+    stop, head, step = builder.label(), list[ir.Instruction](), list[ir.Instruction]()
+    with builder.block(head):
+        inside = builder.operation("lt.w", index, length(builder, of, base))
+        builder.add(ir.If(inside, (), (ir.Leave(stop),), statement.line))
+        _take_flat(builder, statement.slot, of.item, element_place(builder, of, base, index))
+    step.append(ir.Op("address.w", (index,), (index, word(1)), statement.line))
+    _loop(builder, head, statement.body, step, stop)
+
+
+def _take_flat(builder: Builder, slot: int, of: t.Type, place: Location) -> None:
+    """A flat value of this turn into its local."""
+    if slot in builder.rooms or not place.state:
+        builder.assign((slot,), builder.read(of, place))
+    else:
+        builder.load_into(builder.slots[slot], place.base, place.offset)
 
 
 def _take_value(builder: Builder, slot: int | None, of: t.Type, base: ir.Operand, offset: int) -> None:
@@ -166,6 +204,6 @@ def _take_value(builder: Builder, slot: int | None, of: t.Type, base: ir.Operand
     if slot is None:
         return
     if t.is_flat(of):
-        builder.load_into(builder.slots[slot], base, offset)
+        _take_flat(builder, slot, of, Location(True, base, offset))
     else:
         builder.copy(builder.slots[slot], (builder.operation("address.w", base, word(offset)),))

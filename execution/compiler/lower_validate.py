@@ -29,6 +29,8 @@ def validate(builder: Builder, of: t.Type, values: Values) -> None:
             builder.add(ir.CallFunction((), SYMBOL_CHECK, values, builder.line))
         case t.OptionalType(item):
             _validate_optional(builder, item, values)
+        case t.ArrayType():
+            _validate_sequence(builder, of, values)
         case t.StructType(_, fields):
             _validate_members(builder, tuple(kind for _, kind in fields), values)
         case t.TupleType(items):
@@ -59,9 +61,34 @@ def _validate_optional(builder: Builder, item: t.Type, values: Values) -> None:
     with builder.block(then):
         validate(builder, item, values[1:])
     with builder.block(other):
-        for value in values[1:]:
-            builder.reject_unless(builder.operation(f"eq.{value.kind}", value, ir.Const(0, value.kind)), BAD)
+        _zeros(builder, values[1:])
     builder.add(ir.If(values[0], tuple(then), tuple(other), builder.line))
+
+
+def _validate_sequence(builder: Builder, of: t.ArrayType, values: Values) -> None:
+    """Every value that is there; behind the length of a bounded list nothing but zeros."""
+    width = len(t.kinds(of.item))
+    if not of.bounded:
+        for start in range(0, len(values), width):
+            validate(builder, of.item, values[start : start + width])
+        return
+    length, places = values[0], values[1:]
+    _below(builder, length, of.count + 1)
+    for index in range(of.count):
+        place = places[index * width : (index + 1) * width]
+        then: list[ir.Instruction] = []
+        other: list[ir.Instruction] = []
+        with builder.block(then):
+            validate(builder, of.item, place)
+        with builder.block(other):
+            _zeros(builder, place)
+        there = builder.operation("gt.w", length, word(index))
+        builder.add(ir.If(there, tuple(then), tuple(other), builder.line))
+
+
+def _zeros(builder: Builder, values: Values) -> None:
+    for value in values:
+        builder.reject_unless(builder.operation(f"eq.{value.kind}", value, ir.Const(0, value.kind)), BAD)
 
 
 def symbol_check(builder: Builder) -> ir.Function:

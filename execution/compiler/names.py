@@ -8,7 +8,8 @@ typed interface only. Resolution is lazy, so definitions may stand in any order;
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,7 +17,8 @@ from execution.compiler import limits, standard
 from execution.compiler import types as t
 from execution.compiler.accept import accept
 from execution.compiler.annotations import build_signature, build_type
-from execution.compiler.errors import Source
+from execution.compiler.errors import CompileError, Source
+from execution.compiler.extent import check_extent
 from execution.compiler.layout import storage_words
 from execution.compiler.scope import (
     LANGUAGE,
@@ -35,6 +37,7 @@ from execution.compiler.tree import Literal
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.Assign | ast.AnnAssign
 BASES = ("Enum", "Struct", "Event", "Record", "Program")
+MEMBERED = ("Struct", "Event", "Record")
 FoldConstant = Callable[["Bundle", "Module", ast.expr, t.Type | None], Literal]
 
 
@@ -84,11 +87,53 @@ class Bundle:
         """
         if name not in module.entities:
             if name in module.resolving:
-                raise module.source.at(node, f"`{name}` is defined through itself", "break the circle")
-            module.resolving.add(name)
-            module.entities[name] = self._resolve(module, name, node)
-            module.resolving.discard(name)
+                raise _circle(module, name, node)
+            self._resolve_needed(module, name)
+            self._settle(module, name, node)
         return module.entities[name]
+
+    def _settle(self, module: Module, name: str, node: ast.AST) -> None:
+        module.resolving.add(name)
+        module.entities[name] = self._resolve(module, name, node)
+        module.resolving.discard(name)
+
+    def _resolve_needed(self, module: Module, name: str) -> None:
+        """Resolve first what the definition of a name is made of, from a stack of our own: chains may be long."""
+        chain = [(module, name, self._needed(module, name))]
+        around = {(module.name, name)}
+        while chain:
+            owner, wanted, needed = chain[-1]
+            step = next(needed, None)
+            if step is None:
+                chain.pop()
+                around.discard((owner.name, wanted))
+                if chain:
+                    self._settle(owner, wanted, owner.definitions[wanted])
+            elif step[1] not in step[0].entities:
+                target, mentioned, node = step
+                if (target.name, mentioned) in around or mentioned in target.resolving:
+                    raise _circle(owner, mentioned, node)
+                around.add((target.name, mentioned))
+                chain.append((target, mentioned, self._needed(target, mentioned)))
+
+    def _needed(self, module: Module, name: str) -> Iterator[tuple[Module, str, ast.AST]]:
+        """Definitions of the bundle that the definition of a name mentions: module, name, where it is mentioned."""
+        definition = module.definitions.get(name)
+        if definition is None:
+            yield from self._defined(module, name, module.tree)
+            return
+        for mentioned in mentioned_names(definition):
+            yield from self._defined(module, mentioned.id, mentioned)
+
+    def _defined(self, module: Module, name: str, node: ast.AST) -> Iterator[tuple[Module, str, ast.AST]]:
+        """Where a name that a module mentions is defined, directly or by an import; nothing when it is not."""
+        if name in module.definitions:
+            yield module, name, node
+        elif name in module.imports and module.imports[name][0] not in (LANGUAGE, "typing"):
+            origin, original = module.imports[name]
+            other = self.module(origin)
+            if other is not None and original in other.definitions:
+                yield other, original, node
 
     def _resolve(self, module: Module, name: str, node: ast.AST) -> Entity:
         if name in module.definitions:
@@ -149,6 +194,7 @@ class Bundle:
         if base == "Enum":
             return TypeName(_enum(module, node))
         members = self.members(module, node, base == "Record")
+        check_extent(module.source, node, t.RecordType(node.name, members))
         if sum(storage_words(of) for _, of in members) > limits.STRUCT_WORDS_MAX:
             raise module.source.at(node, f"`{node.name}` has more than {limits.STRUCT_WORDS_MAX} words", "split it")
         if not members and base != "Event":
@@ -174,7 +220,7 @@ class Bundle:
                 raise module.source.at(statement, "only `name: Type` stands here", "values are given when one is made")
             name, kind = statement.target.id, self.type_of(module, statement.annotation)
             flat = t.is_flat(kind) and not (isinstance(kind, t.StructType) and kind.event)
-            if not flat and not (storage and isinstance(kind, (t.MapType, t.ListType))):
+            if not flat and not (storage and isinstance(kind, t.CONTAINERS)):
                 raise module.source.at(statement, f"a member of type {kind} is not possible here", "use a flat type")
             if name in members:
                 raise module.source.at(statement, f"`{name}` is defined twice", "rename one")
@@ -190,14 +236,32 @@ class Bundle:
             module = self.modules[module_of]
             node = module.definitions[name]
             assert isinstance(node, ast.ClassDef)
+            self._check_ancestors(module, node)
             self.interfaces[key] = self._interface(module, node)
         return self.interfaces[key]
+
+    def _base(self, module: Module, node: ast.ClassDef) -> ProgramName | None:
+        """The program class that another one extends."""
+        base = self.find(module, node.bases[0].id, node) if isinstance(node.bases[0], ast.Name) else None
+        return base if isinstance(base, ProgramName) else None
+
+    def _check_ancestors(self, module: Module, node: ast.ClassDef) -> None:
+        base, count = self._base(module, node), 0
+        while base is not None:
+            count += 1
+            if count > limits.ANCESTORS_MAX:
+                wrong = f"`{node.name}` has more than {limits.ANCESTORS_MAX} program classes above it"
+                raise module.source.at(node, wrong, "merge some")
+            owner = self.modules[base.module]
+            definition = owner.definitions[base.name]
+            assert isinstance(definition, ast.ClassDef)
+            base = self._base(owner, definition)
 
     def _interface(self, module: Module, node: ast.ClassDef) -> Interface:
         fields: tuple[tuple[str, t.Type], ...] = ()
         methods: dict[str, Signature] = {}
-        base = self.find(module, node.bases[0].id, node) if isinstance(node.bases[0], ast.Name) else None
-        if isinstance(base, ProgramName):
+        base = self._base(module, node)
+        if base is not None:
             inherited = self.interface(base.module, base.name)
             fields, methods = inherited.fields, dict(inherited.methods)
         own = self.members(module, node, True)
@@ -208,8 +272,8 @@ class Bundle:
                 names += [] if statement.name in methods else [statement.name]
                 _check_override(module, methods.get(statement.name), signature)
                 methods[statement.name] = signature
-        for name in names:
-            if names.count(name) > 1:
+        for name, count in Counter(names).items():
+            if count > 1:
                 raise module.source.at(node, f"`{name}` is defined twice in `{node.name}`", "rename one")
         return Interface(node.name, module.name, fields + own, methods)
 
@@ -239,6 +303,42 @@ def body_of(body: list[ast.stmt]) -> list[ast.stmt]:
         for s in body
         if not isinstance(s, ast.Pass) and not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
     ]
+
+
+def _circle(module: Module, name: str, node: ast.AST) -> CompileError:
+    return module.source.at(node, f"`{name}` is defined through itself", "break the circle")
+
+
+def mentioned_names(definition: Definition) -> Iterator[ast.Name]:
+    """Names that resolving a definition asks for: annotations, values and bases, not the bodies of functions."""
+    parts: list[ast.AST | None] = []
+    match definition:
+        case ast.ClassDef(bases=bases, body=body):
+            parts += bases
+            if any(isinstance(base, ast.Name) and base.id in MEMBERED for base in bases):
+                parts += [statement.annotation for statement in body if isinstance(statement, ast.AnnAssign)]
+        case ast.FunctionDef(args=arguments, returns=returns):
+            parts += [arguments, returns]
+        case ast.AnnAssign(annotation=annotation, value=value):
+            parts += [annotation, value]
+        case ast.Assign(value=value):
+            parts.append(value)
+    for part in parts:
+        for node in ast.walk(part) if part is not None else ():
+            if isinstance(node, ast.Name):
+                yield node
+
+
+def called_names(function: ast.FunctionDef) -> Iterator[ast.expr]:
+    """What stands before the brackets of calls: a plain name, or an attribute of `self`; in order of the text."""
+    waiting: list[ast.AST] = list(reversed(function.body))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Call):
+            match node.func:
+                case ast.Name() | ast.Attribute(value=ast.Name(id="self")):
+                    yield node.func
+        waiting += reversed(list(ast.iter_child_nodes(node)))
 
 
 def _load(name: str, source: Source) -> Module:
@@ -300,6 +400,10 @@ def _enum(module: Module, node: ast.ClassDef) -> t.EnumType:
     for statement in body_of(node.body):
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int(value))) if value is not True:
+                if len(members) == limits.ENUM_MEMBERS_MAX:
+                    raise module.source.at(
+                        statement, f"an enum has 1 to {limits.ENUM_MEMBERS_MAX} members", "remove some"
+                    )
                 if value != len(members) or name in members:
                     raise module.source.at(
                         statement, "members are numbered 0, 1, … in order", f"write `{name} = {len(members)}`"
@@ -307,6 +411,6 @@ def _enum(module: Module, node: ast.ClassDef) -> t.EnumType:
                 members.append(name)
             case _:
                 raise module.source.at(statement, "only `NAME = number` stands in an enum", "remove it")
-    if not 0 < len(members) <= limits.ENUM_MEMBERS_MAX:
-        raise module.source.at(node, f"an enum has 1 to {limits.ENUM_MEMBERS_MAX} members", "add or remove some")
+    if not members:
+        raise module.source.at(node, f"an enum has 1 to {limits.ENUM_MEMBERS_MAX} members", "add some")
     return t.EnumType(node.name, tuple(members))

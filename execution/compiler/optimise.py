@@ -16,6 +16,7 @@ from execution.compiler.optimise_dead import drop_dead, drop_unreachable
 from execution.compiler.optimise_fold import fold
 from execution.compiler.optimise_gas import insert_gas
 from execution.compiler.optimise_inline import inline
+from execution.compiler.optimise_touch import merge_touches
 
 Pass = Callable[[Module], Module]
 
@@ -27,6 +28,7 @@ PASSES: tuple[Pass, ...] = (
     propagate_copies,
     drop_dead,
     drop_unreachable,
+    merge_touches,
 )
 
 
@@ -40,8 +42,8 @@ def optimise(module: Module, gas: Mapping[str, int]) -> Module:
     """
     check(module)
     for rewrite in PASSES:
-        module = rewrite(module)
-        check(module)
-    module = insert_gas(module, gas)
-    check(module)
+        before, module = module, rewrite(module)
+        check(module, before)
+    before, module = module, insert_gas(module, gas)
+    check(module, before)
     return module

@@ -8,7 +8,10 @@ drops what is left.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import repeat
 
 from execution.compiler.ir import (
     Block,
@@ -25,7 +28,19 @@ from execution.compiler.ir import (
     Scope,
     ScratchLoad,
 )
-from execution.compiler.ir_walk import leaves, reachable, reads, walk, with_blocks, with_reads, with_writes, writes
+from execution.compiler.ir_walk import (
+    blocks,
+    kept,
+    leaves,
+    reachable,
+    reads,
+    walk,
+    with_blocks,
+    with_bodies,
+    with_reads,
+    with_writes,
+    writes,
+)
 
 _PURE_OF_ONE_KIND = frozenset({"address.w", "to_d.w", "not.w", "and.w", "or.w", "low.d", "high.d", "join.d"})
 PURE = _PURE_OF_ONE_KIND | {
@@ -33,9 +48,12 @@ PURE = _PURE_OF_ONE_KIND | {
 }
 
 
+_NOWHERE = -1
+
+
 def drop_dead(module: Module) -> Module:
     """The module without pure code whose results are never read."""
-    return replace(module, functions=tuple(_function(f) for f in module.functions))
+    return with_bodies(module, _function)
 
 
 def drop_unreachable(module: Module) -> Module:
@@ -51,29 +69,89 @@ def drop_unreachable(module: Module) -> Module:
     return replace(module, functions=tuple(_renumbered(f) for f in module.functions if f.name in reached))
 
 
-def _function(function: Function) -> Function:
+def _function(function: Function) -> Block:
+    body = function.body
     while True:
-        live = {operand for i in walk(function.body) for operand in reads(i) if isinstance(operand, Reg)}
-        body = _block(function.body, live)
-        if body == function.body:
-            return function
-        function = replace(function, body=body)
+        dead = _Uses(body).dead()
+        changed = _block(body, iter(dead)) if True in dead else _block(body, repeat(False))
+        if changed is body:
+            return body
+        body = changed
 
 
-def _block(block: Block, live: set[Reg]) -> Block:
+@dataclass(slots=True)
+class _Node:
+    """
+    An instruction where it stands. around: number of the If it stands in directly; inside: how many instructions of its
+    own blocks are left.
+    """
+
+    instruction: Instruction
+    around: int
+    inside: int = 0
+
+
+class _Uses:
+    """Who reads and writes what in one function, instructions numbered in the order of the text."""
+
+    def __init__(self, body: Block) -> None:
+        self._nodes: list[_Node] = []
+        self._readers: Counter[Reg] = Counter()
+        self._writers: dict[Reg, list[int]] = {}
+        self._collect(body, _NOWHERE)
+
+    def _collect(self, block: Block, around: int) -> None:
+        for instruction in block:
+            number = len(self._nodes)
+            self._nodes.append(_Node(instruction, around))
+            self._readers.update(operand for operand in reads(instruction) if isinstance(operand, Reg))
+            for reg in writes(instruction):
+                self._writers.setdefault(reg, []).append(number)
+            inner = blocks(instruction)
+            self._nodes[number].inside = sum(map(len, inner))
+            for body in inner:
+                self._collect(body, number if isinstance(instruction, If) else _NOWHERE)
+
+    def dead(self) -> list[bool]:
+        """For each instruction whether it goes: pure and never read, or an If in which nothing is left."""
+        found = [False] * len(self._nodes)
+        waiting = list(range(len(self._nodes)))
+        while waiting:
+            number = waiting.pop()
+            if found[number] or not self._is_dead(self._nodes[number]):
+                continue
+            found[number] = True
+            node = self._nodes[number]
+            for operand in reads(node.instruction):
+                if isinstance(operand, Reg):
+                    self._readers[operand] -= 1
+                    if not self._readers[operand]:
+                        waiting += self._writers.get(operand, ())
+            if node.around != _NOWHERE:
+                self._nodes[node.around].inside -= 1
+                waiting.append(node.around)
+        return found
+
+    def _is_dead(self, node: _Node) -> bool:
+        if isinstance(node.instruction, If):
+            return node.inside == 0
+        return _is_pure(node.instruction) and not any(self._readers[reg] for reg in writes(node.instruction))
+
+
+def _block(block: Block, dead: Iterator[bool]) -> Block:
+    """The block without what is dead; `dead` has one answer for each instruction, in the order of the text."""
     found: list[Instruction] = []
     for instruction in block:
-        if _is_pure(instruction) and not live.intersection(writes(instruction)):
+        gone = next(dead)
+        changed = with_blocks(instruction, lambda inner: _block(inner, dead))
+        if gone:
             continue
-        changed = with_blocks(instruction, lambda inner: _block(inner, live))
         match changed:
-            case If(_, (), ()):
-                continue
             case Scope(label, body) if not leaves(body, label):
                 found.extend(body)
             case _:
                 found.append(changed)
-    return reachable(found)
+    return kept(block, reachable(found))
 
 
 def _is_pure(instruction: Instruction) -> bool:
@@ -91,7 +169,7 @@ def _renumbered(function: Function) -> Function:
     new = {reg: Reg(number, reg.kind) for number, reg in enumerate((*function.params, *others))}
 
     def block(body: Block) -> Block:
-        return tuple(one(instruction) for instruction in body)
+        return kept(body, tuple(map(one, body)))
 
     def one(instruction: Instruction) -> Instruction:
         changed = with_reads(instruction, lambda operand: new[operand] if isinstance(operand, Reg) else operand)

@@ -8,11 +8,9 @@ literal.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from execution.compiler.interpret_arithmetic import MEANING, Failure
 from execution.compiler.ir import OPS, Block, Const, If, Instruction, Module, Op, Operand, Reg
-from execution.compiler.ir_walk import reachable, with_blocks
+from execution.compiler.ir_walk import kept, reachable, with_blocks, with_bodies
 
 # operation → the literal on the right that leaves the left operand as it is
 _NEUTRAL = {"add.w": 0, "sub.w": 0, "mul.w": 1, "floordiv.w": 1, "address.w": 0, "add.d": 0, "sub.d": 0}
@@ -21,7 +19,7 @@ _COMMUTES = {"add.w", "mul.w", "address.w", "add.d"}
 
 def fold(module: Module) -> Module:
     """The module with every operation on literals done now, and dead arms of literal conditions gone."""
-    return replace(module, functions=tuple(replace(f, body=_block(f.body)) for f in module.functions))
+    return with_bodies(module, lambda function: _block(function.body))
 
 
 def _block(block: Block) -> Block:
@@ -34,7 +32,7 @@ def _block(block: Block) -> Block:
                 found.extend(_block(then if value else other))
             case _:
                 found.append(with_blocks(instruction, _block))
-    return reachable(found)
+    return kept(block, reachable(found))
 
 
 def _op(op: Op) -> tuple[Instruction, ...]:

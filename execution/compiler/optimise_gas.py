@@ -8,7 +8,7 @@ happens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from execution.compiler.ir import (
@@ -29,6 +29,8 @@ from execution.compiler.ir import (
     Module,
     Op,
     Reject,
+    Release,
+    Reserve,
     Return,
     Runtime,
     Scope,
@@ -47,6 +49,8 @@ _WORDS: dict[type, str] = {
     ScratchLoad: "scratch_load",
     ScratchStore: "scratch_store",
     Touch: "touch",
+    Reserve: "context",
+    Release: "context",
     Context: "context",
     CallFunction: "call",
     Invoke: "invoke",
@@ -81,19 +85,31 @@ def _open(block: Block, table: Mapping[str, int]) -> tuple[int, Block]:
 
     A Scope is entered whenever it is reached, so its first straight line belongs to the line that ends in it.
     """
-    amount = 0
-    for index, instruction in enumerate(block):
+    lines = list(_straight_lines(block, table))
+    charged: list[Instruction] = list(lines[0][1]) if lines else []
+    for amount, line in lines[1:]:
+        charged += (Gas(amount, line[0].line), *line) if amount else line
+    return lines[0][0] if lines else 0, tuple(charged)
+
+
+def _straight_lines(block: Block, table: Mapping[str, int]) -> Iterator[tuple[int, list[Instruction]]]:
+    """What each straight line costs, and the line; all but the last end in an instruction with inner blocks."""
+    amount, line = 0, list[Instruction]()
+    for instruction in block:
         amount += cost(instruction, table)
+        line.append(instruction)
         if not blocks(instruction):
             continue
         if isinstance(instruction, Scope):
             inside, body = _open(instruction.body, table)
             amount += inside
-            charged: Instruction = Scope(instruction.label, body, instruction.line)
+            line[-1] = Scope(instruction.label, body, instruction.line)
         else:
-            charged = with_blocks(instruction, lambda inner: _block(inner, table))
-        return amount, (*block[:index], charged, *_block(block[index + 1 :], table))
-    return amount, block
+            line[-1] = with_blocks(instruction, lambda inner: _block(inner, table))
+        yield amount, line
+        amount, line = 0, []
+    if line:
+        yield amount, line
 
 
 def cost(instruction: Instruction, table: Mapping[str, int]) -> int:

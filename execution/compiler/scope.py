@@ -13,16 +13,15 @@ from execution.compiler.types import Type
 
 LANGUAGE = "execution.lang"
 LANGUAGE_TYPES = frozenset({
-    "Account", "Asset", "Decimal", "Duration", "Enum", "Event", "Feed", "List", "Map", "OrderedMap", "Optional",
-    "Outcome",
-    "Program", "ProgramRef", "Quote", "QuoteStatus", "Reason", "Record", "Rejected", "Struct", "Symbol", "Timestamp",
-    "World",
+    "Account", "Array", "Asset", "BoundedList", "Bytes32", "Decimal", "Duration", "Enum", "Event", "Feed", "List",
+    "Map", "OrderedMap", "Optional", "Outcome", "Program", "ProgramRef", "Queue", "Quote", "QuoteStatus", "Reason",
+    "Record", "Rejected", "Struct", "Symbol", "Timestamp", "World",
 })  # fmt: skip
 LANGUAGE_WORDS = LANGUAGE_TYPES | frozenset({
     "DONE", "RETRY", "at_end", "block", "emit", "external", "hook", "publish", "reason", "require", "schedule",
-    "subscribe",
-    "unsubscribe", "tx", "view", "div_down", "div_up", "mul_div", "mul_div_down", "mul_div_up", "mul_down", "mul_up",
-    "sqrt",
+    "subscribe", "unsubscribe", "tx", "view", "sha256",
+    "div_down", "div_up", "mul_div", "mul_div_down", "mul_div_up", "mul_down", "mul_up",
+    "sqrt", "exp", "ln", "log2", "pow", "norm_pdf", "norm_cdf", "norm_inv", "erf",
 })  # fmt: skip
 PYTHON_WORDS = frozenset({"abs", "bool", "int", "len", "max", "min", "range", "tuple"})
 
@@ -160,4 +159,13 @@ class Flow:
             return self
         if not self.reachable:
             return other
-        return Flow(True, self.assigned & other.assigned, self.narrowed & other.narrowed, self.stale | other.stale)
+        stale = _first_lines(self.stale | other.stale) if self.stale != other.stale else self.stale
+        return Flow(True, self.assigned & other.assigned, self.narrowed & other.narrowed, stale)
+
+
+def _first_lines(stale: frozenset[tuple[str, int]]) -> frozenset[tuple[str, int]]:
+    """One line for each name: the first, whichever path was walked first."""
+    lines: dict[str, int] = {}
+    for name, line in stale:
+        lines[name] = min(line, lines.get(name, line))
+    return frozenset(lines.items())

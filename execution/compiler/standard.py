@@ -1,5 +1,6 @@
 """
-Source of the standard programs, for the typed interfaces that other bundles import.
+Source of the standard programs, for the typed interfaces that other bundles import, and of the library, which is
+compiled into them.
 
 The compiler reads the text that is installed beside it and never runs it. A bundle may carry its own copy, which then
 wins.
@@ -10,13 +11,15 @@ from __future__ import annotations
 import pkgutil
 
 PACKAGE = "execution.programs"
+LIBRARY = "execution.library"
 
 
 def source_of(module: str) -> str | None:
     """
-    Text of `execution.programs.<name>`, a module or a package's `__init__`; None when it is not a standard program's.
+    Text of a module of PACKAGE or LIBRARY, or of a package's `__init__` in them; None when there is no such module.
     """
-    if not module.startswith(PACKAGE + ".") or not all(part.isidentifier() for part in module.split(".")):
+    names = all(part.isidentifier() for part in module.split("."))
+    if not names or not module.startswith((PACKAGE + ".", LIBRARY + ".")):
         return None
     path = module.removeprefix("execution.").replace(".", "/")
     for candidate in (f"{path}.py", f"{path}/__init__.py"):

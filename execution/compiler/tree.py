@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from execution.compiler.types import ListType, MapType, Type
+from execution.compiler.errors import Source
+from execution.compiler.types import ArrayType, Container, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +115,67 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A sequence no other name stands for: written out, or a copy of another."""
+
+    type: Type
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """
+    One value of a sequence; rejects "index out of range". live: the sequence is what it is when the index is known,
+    else what it was before.
+    """
+
+    type: Type
+    sequence: Expression
+    index: Expression
+    live: bool
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeLast:
+    """`list.pop()` of a BoundedList, a local's or a field's."""
+
+    type: Type
+    sequence: Expression
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """`list.append(value)`, or `list.clear()` without a value, of a BoundedList; no value itself."""
+
+    type: Type
+    sequence: Expression
+    value: Expression | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """SHA-256 of the packed words of the arguments."""
+
+    type: Type
+    args: tuple[Expression, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """
     A place in state: base address (None: the program's fields) plus an offset. Flat types are loaded, borrows are its
-    address.
+    address. live: a field of the program or of a record, not a part of a value that stands there.
     """
 
     type: Type
     base: Expression | None
     offset: int
     line: int
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +262,7 @@ class Price:
 Expression = (
     Literal | Local | Bind | Operation | Equal | Logic | Choice | Join | Permute | Part | Replace | Place | Item | Query
     | Call
-    | CallProgram | Ambient | Ask | Price
+    | CallProgram | Ambient | Ask | Price | Copy | Element | TakeLast | Resize | Digest
 )  # fmt: skip
 
 
@@ -237,6 +289,28 @@ class StoreItem:
     container: Expression
     key: Expression
     value: Expression
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreElement:
+    """`sequence[index] = value`; value, then index are evaluated."""
+
+    sequence: Expression
+    index: Expression
+    value: Expression
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class WalkSequence:
+    """A loop over a sequence. live: turns see what earlier ones wrote; else it is copied first."""
+
+    sequence: Expression
+    type: ArrayType
+    slot: int
+    live: bool
+    body: Body
     line: int
 
 
@@ -278,7 +352,7 @@ class Walk:
     """A loop over a container. key and value: slots or None. guarded: the body may change the container's keys."""
 
     container: Expression
-    type: MapType | ListType
+    type: Container
     key: int | None
     value: int | None
     down: bool
@@ -337,16 +411,17 @@ class Tolerate:
 
 Statement = (
     Assign | StorePlace | StoreItem | Evaluate | Branch | While | Count | Walk | Stop | Give | Fail | Announce | Later |
-    Tolerate
+    Tolerate | StoreElement | WalkSequence
 )  # fmt: skip
 Body = tuple[Statement, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """slots: types of the locals; parameters are the first."""
+    """slots: types of the locals; parameters are the first. source: the file it stands in."""
 
     name: str
+    source: Source
     parameters: tuple[Type, ...]
     result: Type
     slots: tuple[Type, ...]

@@ -23,10 +23,12 @@ SCALARS: dict[str, tuple[Kind, ...]] = {
     "symbol": ("w", "w"),
     "feed": ("w",),
     "reason": ("w",),
+    "bytes32": ("w", "w", "w", "w"),
 }
 SHOWN = {
     "none": "None", "bool": "bool", "int": "int", "decimal": "Decimal", "account": "Account", "asset": "Asset",
     "timestamp": "Timestamp", "duration": "Duration", "symbol": "Symbol", "feed": "Feed", "reason": "Reason",
+    "bytes32": "Bytes32",
 }  # fmt: skip
 
 
@@ -69,6 +71,18 @@ class OptionalType:
 
     def __str__(self) -> str:
         return f"Optional[{self.item}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayType:
+    """`count` flat values in a row; bounded: at most so many, behind a word that counts them, the rest zeros."""
+
+    item: Type
+    count: int
+    bounded: bool
+
+    def __str__(self) -> str:
+        return f"{'BoundedList' if self.bounded else 'Array'}[{self.item}, {self.count}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +135,26 @@ class ListType:
         return f"List[{self.item}]"
 
 
-Type = Scalar | EnumType | StructType | OptionalType | TupleType | ProgramType | RecordType | MapType | ListType
+@dataclass(frozen=True, slots=True)
+class QueueType:
+    """First in, first out; values are flat."""
+
+    item: Type
+
+    def __str__(self) -> str:
+        return f"Queue[{self.item}]"
+
+
+Container = MapType | ListType | QueueType
+CONTAINERS = (MapType, ListType, QueueType)
+Type = (
+    Scalar | EnumType | StructType | OptionalType | ArrayType | TupleType | ProgramType | RecordType | MapType
+    | ListType | QueueType
+)  # fmt: skip
 
 NONE, BOOL, INT, DECIMAL = Scalar("none"), Scalar("bool"), Scalar("int"), Scalar("decimal")
 ACCOUNT, ASSET, TIMESTAMP, DURATION = Scalar("account"), Scalar("asset"), Scalar("timestamp"), Scalar("duration")
-SYMBOL, FEED, REASON = Scalar("symbol"), Scalar("feed"), Scalar("reason")
+SYMBOL, FEED, REASON, BYTES32 = Scalar("symbol"), Scalar("feed"), Scalar("reason"), Scalar("bytes32")
 
 QUOTE_STATUS = EnumType("QuoteStatus", ("MISSING", "FRESH", "STALE", "HALTED"))
 OUTCOME = EnumType("Outcome", ("DONE", "RETRY"))
@@ -138,12 +167,12 @@ WORLD = StructType("World", (("number", INT), ("price", DECIMAL), ("volatility",
 
 def is_flat(kind: Type) -> bool:
     """Whether values of the type are copied by value and may be stored."""
-    return not isinstance(kind, (RecordType, MapType, ListType, TupleType)) and kind != NONE
+    return not isinstance(kind, (RecordType, MapType, ListType, QueueType, TupleType)) and kind != NONE
 
 
 def is_borrow(kind: Type) -> bool:
     """Whether values of the type are addresses into storage."""
-    return isinstance(kind, (RecordType, MapType, ListType))
+    return isinstance(kind, (RecordType, MapType, ListType, QueueType))
 
 
 def kinds(of: Type) -> tuple[Kind, ...]:
@@ -151,12 +180,15 @@ def kinds(of: Type) -> tuple[Kind, ...]:
     match of:
         case Scalar(name):
             return SCALARS[name]
-        case EnumType() | RecordType() | MapType() | ListType():
+        case EnumType() | RecordType() | MapType() | ListType() | QueueType():
             return ("w",)
         case ProgramType():
             return ("w", "w", "w")
         case OptionalType(item):
             return ("w", *kinds(item))
+        case ArrayType(item, count, bounded):
+            length: tuple[Kind, ...] = ("w",) if bounded else ()
+            return length + kinds(item) * count
         case StructType(_, fields):
             return tuple(kind for _, member in fields for kind in kinds(member))
         case TupleType(items):
@@ -165,6 +197,8 @@ def kinds(of: Type) -> tuple[Kind, ...]:
 
 def words(of: Type) -> int:
     """64-bit words of the packed image of a flat value."""
+    if isinstance(of, ArrayType):
+        return of.bounded + of.count * words(of.item)
     return sum(2 if kind == "d" else 1 for kind in kinds(of))
 
 
@@ -179,21 +213,36 @@ def abi_name(of: Type) -> str:
             return "account"
         case OptionalType(item):
             return abi_name(item) + "?"
+        case ArrayType(item, count, bounded):
+            return f"{abi_name(item)}[{'..' if bounded else ''}{count}]"
         case StructType(_, fields):
             return f"({','.join(abi_name(member) for _, member in fields)})"
         case _:
             raise AssertionError(f"{of} never crosses the border of a program")
 
 
-def value_of(container: MapType | ListType) -> Type:
+def in_memory(of: Type) -> bool:
+    """Whether locals of the type live in scratch: a sequence is somewhere in it, and is indexed by address."""
+    match of:
+        case ArrayType():
+            return True
+        case OptionalType(item):
+            return in_memory(item)
+        case StructType(_, fields):
+            return any(in_memory(member) for _, member in fields)
+        case _:
+            return False
+
+
+def value_of(container: Container) -> Type:
     """What an entry of the container holds."""
-    return container.item if isinstance(container, ListType) else container.value
+    return container.value if isinstance(container, MapType) else container.item
 
 
 def inside(of: Type) -> frozenset[Type]:
     """Borrowable types that die with a value of the type: itself, and whatever is nested in it."""
     if isinstance(of, RecordType):
         return frozenset({of}).union(*(inside(member) for _, member in of.fields))
-    if isinstance(of, (MapType, ListType)):
+    if isinstance(of, CONTAINERS):
         return frozenset({of}) | inside(value_of(of))
     return frozenset()

@@ -27,6 +27,8 @@ from execution.compiler.ir import (
     Op,
     Reg,
     Reject,
+    Release,
+    Reserve,
     Return,
     Runtime,
     Scope,
@@ -41,7 +43,7 @@ from execution.compiler.ir_walk import falls_through, reads, walk
 from execution.compiler.write_body import EXHAUSTED_LABEL, Body
 from execution.compiler.write_compare import TRUTHS, write_condition, write_truth
 from execution.compiler.write_kernel import write_at_end, write_context, write_emit, write_invoke, write_service
-from execution.compiler.write_memory import write_load, write_store, write_touch
+from execution.compiler.write_memory import write_load, write_release, write_reserve, write_store, write_touch
 from execution.compiler.write_names import REJECT, Names
 from execution.compiler.write_ops import write_op
 
@@ -87,6 +89,10 @@ def _write(body: Body, instruction: Instruction) -> None:
             write_store(body, instruction)
         case Touch():
             write_touch(body, instruction)
+        case Reserve():
+            write_reserve(body, instruction)
+        case Release():
+            write_release(body, instruction)
         case Gas(amount):
             _write_gas(body, amount)
         case CallFunction(out, name, args):

@@ -1,20 +1,20 @@
 """
 Loads, stores and the barrier as WASM.
 
-Touch compares the marks of the first and the last page of its range with the current mark and calls `save` only for a
-page not yet journalled. Eight bytes or fewer lie in one page: words are aligned, by the layout. A range longer than a
-page goes through the runtime.
+Touch compares the marks of the first and the last line of its range with the current mark and calls `save` only for a
+line not yet journalled. Eight bytes or fewer lie in one line: words are aligned, by the layout. A range longer than a
+line goes through the runtime.
 """
 
 from __future__ import annotations
 
-from execution.compiler.ir import Const, Load, Operand, ScratchLoad, ScratchStore, Store, Touch
+from execution.compiler.ir import Const, Load, Operand, Release, Reserve, ScratchLoad, ScratchStore, Store, Touch
 from execution.compiler.write_body import Body
 from execution.compiler.write_names import MARKS, SCRATCH, STATE
-from execution.vm.layout import PAGE_BYTES, WORD_BYTES
+from execution.vm.layout import LINE_BYTES, LINE_SHIFT, MARK_BYTES, WORD_BYTES
 
-PAGE_SHIFT = 10
-assert 1 << PAGE_SHIFT == PAGE_BYTES
+MARK_SHIFT = 3
+assert 1 << MARK_SHIFT == MARK_BYTES
 
 
 def write_load(body: Body, load: Load | ScratchLoad) -> None:
@@ -43,21 +43,37 @@ def write_store(body: Body, store: Store | ScratchStore) -> None:
 
 
 def write_touch(body: Body, touch: Touch) -> None:
-    """Journal every page of the range that is not yet saved under the current mark."""
+    """Journal every line of the range that is not yet saved under the current mark."""
     if isinstance(touch.address, Const):
         first = touch.address.value + touch.offset
         last = first if touch.size <= WORD_BYTES else first + touch.size - 1
-        for page in range(first >> PAGE_SHIFT, (last >> PAGE_SHIFT) + 1):
-            _save_known_page(body, page)
+        for line in range(first >> LINE_SHIFT, (last >> LINE_SHIFT) + 1):
+            _save_known_line(body, line)
         return
-    if touch.size > PAGE_BYTES:
+    if touch.size > LINE_BYTES:
         _push_place(body, touch.address, touch.offset)
         body.const(touch.size)
         body.add(("call", body.names.runtime["touch"]))
         return
-    _save_page_at(body, touch.address, touch.offset)
+    _save_line_at(body, touch.address, touch.offset)
     if touch.size > WORD_BYTES:
-        _save_page_at(body, touch.address, touch.offset + touch.size - 1)
+        _save_line_at(body, touch.address, touch.offset + touch.size - 1)
+
+
+def write_reserve(body: Body, reserve: Reserve) -> None:
+    """The stack pointer as it is, then moved up."""
+    body.get_global("sp")
+    body.add("i64.extend_i32_u")
+    body.pop(reserve.out)
+    body.get_global("sp")
+    body.const32(reserve.size)
+    body.add("i32.add")
+    body.set_global("sp")
+
+
+def write_release(body: Body, release: Release) -> None:
+    body.address(release.address)
+    body.set_global("sp")
 
 
 def _push_place(body: Body, address: Operand, offset: int) -> None:
@@ -67,28 +83,28 @@ def _push_place(body: Body, address: Operand, offset: int) -> None:
         body.add("i64.add")
 
 
-def _save_known_page(body: Body, page: int) -> None:
+def _save_known_line(body: Body, line: int) -> None:
     body.const32(0)
-    body.add(("i64.load", MARKS, page * WORD_BYTES))
+    body.add(("i64.load", MARKS, line * MARK_BYTES))
     body.get_global("mark")
     body.add("i64.lt_s")
     body.open("if", "touch")
-    body.const(page)
+    body.const(line)
     body.add(("call", body.names.runtime["save"]))
     body.end()
 
 
-def _save_page_at(body: Body, address: Operand, offset: int) -> None:
-    page = body.temporary("page")
+def _save_line_at(body: Body, address: Operand, offset: int) -> None:
+    line = body.temporary("line")
     _push_place(body, address, offset)
-    body.const(PAGE_SHIFT)
+    body.const(LINE_SHIFT)
     body.add("i64.shr_u")
-    body.tee(page)
-    body.const(3)
+    body.tee(line)
+    body.const(MARK_SHIFT)
     body.add("i64.shl", "i32.wrap_i64", ("i64.load", MARKS, 0))
     body.get_global("mark")
     body.add("i64.lt_s")
     body.open("if", "touch")
-    body.get(page)
+    body.get(line)
     body.add(("call", body.names.runtime["save"]))
     body.end()

@@ -15,10 +15,10 @@ from execution.wasm import Instruction, ModuleBuilder, ValueType
 Code = list[Instruction]
 
 KERNEL = "k"
-SCRATCH, UNDO, BEFORE, STATE, MARKS = range(5)
-MEMORIES = {"scratch": SCRATCH, "undo": UNDO, "before": BEFORE, "state": STATE, "marks": MARKS}
+SCRATCH, UNDO, BEFORE, STATE, MARKS, TABLES = range(6)
+MEMORIES = {"scratch": SCRATCH, "undo": UNDO, "before": BEFORE, "state": STATE, "marks": MARKS, "tables": TABLES}
 STATE_PAGES_MAX = 16_384  # of 64 KiB: 1 GiB
-MARKS_PAGES = 128  # of 64 KiB: 8 bytes for each KiB of the largest state
+MARKS_PAGES = 1024  # of 64 KiB: 8 bytes for each 128 of the largest state
 
 GLOBALS: dict[str, ValueType] = {
     "gas": "i64",

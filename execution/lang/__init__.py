@@ -13,6 +13,8 @@ from execution.lang.containers import Map, OrderedMap
 from execution.lang.decimal import Decimal
 from execution.lang.feeds import DONE, RETRY, Feed, Outcome, Quote, QuoteStatus, World, publish
 from execution.lang.listing import List
+from execution.lang.mathematics import erf, exp, ln, log2, norm_cdf, norm_inv, norm_pdf, pow  # noqa: A004
+from execution.lang.packing import sha256
 from execution.lang.program import (
     Program,
     ProgramRef,
@@ -25,6 +27,7 @@ from execution.lang.program import (
     unsubscribe,
     view,
 )
+from execution.lang.queue import Queue
 from execution.lang.rejection import Reason, Rejected, reason, require
 from execution.lang.rounding import (
     div_down,
@@ -36,14 +39,18 @@ from execution.lang.rounding import (
     mul_up,
     sqrt,
 )
+from execution.lang.sequences import Array, BoundedList
 from execution.lang.struct import Enum, Event, Record, Struct
-from execution.lang.values import Account, Asset, Duration, Symbol, Timestamp
+from execution.lang.values import Account, Asset, Bytes32, Duration, Symbol, Timestamp
 
 __all__ = [
     "DONE",
     "RETRY",
     "Account",
+    "Array",
     "Asset",
+    "BoundedList",
+    "Bytes32",
     "Decimal",
     "Duration",
     "Enum",
@@ -56,6 +63,7 @@ __all__ = [
     "Outcome",
     "Program",
     "ProgramRef",
+    "Queue",
     "Quote",
     "QuoteStatus",
     "Reason",
@@ -70,17 +78,26 @@ __all__ = [
     "div_down",
     "div_up",
     "emit",
+    "erf",
+    "exp",
     "external",
     "hook",
+    "ln",
+    "log2",
     "mul_div",
     "mul_div_down",
     "mul_div_up",
     "mul_down",
     "mul_up",
+    "norm_cdf",
+    "norm_inv",
+    "norm_pdf",
+    "pow",
     "publish",
     "reason",
     "require",
     "schedule",
+    "sha256",
     "sqrt",
     "subscribe",
     "tx",

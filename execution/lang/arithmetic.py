@@ -17,8 +17,9 @@ from typing import Any
 from execution.lang.ambient import engine
 from execution.lang.decimal import DECIMAL, SCALE, Decimal, even_ratio, floor_ratio, raw_of, word
 from execution.lang.entries import signature_of
-from execution.lang.kinds import Kind, OptionalKind, TupleKind
+from execution.lang.kinds import Kind, OptionalKind, TupleKind, kind_of
 from execution.lang.rejection import DIVISION_BY_ZERO, Rejected
+from execution.lang.sequences import SequenceKind
 
 
 def _checked(value: Any) -> Any:
@@ -81,6 +82,11 @@ def decimal(value: Any) -> Any:
     return Decimal(value) if type(value) is int else value
 
 
+def shaped(value: Any, annotation: Any) -> Any:
+    """The value of a local annotated Array or BoundedList."""
+    return _convert(kind_of(annotation), value)
+
+
 def _alike(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if any(type(value) is Decimal for value in values):
         return tuple(decimal(value) for value in values)
@@ -120,7 +126,7 @@ def savepoint() -> AbstractContextManager[None]:
 
 
 def typed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Convert ints to Decimals where a parameter or the result is declared so."""
+    """Convert ints to Decimals where a parameter or the result is declared so, and give sequences their type."""
     plan: list[tuple[tuple[str, ...], dict[str, Kind], Kind | None]] = []
 
     @wraps(function)
@@ -148,12 +154,16 @@ def _converts(kind: Kind) -> bool:
         return _converts(kind.inner)
     if isinstance(kind, TupleKind):
         return any(_converts(member) for member in kind.members)
-    return kind is DECIMAL
+    return kind is DECIMAL or isinstance(kind, SequenceKind)
 
 
 def _convert(kind: Kind | None, value: Any) -> Any:
     if isinstance(kind, TupleKind):
         return tuple(_convert(member, item) for member, item in zip(kind.members, value, strict=True))
+    if isinstance(kind, SequenceKind):
+        return kind.fresh(value)
+    if isinstance(kind, OptionalKind) and value is not None:
+        return _convert(kind.inner, value)
     if kind is None or not _converts(kind) or raw_of(value) is None:
         return value
     return decimal(value)

@@ -3,8 +3,8 @@ Loading programs with the language's arithmetic: an explicit rewriting of their 
 alone.
 
 Two ways in: a `Bundle` loads a set of modules in a namespace of its own (sources in memory, or modules that can be
-found); `install` makes Python's own import rewrite the named packages from then on (what the pytest plug-in
-`execution.lang.plugin` calls). Lines and columns stay those of the source, so tracebacks, pdb and coverage show the
+found); `install` makes Python's own import rewrite the named packages from then on (what tests call in their
+`conftest.py`). Lines and columns stay those of the source, so tracebacks, pdb and coverage show the
 program as written.
 """
 
@@ -17,6 +17,7 @@ import importlib.util
 import linecache
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.abc import InspectLoader, Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
@@ -41,12 +42,23 @@ class Bundle:
     Modules that see each other, `execution.lang` and typing, and nothing else.
 
     sources: module name → text. A name that is not there is looked up among the modules that `packages` allows.
+    files: module name → path of the text on disk, which tracebacks and debuggers then show.
     """
 
-    def __init__(self, sources: Mapping[str, str], packages: Sequence[str] = ("execution.programs",)) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, str],
+        packages: Sequence[str] = ("execution.programs", "execution.library"),
+        files: Mapping[str, str] | None = None,
+    ) -> None:
         self._sources = dict(sources)
         self._packages = tuple(packages)
+        self._files = dict(files or {})
         self._modules: dict[str, ModuleType] = {}
+
+    def modules(self) -> tuple[ModuleType, ...]:
+        """What has been loaded so far."""
+        return tuple(self._modules.values())
 
     def load(self, name: str) -> ModuleType:
         """The instrumented module; ImportError when it is not part of the bundle."""
@@ -67,9 +79,10 @@ class Bundle:
         return source
 
     def _execute(self, name: str, source: str) -> ModuleType:
-        file = f"<bundle {name}>"
+        file = self._files.get(name, f"<bundle {name}>")
         module = ModuleType(name)
-        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        if name not in self._files:
+            linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         vars(module).update(RUNTIME, __file__=file, __builtins__={**vars(builtins), "__import__": self._import})
         exec(compile_rewritten(source, file), vars(module))
         return module
@@ -84,8 +97,9 @@ class Bundle:
         return self.load(name)
 
 
+@lru_cache(maxsize=64)
 def compile_rewritten(source: str, file: str) -> CodeType:
-    """Code of a module with the language's arithmetic; SyntaxError as from Python."""
+    """Code of a module with the language's arithmetic; SyntaxError as from Python. Kept: bundles share modules."""
     return compile(rewrite(ast.parse(source, file)), file, "exec", dont_inherit=True)
 
 

@@ -70,6 +70,15 @@ class List(Storage, Generic[T]):
         while self._values:
             self.pop()
 
+    def first(self) -> int | None:
+        """The smallest index, None when the list is empty: where a walk begins that `after` goes on with."""
+        return 0 if self._values else None
+
+    def after(self, index: int) -> int | None:
+        """The smallest index above the given one, which need not be there."""
+        following = max(index + 1, 0)
+        return following if following < len(self._values) else None
+
     def contents(self) -> Iterable[T]:
         return self._values
 

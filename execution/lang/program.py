@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Generic, Literal,
 from execution.lang.ambient import engine
 from execution.lang.feeds import Feed, Outcome, Quote, World
 from execution.lang.kinds import Kind, ValueKind, member_kinds
+from execution.lang.sequences import stored_zero
 from execution.lang.struct import Event, store
 from execution.lang.values import Account, Timestamp
 
@@ -113,7 +114,7 @@ def instance(cls: type[Program], address: Account) -> Any:
     made = object.__new__(cls)
     object.__setattr__(made, "__address__", address)
     for name, kind in fields_of(cls).items():
-        object.__setattr__(made, name, kind.zero())
+        object.__setattr__(made, name, stored_zero(kind))
     return made
 
 

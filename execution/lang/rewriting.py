@@ -4,6 +4,7 @@ The rewriting itself: from a program's syntax tree to one whose operators are ca
     a + b                  →  add(a, b)             for + - * / // % ** and unary minus, abs, min, max
     target += b            →  target += Operand(b)
     x: Decimal = b         →  x: Decimal = decimal(b)
+    x: Array[int, 4] = b   →  x: Array[int, 4] = shaped(b, Array[int, 4])
     def f(a: Decimal)      →  @typed, innermost
     try: … except Rejected →  try: with savepoint(): …
     class C: …             →  class C with the namespace its annotations are read in
@@ -12,6 +13,7 @@ The rewriting itself: from a program's syntax tree to one whose operators are ca
 from __future__ import annotations
 
 import ast
+import copy
 from typing import Any, TypeVar
 
 from execution.lang import arithmetic
@@ -29,6 +31,7 @@ OPERATORS: dict[type[ast.operator], str] = {
     ast.Mod: "modulo",
     ast.Pow: "power",
 }
+SEQUENCES = ("Array", "BoundedList")
 BUILTINS = {"abs": "absolute", "min": "minimum", "max": "maximum"}
 
 RUNTIME: dict[str, Any] = {
@@ -36,7 +39,7 @@ RUNTIME: dict[str, Any] = {
     **{f"{PREFIX}{name}__": getattr(arithmetic, name) for name in (*OPERATORS.values(), *BUILTINS.values())},
     **{
         f"{PREFIX}{name}__": getattr(arithmetic, name)
-        for name in ("negate", "Operand", "decimal", "typed", "savepoint")
+        for name in ("negate", "Operand", "decimal", "shaped", "typed", "savepoint")
     },
 }
 
@@ -57,9 +60,9 @@ def _call(name: str, place: ast.AST, *arguments: ast.expr) -> ast.Call:
     return ast.copy_location(ast.Call(_runtime(name), list(arguments), []), place)
 
 
-def _mentions_decimal(annotation: ast.expr | None) -> bool:
+def _mentions(annotation: ast.expr | None, *names: str) -> bool:
     return annotation is not None and any(
-        isinstance(node, ast.Name) and node.id == "Decimal" for node in ast.walk(annotation)
+        isinstance(node, ast.Name) and node.id in names for node in ast.walk(annotation)
     )
 
 
@@ -94,15 +97,16 @@ class _Rewriter(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
         if node.value is not None:
             node.value = self.visit(node.value)
-            if _mentions_decimal(node.annotation):
+            if _mentions(node.annotation, *SEQUENCES):
+                node.value = _call("shaped", node.value, node.value, copy.deepcopy(node.annotation))
+            elif _mentions(node.annotation, "Decimal"):
                 node.value = _call("decimal", node.value, node.value)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         node.body = [self.visit(statement) for statement in node.body]
-        if any(_mentions_decimal(argument.annotation) for argument in node.args.args) or _mentions_decimal(
-            node.returns
-        ):
+        annotations = [*(argument.annotation for argument in node.args.args), node.returns]
+        if any(_mentions(annotation, "Decimal", *SEQUENCES) for annotation in annotations):
             node.decorator_list.append(ast.copy_location(_runtime("typed"), node))
         return node
 

@@ -3,7 +3,7 @@ The engine under CPython: frames, calls between programs, savepoints, events, ha
 call.
 
 It mirrors the kernel: a call first finds its program, then looks whether it is on the stack, then at the depth; then
-come entry (inside a view only views exist), order class and arguments. View and world are inherited by everything
+come entry (inside a view only views exist), order class, gas and arguments. View and world are inherited by everything
 below a call. Nothing has a gas cost; a cap is accepted, and met only when it is not positive.
 """
 
@@ -125,13 +125,13 @@ class Runner:
         """
         deployed = self._push(frame)
         try:
-            if gas is not None and gas <= 0:
-                raise Rejected(OUT_OF_GAS)
             entry = deployed.entries.get(signature)
             if entry is None or (frame.view and entry.kind != "view"):
                 raise Rejected(UNKNOWN_ENTRY)
             if entry.kind != "view" and entry.rank > self._rank:
                 raise Rejected(ORDER_CLASS)
+            if gas is not None and gas <= 0:
+                raise Rejected(OUT_OF_GAS)
             self._frames[-1] = replace(frame, view=entry.kind == "view")
             return self._run(deployed, entry, plain)
         finally:

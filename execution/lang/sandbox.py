@@ -13,7 +13,7 @@ sequence numbers and signatures are the kernel's and the node's: they do not exi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from execution.lang.decimal import Decimal
@@ -75,11 +75,13 @@ class Receipt:
     """
     results, reasons: per call; the reason is None when it succeeded. Of an atomic transaction that failed only the call
     at fault has a reason of its own, the others "atomic". reason: of the first failure, None when all is done.
+    refusal: the exception of the first failure, for its traceback.
     """
 
     results: tuple[Any, ...]
     reasons: tuple[Reason | None, ...]
     reason: Reason | None = None
+    refusal: Rejected | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ class Chain:
         except Rejected as refusal:
             at_fault = len(results)
             reasons = tuple(refusal.reason if index == at_fault else reason(ATOMIC) for index in range(len(calls)))
-            return Receipt((None,) * len(calls), reasons, refusal.reason)
+            return Receipt((None,) * len(calls), reasons, refusal.reason, refusal)
         return Receipt(tuple(results), (None,) * len(calls))
 
     def _independent(self, transaction: Transaction) -> Receipt:
@@ -176,7 +178,8 @@ class Chain:
         ]
         results = tuple(result for receipt in receipts for result in receipt.results)
         reasons = tuple(receipt.reason for receipt in receipts)  # a handler's too: the call alone is at fault
-        return Receipt(results, reasons, next((why for why in reasons if why), None))
+        why, refusal = next(((one.reason, one.refusal) for one in receipts if one.reason), (None, None))
+        return Receipt(results, reasons, why, refusal)
 
     def _enter(self, frame: Frame, call: Call | PlainCall) -> Any:
         if isinstance(call, PlainCall):

@@ -3,6 +3,10 @@ What the containers share: the iteration guard and the kinds of keys and values.
 
 Adding or removing a key while the container is iterated is Rejected "changed while iterating" at that moment;
 overwriting a value is allowed. A loop that ends by `break`, `return` or an exception ends the iteration.
+
+A walk that a later call goes on with keeps a key: `first()` begins, `after(key)` goes on, None is the end. In between
+keys may have gone: OrderedMap and List give the next one above any key; a Map rejects a key that is not there, so the
+walk tests `key in map` and begins again; a Queue is walked by popping.
 """
 
 from __future__ import annotations

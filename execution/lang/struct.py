@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 from execution.lang import journal
 from execution.lang.kinds import Kind, Plain, member_kinds
+from execution.lang.sequences import SequenceKind, stored_zero
 
 
 def _bind(
@@ -155,6 +156,9 @@ def store(owner: object, kinds: dict[str, Kind], name: str, value: object) -> No
         raise AttributeError(f"{type(owner).__name__} has no field {name}")
     if not kind.abi:
         raise TypeError(f"{type(owner).__name__}.{name} is a container; it is changed in place, never assigned")
+    if isinstance(kind, SequenceKind):
+        getattr(owner, name).overwrite(kind.coerce(value))
+        return
     journal.record(object.__setattr__, owner, name, getattr(owner, name))
     object.__setattr__(owner, name, kind.coerce(value))
 
@@ -168,7 +172,7 @@ class RecordKind:
     def zero(self) -> Record:
         made = object.__new__(self.cls)
         for name, kind in kinds_of(self.cls).items():
-            object.__setattr__(made, name, kind.zero())
+            object.__setattr__(made, name, stored_zero(kind))
         return made
 
     def coerce(self, value: Any) -> Record:

@@ -1,5 +1,5 @@
 """
-The small values: who (Account), what (Asset, Symbol), when (Timestamp, Duration).
+The small values: who (Account), what (Asset, Symbol), when (Timestamp, Duration), and digests (Bytes32).
 
 All are immutable and compared by value. Times count milliseconds in signed 64 bits; their arithmetic is checked and
 refuses with "overflow". An Asset is an index in the bank. A program's address is an Account.
@@ -7,14 +7,18 @@ refuses with "overflow". An Asset is an index in the bank. A program's address i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, overload
 
 from execution.lang.decimal import floor_ratio, word
 from execution.lang.kinds import Kind, ValueKind, load_int
+from genesis.derived import derived_address
 
 ACCOUNT_BYTES = 20
 SYMBOL_BYTES_MAX = 16
+BYTES32_BYTES = 32
+HEX32 = re.compile(r"0x[0-9a-fA-F]{64}")
 KERNEL_NUMBER = 1
 
 
@@ -41,6 +45,11 @@ class Account:
     def numbered(number: int) -> Account:
         """The account whose 20 bytes are this number, most significant first."""
         return Account(number.to_bytes(ACCOUNT_BYTES, "big"))
+
+    @staticmethod
+    def derived(owner: Account, number: int) -> Account:
+        """An address that belongs to the owner under this number: nobody has its key, no other pair leads to it."""
+        return Account(derived_address(owner.data, word(number)))
 
     @staticmethod
     def of(program: Any) -> Account:
@@ -83,6 +92,33 @@ class Symbol:
     @classmethod
     def __kind__(cls, _arguments: tuple[object, ...]) -> Kind:
         return ValueKind("symbol", Symbol, Symbol(""), lambda value: value.text, Symbol)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Bytes32:
+    """32 bytes: a digest, or an identity from elsewhere. Written `Bytes32("0x…")` with 64 hexadecimal digits."""
+
+    data: bytes
+
+    def __init__(self, value: str | bytes) -> None:
+        if isinstance(value, str):
+            if not HEX32.fullmatch(value):
+                raise ValueError(f"a Bytes32 is written 0x and {2 * BYTES32_BYTES} hexadecimal digits, not {value!r}")
+            value = bytes.fromhex(value[2:])
+        if len(value) != BYTES32_BYTES:
+            raise ValueError(f"a Bytes32 has {BYTES32_BYTES} bytes, not {len(value)}")
+        object.__setattr__(self, "data", bytes(value))
+
+    @staticmethod
+    def zero() -> Bytes32:
+        return Bytes32(bytes(BYTES32_BYTES))
+
+    def __repr__(self) -> str:
+        return f'Bytes32("0x{self.data.hex()}")'
+
+    @classmethod
+    def __kind__(cls, _arguments: tuple[object, ...]) -> Kind:
+        return ValueKind("bytes32", Bytes32, Bytes32.zero(), lambda value: value.data, Bytes32)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,7 +6,7 @@ import pytest
 
 from execution.compiler.ir_check import check
 from execution.compiler.ir_text import parse
-from tests.compiler.golden import FOLDER, REFUSALS, ir_text, refusal, refusals
+from tests.compiler.golden import FOLDER, REFUSALS, REFUSALS_OF_TYPES, ir_text, refusal, refusals, refusals_of_types
 from tests.compiler.refused import BODIES, FILES
 from tests.compiler.samples import SAMPLES
 
@@ -20,6 +20,7 @@ def test_every_refusal_says_what_where_and_what_instead(name: str) -> None:
 
 def test_refusals_are_those_of_the_golden_file() -> None:
     assert refusals() == REFUSALS.read_text()
+    assert refusals_of_types() == REFUSALS_OF_TYPES.read_text()
 
 
 @pytest.mark.parametrize("name", SAMPLES)

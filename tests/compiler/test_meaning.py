@@ -19,7 +19,7 @@ from execution.lang.entries import entry_of
 from execution.lang.instrument import Bundle
 from execution.lang.sandbox import Chain
 from tests.compiler.samples import COUNTER, GYM, LEDGER
-from tests.compiler_back.legs import PythonLeg
+from tests.compiler_back.legs import Outcome, PythonLeg
 
 GAS_LIMIT = 10**9
 ONE = 10**18
@@ -38,6 +38,10 @@ def some(of: t.Type, chance: random.Random) -> Any:
             return chance.choice(("", "GOLD", "0123456789abcdef", "a b"))
         case t.Scalar("bool"):
             return chance.randrange(2)
+        case t.Scalar("bytes32"):
+            return chance.choice((bytes(32), bytes(range(32))))
+        case t.ArrayType(item, count, bounded):
+            return tuple(some(item, chance) for _ in range(chance.randrange(count + 1) if bounded else count))
         case t.EnumType(_, members):
             return chance.randrange(len(members))
         case t.OptionalType(item):
@@ -56,6 +60,7 @@ class Pair:
         module, self.abi = compile_ir({file: source}, file)
         self.leg = PythonLeg(optimise(module, GAS))
         self.leg.program.start()
+        self.last: Outcome | None = None
         self.cls: type[Program] = getattr(Bundle({name.lower(): source}).load(name.lower()), name)
         self.chain = Chain()
         self.chain.open_block(Timestamp(1_000))
@@ -73,7 +78,7 @@ class Pair:
     def compiled(self, name: str, args: tuple[Any, ...]) -> tuple[str, Any]:
         entry = self.abi.entry(name)
         packed = pack_plain([of for _, of in entry.parameters], args)
-        outcome = self.leg.run(entry.selector, packed, GAS_LIMIT)
+        outcome = self.last = self.leg.run(entry.selector, packed, GAS_LIMIT)
         assert outcome.status in (0, 1), "out of gas"
         if outcome.status == 1:
             return "rejected", outcome.reason

@@ -34,6 +34,8 @@ from execution.compiler.ir import (
     Operand,
     Reg,
     Reject,
+    Release,
+    Reserve,
     Return,
     Runtime,
     Scope,
@@ -45,10 +47,13 @@ from execution.compiler.ir import (
     Try,
 )
 from execution.compiler.write_compare import TRUTHS
+from execution.vm.layout import FIRST
+from execution.vm.runtime.sha256 import WORK_BYTES
 
 HEAP = 8192
-MAPS = 128  # three container headers stand here: a map, an ordered map, a list
-FIELDS = 512
+MAPS = 128  # four container headers stand here: a map, an ordered map, a list, a queue
+FIELDS = 640
+CONTAINERS = ("map", "omap", "list", "queue")
 ENTRIES = 12
 LEAVES = 4
 WORDS, DECIMALS = 10, 6  # registers that random instructions use
@@ -168,8 +173,10 @@ class Generator:
         """One use of a container with a small key; what is found is read, changed or taken out."""
         key, entry = self.new("w"), self.new("w")
         small = Op("mod.w", (key,), (self.reg("w"), Const(40, "w")))
-        name = self.random.choice(("map", "omap", "list"))
-        header = Const(MAPS + 128 * ("map", "omap", "list").index(name), "w")
+        name = self.random.choice(CONTAINERS)
+        header = Const(MAPS + 128 * CONTAINERS.index(name), "w")
+        if name == "queue":
+            return self.queue(header, entry)
         if name == "list":
             step = self.random.choice(("push", "pop", "at", "at"))
             args = (header, key) if step == "at" else (header,)
@@ -180,6 +187,25 @@ class Generator:
         if step == "drop":
             return [small, call, Op("copy.w", (self.reg("w"),), (entry,))]
         return [small, call, If(entry, tuple(self.use(entry, 24)), ())]
+
+    def queue(self, header: Const, entry: Reg) -> list[Instruction]:
+        step = self.random.choice(("push", "push", "pop", "next"))
+        if step == "push":
+            return [Runtime((entry,), "queue_push.v2", (header,)), *self.use(entry, 0)]
+        if step == "pop":
+            return [Runtime((entry,), "queue_pop.v2", (header,))]
+        following = If(entry, (Runtime((self.reg("w"),), "queue_next.v2", (header, entry)),), ())
+        return [Load(entry, header, FIRST), following]
+
+    def stack(self) -> list[Instruction]:
+        """Scratch of its own, written, read and sometimes hashed in place."""
+        base, size = self.new("w"), 8 * self.random.randrange(6, 20)
+        found: list[Instruction] = [Reserve(base, size + 64 + WORK_BYTES)]
+        found += [ScratchStore(base, 8 * i, self.operand("w")) for i in range(size // 8)]
+        if self.chance(0.5):
+            found.append(Runtime((), "sha256", (base, Const(size, "w"))))
+        found.append(ScratchLoad(self.reg("d"), base, 8 * self.random.randrange(3)))
+        return [*found, Release(base)]
 
     def use(self, entry: Reg, offset: int) -> list[Instruction]:
         read = Load(self.reg("d"), entry, offset, 16)
@@ -215,7 +241,8 @@ class Generator:
 
     def statement(self, depth: int, labels: tuple[tuple[int, int], ...], tries: int) -> list[Instruction]:
         op, memory, kernel = self.op, self.memory, self.kernel
-        plain = self.random.choice((op, op, op, memory, memory, self.scratch, kernel, self.call, self.container))
+        containers = (self.container, self.container, self.stack)
+        plain = self.random.choice((op, op, op, memory, memory, self.scratch, kernel, self.call, *containers))
         if depth >= DEPTH_MAX or self.chance(0.7):
             return plain()
         match self.random.randrange(4):

@@ -53,6 +53,9 @@ def words(data: bytes) -> list[int]:
     return [int.from_bytes(data[i : i + 8], "little", signed=True) for i in range(0, len(data), 8)]
 
 
+TOUCH, OTHER = "touch.8 128 + 0\n", "touch.8 w1 + 136\n"
+
+
 def body(text: str, registers: str = "wwwwww") -> str:
     return (
         "module m heap 2048\nentry 0x00000001 run trade\n"
@@ -156,11 +159,12 @@ def test_a_return_out_of_a_try_keeps_what_was_done() -> None:
     assert (outcome.status, words(outcome.state)[16]) == (DONE, 7)
 
 
-def test_a_page_is_paid_for_once_under_a_mark() -> None:
-    touch = "touch.8 128 + 0\n"
-    once, twice = (Both(body(touch * times)).run(1).gas for times in (1, 2))
+def test_a_line_is_paid_for_once_under_a_mark() -> None:
+    """Touches from different bases, which are not made one."""
+    base = "w1 = load.8 128 + 0\n"
+    once, twice = (Both(body(base + text)).run(1).gas for text in (OTHER, TOUCH + OTHER))
     assert once - twice == GAS["touch"]
-    assert PLENTY - once == GAS["touch"] + GAS["touch_page"] + GAS["dirty_page"]
+    assert PLENTY - once == GAS["load"] + GAS["touch"] + GAS["touch_line"] + GAS["dirty_page"]
 
 
 def test_equal_modules_give_equal_bytes() -> None:

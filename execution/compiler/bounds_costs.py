@@ -1,0 +1,83 @@
+"""
+The most that container functions and services of the kernel charge beyond their place in the code: pages saved, slots
+probed, words zeroed.
+
+Counted from the core source of `vm/runtime` and `vm/kernel/services`: pages are those that one operation can touch at
+all, each saved for undo and dirtied for the first time. A search is taken to look at no more than PROBES slots, which
+holds for keys that nobody chose to collide; a tree to have no more than LEVELS levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from execution.vm.kernel.places import QUEUE_MAX
+from execution.vm.layout import LINES_PER_PAGE, PAGE_BYTES, WORD_BYTES
+
+PROBES = 512
+LEVELS = 8
+LEVEL_PROBES = 4
+PAGE_WORDS = PAGE_BYTES // WORD_BYTES
+SEGMENT_PAGES = 5  # a segment, directory and leaf allocated, two entries written
+ENTRY_PAGES = SEGMENT_PAGES + 3  # a new entry and its two neighbours
+MIGRATION_PAGES = 10  # slots of the old index, a place for each of eight, the old index freed
+MIGRATION_PROBES = 8 * PROBES
+ENLARGE_PAGES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """pages, probes, words zeroed, blocks hashed, calls of the kernel's own."""
+
+    pages: int = 0
+    probes: int = 0
+    words: int = 0
+    hashes: int = 0
+
+    def __add__(self, other: Charge) -> Charge:
+        return Charge(
+            self.pages + other.pages, self.probes + other.probes, self.words + other.words, self.hashes + other.hashes
+        )
+
+    def gas(self, table: Mapping[str, int]) -> int:
+        pages = self.pages * (LINES_PER_PAGE * table["touch_line"] + table["dirty_page"])
+        hashes = self.hashes * table["sha256_block"]
+        return pages + self.probes * table["probe"] + self.words * table["zero_word"] + hashes
+
+
+FIND = Charge(probes=2 * PROBES)
+LEVEL = Charge(probes=LEVELS * LEVEL_PROBES)
+PUT = FIND + Charge(pages=2 + MIGRATION_PAGES + ENTRY_PAGES + ENLARGE_PAGES, probes=MIGRATION_PROBES + 2 * PROBES)
+DROP = FIND + Charge(pages=2 + 3 + 7 + MIGRATION_PAGES, probes=PROBES + MIGRATION_PROBES, words=PAGE_WORDS)
+ORDERED_PUT = LEVEL + LEVEL + Charge(pages=3 + 2 * (LEVELS + 1) + ENTRY_PAGES + 1, words=(LEVELS + 1) * PAGE_WORDS)
+ORDERED_DROP = LEVEL + Charge(pages=2 + 2 * LEVELS + 7, words=(2 * LEVELS + 3) * PAGE_WORDS)
+
+RUNTIME: Mapping[str, Charge] = {
+    "map_find": FIND,
+    "map_put": PUT,
+    "map_drop": DROP,
+    "omap_find": LEVEL,
+    "omap_ceil": LEVEL,
+    "omap_floor": LEVEL,
+    "omap_put": ORDERED_PUT,
+    "omap_drop": ORDERED_DROP,
+    "list_at": Charge(),
+    "list_push": Charge(pages=3 + SEGMENT_PAGES),
+    "list_pop": Charge(pages=3, words=PAGE_WORDS),
+    "queue_push": Charge(pages=5),
+    "queue_next": Charge(),
+    "queue_pop": Charge(pages=4, words=PAGE_WORDS),
+}
+"""By the first part of a runtime function's name; what is not here has no bound of its own."""
+
+SERVICES: Mapping[str, Charge] = {
+    "quote": FIND,
+    "publish": PUT + PUT + Charge(pages=3),
+    "subscribe": PUT + PUT + Charge(pages=1),
+    "unsubscribe": FIND + DROP,
+    "schedule": ORDERED_PUT + Charge(pages=2),
+    "derive": Charge(hashes=1),
+}
+
+AT_END = Charge(probes=QUEUE_MAX)
