@@ -19,7 +19,8 @@ _OPERATIONS = dict.fromkeys(_CHEAP.split(), 1) | {
     "mul.d": 15, "mul_up.d": 15, "mul_down.d": 15, "floor.d": 15, "ceil.d": 15, "round.d": 15,
     "div_int.w": 40, "floordiv.d": 50, "mod.d": 50,
     "div.d": 60, "div_up.d": 60, "div_down.d": 60, "mul_div.d": 60, "mul_div_up.d": 60, "mul_div_down.d": 60,
-    "sqrt.d": 600,
+    "sqrt.d": 40, "exp.d": 45, "ln.d": 50, "log2.d": 50, "pow.d": 85, "norm_pdf.d": 40, "norm_cdf.d": 30,
+    "norm_inv.d": 260, "erf.d": 30,
 }  # fmt: skip
 
 _INSTRUCTIONS = {
@@ -37,7 +38,7 @@ _RUNTIME = {
 }  # fmt: skip
 
 _KERNEL = {
-    "touch_page": 60,  # first write to a page under a mark: its copy for undo
+    "touch_line": 20,  # first write to 128 bytes under a mark: their copy for undo
     "dirty_page": 3_000,  # first write to a page in a block: its copy for rollback, its hash, its share of a checkpoint
     "probe": 5,  # each slot looked at beyond the fourth
     "zero_word": 1,  # each word zeroed by a deletion
@@ -47,6 +48,7 @@ _KERNEL = {
     "call_base": 500,  # each call of a transaction
     "argument_word": 5,
     "hook_base": 1_000,
+    "sha256_block": 400,  # each 64 bytes hashed, padding included
     "deploy_base": 2_000_000,
     "deploy_byte": 30,  # each byte of source, compiled by every validator
 }

@@ -182,6 +182,8 @@ def _check_limits(spec: ChainSpec) -> None:
     for small, large in pairwise(ordered):
         if getattr(spec, small) > getattr(spec, large):
             raise Invalid(f"{small} is above {large}; raise one or lower the other.", "bad_spec")
+    if spec.events_transaction_max > spec.events_batch_max:
+        raise Invalid("events_transaction_max is above events_batch_max; raise one or lower the other.", "bad_spec")
     for name in ("block_time_ms", "batch_time_ms", "commitment_blocks", "checkpoint_blocks", "deployment_delay_blocks"):
         if getattr(spec, name) == 0:
             raise Invalid(f"{name} is at least 1.", "bad_spec")

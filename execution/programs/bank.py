@@ -3,7 +3,9 @@ Bank: who owns how much of what. Every other program moves money through here.
 
 Amounts are Decimals, in units of their asset, exact to 18 places. For every asset and after every transaction the
 balances of all accounts sum to its supply; only `credit` (deposits, by the kernel) and `withdraw` change a supply.
-Nothing here rounds. The bank also keeps consents (a program may pull money) and mandates (an agent key may sign).
+Nothing here rounds. The bank also keeps consents (a program may pull money), mandates (an agent key may sign),
+sub-accounts (addresses their owner acts for as for himself: balances and positions apart) and purses (what pays for
+the hooks of a program). The addresses of both are derived, so that they are nobody else's from the beginning.
 """
 
 from execution.lang import (
@@ -27,6 +29,8 @@ from execution.lang import (
     view,
 )
 
+PURSE: int = -1
+"""Number under which a program's purse is derived; sub-accounts count from 0."""
 SUPPLY_MAX = Decimal("1000000000000000000")
 ASSETS_MAX: int = 1024
 
@@ -122,8 +126,19 @@ class Revoked(Event):
     agent: Account
 
 
+class Opened(Event):
+    """owner may act for account from now on, its sub-account of this number."""
+
+    owner: Account
+    number: int
+    account: Account
+
+
 class Bank(Program):
-    """admin: registers assets. fees: the account that receives transaction fees, in asset 0."""
+    """
+    admin: registers assets. fees: the account that receives transaction fees, in asset 0. owners: of each open
+    sub-account.
+    """
 
     admin: Account
     fees: Account
@@ -135,6 +150,7 @@ class Bank(Program):
     credits: int
     withdrawals: int
     held: Decimal
+    owners: Map[Account, Account]
 
     def create(self, symbol: Symbol, admin: Account, fees: Account) -> None:
         """symbol: name of asset 0, in which transaction fees are paid."""
@@ -151,13 +167,16 @@ class Bank(Program):
 
     @external
     def withdraw(self, asset: Asset, amount: Decimal) -> int:
-        """Burn the sender's money here, to be paid out by the settlement chain; the withdrawal's index."""
+        """
+        Burn the sender's money here, to be paid out by the settlement chain; the withdrawal's index. What a
+        sub-account withdraws is paid to its owner, who has a key there.
+        """
         require(amount > 0, "amount must be positive")
         self.debit(asset, tx.sender, amount)
         self.supplies[asset.index] = self.supplies[asset.index] - amount
         index = self.withdrawals
         self.withdrawals = index + 1
-        emit(Withdrawn(index, tx.sender, asset, amount))
+        emit(Withdrawn(index, self.owners.get(tx.sender, tx.sender), asset, amount))
         return index
 
     @external
@@ -206,6 +225,34 @@ class Bank(Program):
         del self.mandates[agency]
         emit(Revoked(tx.sender, agent))
 
+    # ---- sub-accounts and purses
+
+    @external
+    def open_sub(self, number: int) -> Account:
+        """
+        Let the sender, and its agents within their scope, act for its sub-account of this number (0 or more). A
+        sub-account has none of its own; money may be sent to one before it is open.
+        """
+        require(number >= 0, "number must not be negative")
+        require(tx.sender not in self.owners, "a sub-account has no sub-accounts")
+        account = Account.derived(tx.sender, number)
+        require(account not in self.owners, "sub-account is open")
+        self.owners[account] = tx.sender
+        emit(Opened(tx.sender, number, account))
+        return account
+
+    @external
+    def fund_gas(self, program: Account, amount: Decimal) -> None:
+        """Put the sender's money, in asset 0, into a program's purse: it pays for the program's hooks."""
+        self.move(Asset(0), tx.sender, Account.derived(program, PURSE), amount)
+
+    @external
+    def take_gas(self, amount: Decimal) -> None:
+        """Take money back out of the sender's own purse; the sender is the program."""
+        self.move(Asset(0), Account.derived(tx.sender, PURSE), tx.sender, amount)
+
+    # ---- assets
+
     @external
     def register(self, symbol: Symbol) -> Asset:
         """A new asset without supply. Admin only; symbols are unique."""
@@ -253,13 +300,32 @@ class Bank(Program):
 
     @view
     def may_act(self, account: Account, agent: Account, target: Account, now: Timestamp) -> bool:
-        """Whether the agent's signature may call program `target` for the account at `now`."""
-        if account == agent:
+        """
+        Whether the agent's signature may call program `target` for the account at `now`: it is the account, its owner,
+        or an agent of one of them.
+        """
+        if self.stands_for(account, agent, target, now):
             return True
-        mandate = self.mandates.get(Agency(account, agent))
-        if mandate is None:
+        owner = self.owners.get(account)
+        if owner is None:
             return False
-        return now <= mandate.expiry and (mandate.scope == Account.zero() or mandate.scope == target)
+        return self.stands_for(owner, agent, target, now)
+
+    @view
+    def sub_account(self, owner: Account, number: int) -> Account:
+        """Address of an owner's sub-account, open or not."""
+        require(number >= 0, "number must not be negative")
+        return Account.derived(owner, number)
+
+    @view
+    def owner_of(self, account: Account) -> Account:
+        """The owner of an open sub-account; of any other account, itself."""
+        return self.owners.get(account, account)
+
+    @view
+    def gas_balance(self, program: Account) -> Decimal:
+        """What is left in a program's purse for its hooks."""
+        return self.balances.get(Holding(Account.derived(program, PURSE), Asset(0)), Decimal(0))
 
     @view
     def balance(self, account: Account, asset: Asset) -> Decimal:
@@ -292,6 +358,14 @@ class Bank(Program):
         return len(self.symbols)
 
     # ---- inside
+
+    def stands_for(self, account: Account, agent: Account, target: Account, now: Timestamp) -> bool:
+        if account == agent:
+            return True
+        mandate = self.mandates.get(Agency(account, agent))
+        if mandate is None:
+            return False
+        return now <= mandate.expiry and (mandate.scope == Account.zero() or mandate.scope == target)
 
     def add_asset(self, symbol: Symbol) -> Asset:
         for known in self.symbols:

@@ -5,7 +5,11 @@ is worth.
 Cash is signed: a fill moves size * (price + paid) from buyer to seller, where `paid` is the sum of all that the
 contract ever paid per unit. So what accounts hold, with the fees not yet collected, always sums to clearing's balance
 in the bank; a payment is one addition for any number of holders; equity = cash + sum of quantity * (mark + paid),
-rounded down.
+rounded down. The instrument names a unit's new worth with each payment, so equity never counts one twice.
+
+A contract ends by a last payment, its mark 0 from then on: by its instrument (finish), or by the admin once it could
+not be valued for CLOSE_AFTER_MS (close_contract). What accounts still hold of it is cash in all but name, without risk
+or fills; it becomes cash when somebody asks (redeem).
 
 Margin is by execution: at each price of its feed a contract is valued in 17 worlds (world_of). The maintenance margin
 of an account is, for each feed, its largest loss over the worlds, contracts of one feed netting, and feeds adding;
@@ -76,6 +80,7 @@ VOLATILITY_RANGE = Decimal("0.3")
 INITIAL_FACTOR = Decimal("1.25")
 INITIAL_FACTOR_MAX = Decimal(2)
 MARK_AGE_MS: int = 60000
+CLOSE_AFTER_MS: int = 86400000
 
 REVALUED_PER_HOOK: int = 3
 SCAN_WORK: int = 6000
@@ -99,7 +104,7 @@ class Contract(Record):
 
     moves: change of a unit's value in worlds 1..WORLDS, the extreme ones weighted. long_risk, short_risk: the largest
     loss of a unit long or short, at least `floor`. open_interest: sum of the long quantities. fees: not yet
-    collected.
+    collected. finished: for good; then halted, mark and all risk are 0.
     """
 
     instrument: ProgramRef[Instrument]
@@ -117,6 +122,7 @@ class Contract(Record):
     open_interest: Decimal
     fees: Decimal
     moves: List[Decimal]
+    finished: bool
 
 
 class Group(Record):
@@ -130,11 +136,15 @@ class Group(Record):
 
 
 class Ledger(Record):
-    """An account. head: first of its slots, 0 for none; count: how many."""
+    """
+    An account. head: first of its slots, 0 for none; count: how many. opened: it took on risk in this call, to be
+    checked at its end.
+    """
 
     cash: Decimal
     head: int
     count: int
+    opened: bool
 
 
 class Slot(Record):
@@ -142,14 +152,12 @@ class Slot(Record):
     An account's position in a contract; slots of one account are chained, those of one feed in a row.
 
     joined: the next slot is of the same feed. buying, selling: size of open orders. newest: the exchange's own word
-    about the account's open orders in this contract. opened: the account took on risk in this call, to be checked at
-    its end.
+    about the account's open orders in this contract.
     """
 
     contract: int
     next: int
     joined: bool
-    opened: bool
     quantity: Decimal
     buying: Decimal
     selling: Decimal
@@ -212,9 +220,30 @@ class Halted(Event):
 
 
 class Paid(Event):
+    """total: of all payments per unit. mark: worth of a unit from now on."""
+
     contract: int
     per_unit: Decimal
     total: Decimal
+    mark: Decimal
+
+
+class Finished(Event):
+    """price: the last payment per unit. total: of all payments per unit. closed: by the admin."""
+
+    contract: int
+    price: Decimal
+    total: Decimal
+    closed: bool
+
+
+class Redeemed(Event):
+    """quantity: signed units of a finished contract that left the account. amount: booked to its cash."""
+
+    contract: int
+    account: Account
+    quantity: Decimal
+    amount: Decimal
 
 
 class Collected(Event):
@@ -419,24 +448,63 @@ class Clearing(Program):
         terms.fee_account = fee_account
 
     @external
-    def pay(self, series: int, per_unit: Decimal) -> None:
+    def pay(self, series: int, per_unit: Decimal, worth: Decimal) -> None:
         """
-        Each unit long receives per_unit, each unit short pays it; called by the instrument. Exact; equity follows at
-        once.
+        Each unit long receives per_unit, each unit short pays it, and a unit is worth `worth` from now on; called by
+        the instrument.
+
+        Exact: equity moves at once by per_unit + worth - mark for each unit. Funding leaves the worth as it is, a
+        coupon takes its amount off it. The risk stays that of the last valuation; the next price values anew.
         """
-        listing = Listing(tx.sender, series)
-        require(listing in self.listings, "not listed")
-        contract = self.listings[listing]
+        contract = self.listed(series)
         terms = self.contracts[contract]
+        require(not terms.finished, "contract is finished")
         total = terms.paid + per_unit
         require(abs(total) <= VALUE_MAX, "payment out of range")
+        require(abs(worth) <= VALUE_MAX, "value out of range")
         terms.paid = total
-        emit(Paid(contract, per_unit, total))
+        terms.mark = worth
+        emit(Paid(contract, per_unit, total, worth))
+
+    @external
+    def finish(self, series: int, per_unit: Decimal) -> None:
+        """The last payment of a series, which ends its contract at that price; called by the instrument."""
+        self.end(self.listed(series), per_unit, False)
+
+    @external
+    def close_contract(self, contract: int, price: Decimal) -> None:
+        """
+        End a contract whose valuation fails for good: every position is settled at `price` per unit. Admin only.
+
+        Rejected unless its last good valuation is CLOSE_AFTER_MS old (or there never was one), and another one fails
+        now.
+        """
+        require(tx.sender == self.admin, "not authorised")
+        terms = self.terms_of(contract)
+        require(not terms.finished, "contract is finished")
+        require(block.time - terms.marked >= Duration.seconds(CLOSE_AFTER_MS // 1000), "valued too recently")
+        require(not self.revalue(contract, False), "contract can be valued")
+        self.end(contract, price, True)
+
+    @external
+    def redeem(self, contract: int, account: Account) -> Decimal:
+        """
+        Turn what the account holds of a finished contract into cash; how much. Anyone may ask, equity stays the same.
+
+        Rounded down, the remainder to insurance, which takes the units over at what they were paid. Equity and margin
+        do not depend on it; it frees one of the account's POSITIONS_MAX places.
+        """
+        require(self.terms_of(contract).finished, "contract is not finished")
+        require(account != self.me, "insurance redeems by others")
+        if account not in self.accounts:
+            return Decimal(0)
+        ledger = self.accounts[account]
+        return self.redeem_slot(account, ledger, self.slot_of(ledger, contract))
 
     @external
     def reprice(self, contract: int) -> None:
         """Value the contract anew, as its feed's prices do. Anyone may ask; Rejected when a valuation fails."""
-        self.terms_of(contract)
+        require(not self.terms_of(contract).finished, "contract is finished")
         require(self.revalue(contract, False), "valuation failed")
 
     # ---- what the venue reports
@@ -470,6 +538,7 @@ class Clearing(Program):
         require(abs(price) <= VALUE_MAX, "price out of range")
         cost = size * (price + terms.paid)
         if not self.is_open(terms):
+            require(not terms.finished, "contract is finished")
             if resting == Side.BUY:
                 require(self.would_reduce(seller, contract, -size), "contract is halted")
             else:
@@ -507,7 +576,9 @@ class Clearing(Program):
             opening = slot.quantity - slot.selling < 0
         if opening:
             require(self.is_open(terms), "contract is halted")
-            slot.opened = True
+            ledger.opened = True
+        else:
+            require(not terms.finished, "contract is finished")
         before = slot.newest
         slot.newest = newest
         at_end(self.check_margin, account)
@@ -568,7 +639,7 @@ class Clearing(Program):
 
         The rest goes to insurance at the mark if the account is still below maintenance margin. The fee,
         LIQUIDATION_FEE of the notional at the mark rounded up, goes to insurance, as far as the account's equity
-        reaches. An account left without positions and with negative cash is covered by insurance. Cannot fail for a
+        reaches. An account left without positions and with negative equity is covered by insurance. Cannot fail for a
         seized account.
         """
         terms = self.terms_of(contract)
@@ -583,7 +654,7 @@ class Clearing(Program):
             ledger.cash -= fee
             insurance.cash += fee
             emit(Liquidated(contract, account, closed, absorbed, fee))
-            if ledger.cash < 0 and not self.has_positions(ledger):
+            if equity < 0 and not self.has_positions(ledger):
                 self.cover(account, ledger, insurance)
             if absorbed > 0:
                 self.review(self.me)
@@ -591,8 +662,18 @@ class Clearing(Program):
 
     @external
     def flag(self, account: Account) -> bool:
-        """Look at an account now; whether it is below maintenance margin."""
+        """
+        Look at an account now; whether it is below maintenance margin. One that owes and has no positions left to
+        liquidate, as a contract's end can make it, is covered by insurance.
+        """
         require(account in self.accounts, "unknown account")
+        below = self.review(account)
+        if not below or account == self.me:
+            return below
+        ledger = self.accounts[account]
+        if self.has_positions(ledger):
+            return True
+        self.cover(account, ledger, self.accounts[self.me])
         return self.review(account)
 
     # ---- hooks
@@ -673,8 +754,13 @@ class Clearing(Program):
 
     @view
     def is_halted(self, contract: int) -> bool:
-        """Whether nobody may open: the last valuation failed or its mark is too old."""
+        """Whether nobody may open: the last valuation failed, its mark is too old, or it is finished."""
         return not self.is_open(self.terms_of(contract))
+
+    @view
+    def is_finished(self, contract: int) -> bool:
+        """Whether the contract has ended: no fills, no risk, a mark of 0."""
+        return self.terms_of(contract).finished
 
     @view
     def liquidatable(self, account: Account) -> bool:
@@ -795,7 +881,7 @@ class Clearing(Program):
         if not forced:
             if not is_reduction(before, after):
                 require(terms.open_interest <= QUANTITY_MAX, "open interest limit")
-                slot.opened = True
+                ledger.opened = True
             at_end(self.check_margin, account)
 
     def would_reduce(self, account: Account, contract: int, size: Decimal) -> bool:
@@ -807,14 +893,9 @@ class Clearing(Program):
     def check_margin(self, account: Account) -> None:
         """At the end of the outermost call, for every account that took or rested an order in it."""
         ledger = self.accounts[account]
-        opened = False
-        index = ledger.head
-        while index != 0:
-            slot = self.slots[index]
-            if slot.opened:
-                slot.opened = False
-                opened = True
-            index = slot.next
+        opened = ledger.opened
+        if opened:
+            ledger.opened = False
         equity, resting = self.assess(ledger, True)
         if equity < mul_up(resting, self.initial_factor):
             require(not opened, "initial margin")
@@ -1002,6 +1083,12 @@ class Clearing(Program):
         return size
 
     def cover(self, account: Account, ledger: Ledger, insurance: Ledger) -> None:
+        """Insurance pays what an account without positions owes, its units of finished contracts redeemed first."""
+        index = ledger.head
+        while index != 0:
+            if self.slots[index].quantity != 0:
+                self.redeem_slot(account, ledger, index)
+            index = self.slots[index].next
         deficit = -ledger.cash
         ledger.cash = Decimal(0)
         insurance.cash -= deficit
@@ -1013,13 +1100,71 @@ class Clearing(Program):
         return max(-equity, Decimal(0))
 
     def has_positions(self, ledger: Ledger) -> bool:
+        """In contracts that are not finished."""
         index = ledger.head
         while index != 0:
             slot = self.slots[index]
-            if slot.quantity != 0:
+            if slot.quantity != 0 and not self.contracts[slot.contract].finished:
                 return True
             index = slot.next
         return False
+
+    # ---- the end of a contract
+
+    def listed(self, series: int) -> int:
+        """The contract of the sender's series."""
+        listing = Listing(tx.sender, series)
+        require(listing in self.listings, "not listed")
+        return self.listings[listing]
+
+    def end(self, contract: int, price: Decimal, closed: bool) -> None:
+        """Settle all positions by one payment, at `price` per unit."""
+        terms = self.contracts[contract]
+        require(not terms.finished, "contract is finished")
+        require(abs(price) <= VALUE_MAX, "price out of range")
+        zero = Decimal(0)
+        terms.finished = True
+        terms.halted = True
+        terms.paid += price
+        terms.mark = zero
+        terms.long_risk = zero
+        terms.short_risk = zero
+        terms.floor = zero
+        for world in range(WORLDS):
+            terms.moves[world] = zero
+        self.leave_group(self.groups[terms.feed], contract)
+        emit(Finished(contract, price, terms.paid, closed))
+
+    def leave_group(self, group: Group, contract: int) -> None:
+        """No more valuations; the order of the others stays, and how far the present one has come."""
+        place = 0
+        for at in range(len(group.contracts)):
+            other = group.contracts[at]
+            if other != contract:
+                group.contracts[place] = other
+                place += 1
+            elif at < group.next:
+                group.next -= 1
+        group.contracts.pop()
+
+    def redeem_slot(self, account: Account, ledger: Ledger, index: int) -> Decimal:
+        """Move a slot's units of a finished contract to insurance for what they were paid, rounded down; how much."""
+        slot = self.slots[index]
+        quantity = slot.quantity
+        if quantity == 0:
+            return quantity
+        terms = self.contracts[slot.contract]
+        insurance = self.accounts[self.me]
+        taken = self.slots[self.take_slot(insurance, slot.contract, False)]
+        amount = mul_down(quantity, terms.paid)
+        before = max(quantity, Decimal(0)) + max(taken.quantity, Decimal(0))
+        slot.quantity = Decimal(0)
+        taken.quantity += quantity
+        ledger.cash += amount
+        insurance.cash -= amount
+        terms.open_interest += max(taken.quantity, Decimal(0)) - before
+        emit(Redeemed(slot.contract, account, quantity, amount))
+        return amount
 
     # ---- slots
 

@@ -6,7 +6,7 @@ every `sample` the premium (mid - index) / index of the series' market is taken,
 the mean of the samples since the last payment, times interval / FUNDING_PERIOD_MS and the index, is paid per unit by
 the longs to the shorts (or back when negative). A sample needs both sides of the book and a fresh price, else it
 counts as missing; without samples nothing is paid. A payment is exact for all holders; computing it rounds half to
-even.
+even. It takes nothing off a unit's worth, which stays the index; `finish` ends a series at that.
 """
 
 from execution.lang import (
@@ -61,6 +61,7 @@ class Series(Record):
     paid_at: Timestamp
     next: Timestamp
     running: bool
+    finished: bool
 
 
 class SeriesState(Struct):
@@ -93,6 +94,13 @@ class Funded(Event):
     series: int
     rate: Decimal
     per_unit: Decimal
+
+
+class SeriesFinished(Event):
+    """price: the index, the last payment per unit."""
+
+    series: int
+    price: Decimal
 
 
 class FundingMissed(Event):
@@ -144,6 +152,7 @@ class Perpetual(Program):
         """Take premiums from a market of the exchange from now on. Admin only."""
         require(tx.sender == self.admin, "not authorised")
         terms = self.series_at(series)
+        require(not terms.finished, "series is finished")
         require(market >= 0, "market out of range")
         terms.market = market
         if not terms.running:
@@ -151,6 +160,22 @@ class Perpetual(Program):
             terms.paid_at = block.time
             terms.next = block.time + terms.sample
             schedule(terms.next, self.fund)
+
+    @external
+    def finish(self, series: int) -> Decimal:
+        """
+        End a series: clearing settles every unit at the feed's price, which must be fresh. Funding sampled since the
+        last payment lapses. Admin only; returns what a unit was settled at.
+        """
+        require(tx.sender == self.admin, "not authorised")
+        terms = self.series_at(series)
+        require(not terms.finished, "series is finished")
+        terms.finished = True
+        terms.running = False
+        price = terms.feed.price() * terms.multiplier
+        self.clearing.finish(series, price)
+        emit(SeriesFinished(series, price))
+        return price
 
     @view
     def value(self, series: int) -> Decimal:
@@ -197,7 +222,7 @@ class Perpetual(Program):
             rate = terms.premiums / terms.samples * terms.interval.ms / FUNDING_PERIOD_MS
             per_unit = rate * index
             try:
-                self.clearing.pay(number, -per_unit, gas=PAY_GAS)
+                self.clearing.pay(number, -per_unit, index, gas=PAY_GAS)
                 emit(Funded(number, rate, per_unit))
             except Rejected as refusal:
                 emit(FundingMissed(number, refusal.reason))

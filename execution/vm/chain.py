@@ -21,12 +21,12 @@ from execution.executor import (
     Sealed,
     WithdrawalBurnt,
 )
-from execution.vm import checkpoint, deploy, packing
+from execution.vm import checkpoint, deploy, packing, upgrade
 from execution.vm.genesis import MakePlan
 from execution.vm.history import History, Past, images, keys_of, put_back
 from execution.vm.host import Host, Trapped
 from execution.vm.kernel import places
-from execution.vm.layout import HEAP_TOP
+from execution.vm.layout import HEAP_TOP, LINES_PER_PAGE, MARK_BYTES
 from execution.vm.results import KNOWN_REASONS, Outcomes, Records, reason_text
 from execution.vm.state import KERNEL_ADDRESS, Key, StateTree, key_of, place_of
 from genesis.chain import SignedTransaction
@@ -35,6 +35,9 @@ from genesis.spec import ChainSpec
 
 PAGE_BYTES = 1024
 KERNEL = 0
+_PAGE_MARKS = LINES_PER_PAGE * MARK_BYTES
+MakeHost = Callable[[ChainSpec, bytes | None], Host]
+"""For a spec and a kernel's WASM; None is the one that this Tenor builds."""
 _SCRATCH = struct.Struct("<q")
 _WITHDRAWN = struct.Struct("<q20s4xqQq")
 
@@ -42,25 +45,27 @@ _WITHDRAWN = struct.Struct("<q20s4xqQq")
 class Chain:
     """Not for several threads. `genesis` or `restore` comes first."""
 
-    def __init__(self, make_host: Callable[[ChainSpec], Host], plan: MakePlan) -> None:
+    def __init__(self, make_host: MakeHost, plan: MakePlan) -> None:
         self._make_host, self._plan = make_host, plan
         self._opened: int | None = None
 
     # ---- the beginning
 
     def genesis(self, spec: ChainSpec) -> bytes:
-        self._start(spec)
+        plan = self._plan(spec)
+        self._start(spec, plan.kernel)
         self._host.call("open_block", 0, 0, 0)
         self._host.call("init")
         self._opened = 0
-        deploy.carry_out(self._host, self._programs, self._plan(spec), spec)
+        deploy.carry_out(self._host, self._programs, plan, spec)
         self._learn_programs()
         return self.seal().state_root
 
-    def _start(self, spec: ChainSpec) -> None:
+    def _start(self, spec: ChainSpec, kernel: bytes | None) -> None:
         """A fresh host without programs, limits written."""
         self._spec = spec
-        self._host = self._make_host(spec)
+        self._host = self._make_host(spec, kernel)
+        self._replaced: bytes | None = None
         self._programs: list[deploy.Program] = []
         self._tree = StateTree()
         self._tree.add(KERNEL_ADDRESS, self._host.kernel_hash)
@@ -103,6 +108,9 @@ class Chain:
             return
         if opening.height != self._sealed + 1:
             raise Invalid(f"The next block is {self._sealed + 1}, not {opening.height}.", "wrong_height")
+        kernel = upgrade.next_kernel(opening.deployments_active, self._spec)
+        if kernel is not None:
+            self._replaced = self._switch(kernel)
         self._opened = opening.height
         self._withdrawals, self._gas_used = [], 0
         self._host.call("open_block", opening.height, opening.time_ms, opening.gap_ms)
@@ -110,8 +118,20 @@ class Chain:
             deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
         if opening.deployments_active:
             for deployment in opening.deployments_active:
+                if deployment.address == KERNEL_ADDRESS:
+                    continue
                 deploy.activate(self._host, self._programs, deployment, opening.height, self._spec.gas_transaction_max)
             self._learn_programs()
+
+    def _switch(self, kernel: bytes) -> bytes:
+        """Go on under another kernel, between two blocks; return the one before. Raises Invalid when it cannot run."""
+        host = self._make_host(self._spec, kernel)
+        deploy.write_limits(host, self._spec)
+        upgrade.move_state(self._host, host, [program.code for program in self._programs], self._sealed)
+        before, self._host = self._host.kernel, host
+        deploy.restore_roles(host, self._programs)
+        host.call("rolled_back")
+        return before
 
     def _run(self, batch: Sequence[SignedTransaction]) -> BatchResult:
         gas = self._spec.gas
@@ -168,9 +188,10 @@ class Chain:
         height = self._must_be_open()
         journal = self._journal()
         keys = set(keys_of(journal))
+        self._tree.recode(KERNEL, self._host.kernel_hash)
         root = self._tree.update(keys, self._host.state)
-        self._history.add(Past(height, journal))
-        self._sealed, self._opened = height, None
+        self._history.add(Past(height, journal, self._replaced))
+        self._sealed, self._opened, self._replaced = height, None, None
         bank = self._bank()
         claims = self._tree.pages[bank].root if bank else bytes(32)
         return Sealed(height, root, claims, tuple(self._withdrawals), len(keys), self._gas_used)
@@ -182,8 +203,8 @@ class Chain:
 
     def rollback(self, height: int) -> None:
         if self._opened is not None:
-            self._drop_block(Past(self._opened, self._journal()))
-            self._opened = None
+            self._drop_block(Past(self._opened, self._journal(), self._replaced))
+            self._opened = self._replaced = None
         for past in self._history.take_back(height):
             self._drop_block(past)
         self._sealed = height
@@ -198,6 +219,9 @@ class Chain:
             self._host.drop(1 + count)
             self._learn_programs()
         self._tree.update(set(keys_of(past.journal)), self._host.state)
+        if past.kernel is not None:
+            self._switch(past.kernel)
+            self._tree.recode(KERNEL, self._host.kernel_hash)
 
     # ---- reads between batches
 
@@ -234,7 +258,7 @@ class Chain:
         """Pages that only a simulation touched are untouched again: the block saves them when it writes them."""
         for key in keys:
             program, page = place_of(key)
-            self._host.write(program, "marks", 8 * page, bytes(8))
+            self._host.write(program, "marks", page * _PAGE_MARKS, bytes(_PAGE_MARKS))
 
     def sequences(self, pairs: Sequence[tuple[bytes, int]]) -> tuple[int, ...]:
         return tuple(self._host.call("sequence", *packing.pack_address(signer), lane) for signer, lane in pairs)
@@ -265,8 +289,8 @@ class Chain:
     # ---- checkpoints
 
     def checkpoint_meta(self) -> bytes:
-        """What `restore` needs beside the pages: height and programs."""
-        return checkpoint.encode_meta(self._sealed, self._programs)
+        """What `restore` needs beside the pages: height, kernel and programs."""
+        return checkpoint.encode_meta(self._sealed, self._replaced or self._host.kernel, self._programs)
 
     def export(self, since_height: int | None) -> Iterator[CheckpointChunk]:
         keys = None if since_height is None else self._history.changed_since(since_height)
@@ -282,8 +306,8 @@ class Chain:
         return checkpoint.chunks(sorted(keys, key=place_of), lambda key: self._sealed_page(key, overlay), not full)
 
     def restore(self, spec: ChainSpec, meta: bytes, chunks: Iterator[CheckpointChunk]) -> bytes:
-        self._start(spec)
-        height, programs = checkpoint.decode_meta(meta)
+        height, kernel, programs = checkpoint.decode_meta(meta)
+        self._start(spec, kernel)
         self._host.call("open_block", height, 0, 0)
         for program in programs:
             self._host.add(program.code)

@@ -18,7 +18,7 @@ from genesis import codec
 from genesis.errors import Invalid
 
 CHUNK_PAGES = 256
-META_VERSION = 1
+META_VERSION = 2
 META_BYTES_MAX = 256 << 20
 _PAGE_BYTES = 1024
 _ZERO_PAGE = bytes(_PAGE_BYTES)
@@ -55,9 +55,9 @@ def write_chunks(host: Host, given: Iterator[CheckpointChunk], programs: int) ->
     return keys
 
 
-def encode_meta(height: int, programs: Iterable[Program]) -> bytes:
-    """Height and programs, canonical."""
-    return codec.encode((META_VERSION, height, tuple(_fields(program) for program in programs)))
+def encode_meta(height: int, kernel: bytes, programs: Iterable[Program]) -> bytes:
+    """Height, the kernel's WASM and programs, canonical."""
+    return codec.encode((META_VERSION, height, kernel, tuple(_fields(program) for program in programs)))
 
 
 def _fields(program: Program) -> tuple[Any, ...]:
@@ -70,12 +70,12 @@ def _fields(program: Program) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def decode_meta(meta: bytes) -> tuple[int, list[Program]]:
+def decode_meta(meta: bytes) -> tuple[int, bytes, list[Program]]:
     """Raises Invalid for bytes that `encode_meta` cannot have written."""
-    version, height, programs = codec.decode_array(meta, 3, META_BYTES_MAX, "Checkpoint meta", depth_max=5)
+    version, height, kernel, programs = codec.decode_array(meta, 4, META_BYTES_MAX, "Checkpoint meta", depth_max=5)
     if version != META_VERSION:
         raise Invalid(f"Checkpoint version {version} is not {META_VERSION}; export it again.", "bad_checkpoint")
-    return height, [_program(codec.expect_array(fields, 10, "A program")) for fields in programs]
+    return height, kernel, [_program(codec.expect_array(fields, 10, "A program")) for fields in programs]
 
 
 def _program(fields: tuple[Any, ...]) -> Program:

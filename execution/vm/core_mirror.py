@@ -11,12 +11,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from types import CodeType
 from typing import Any
 
 from execution.vm import core_tree as t
 from execution.vm.core import Bound, CoreFunction, Extern, Tag
 from execution.vm.core_front import translate
 from execution.vm.core_types import instance
+from execution.vm.layout import LINE_BYTES, MARK_BYTES
 
 WASM_PAGE_BYTES = 1 << 16
 _MASK = {"i32": (1 << 32) - 1, "i64": (1 << 64) - 1}
@@ -88,26 +91,15 @@ class Mirror:
 
     def instance(self, of: t.Instance) -> Callable[..., Any]:
         if of not in self._compiled:
-            name = f"f{len(self._compiled)}_{of[0].name}"
-            self._compiled[of] = lambda *arguments: self._space[name](*arguments)
-            source = "\n".join(_Writer(self, name, translate(of)).lines)
             space = self._space or self._start()
-            exec(compile(source, f"<core {name}>", "exec"), space)
-            self._compiled[of] = space[name]
+            written = _written(of)
+            self._compiled[of] = lambda *arguments: space[written.name](*arguments)
+            space.update({f"T_{tag.__name__}": tag for tag in written.tags})
+            for callee in written.callees:
+                self.instance(callee)
+            exec(written.code, space)
+            self._compiled[of] = space[written.name]
         return self._compiled[of]
-
-    def reference(self, of: t.Instance) -> str:
-        """The name under which written code finds another function."""
-        name = f"c{len(self._space)}_{of[0].name}"
-        for known, value in self._space.items():
-            if value is self._compiled.get(of) and value is not None:
-                return known
-        self._space[name] = self.instance(of)
-        return name
-
-    def tag(self, tag: type[Tag]) -> str:
-        self._space[f"T_{tag.__name__}"] = tag
-        return f"T_{tag.__name__}"
 
     def _grow(self, memory: str, pages: int) -> int:
         data = self.memories[memory]
@@ -115,6 +107,7 @@ class Mirror:
         if old + (pages & _MASK["i32"]) > self.memory_pages_max.get(memory, 1 << 16):
             return -1
         data.extend(bytes(pages * WASM_PAGE_BYTES))
+        follow(self.memories, memory)
         return old
 
     def _start(self) -> dict[str, Any]:
@@ -127,6 +120,13 @@ class Mirror:
         self._space.update(s32=_s32, s64=_s64, wide=_wide, rotl=_rotl, ctz=_ctz, div_s=_div_s, rem_s=_rem_s)
         self._space.update(fold=_fold, move=_move, fill=_fill, grow=self._grow, page_bytes=WASM_PAGE_BYTES)
         return self._space
+
+
+def follow(memories: Mapping[str, bytearray], grown: str) -> None:
+    """After a state memory grew: a mark for each of its lines. WASM has marks for all that may come, of no cost."""
+    if grown == "state" and "marks" in memories:
+        marks = memories["marks"]
+        marks.extend(bytes(max(0, len(memories["state"]) // LINE_BYTES * MARK_BYTES - len(marks))))
 
 
 def _s32(value: int) -> int:
@@ -180,18 +180,51 @@ def _fill(memory: bytearray, address: int, value: int, count: int) -> None:
     memory[address : address + count] = bytes([value & 255]) * count
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A function's code, which any mirror may execute, and the functions and tags it names."""
+
+    name: str
+    code: CodeType
+    callees: tuple[t.Instance, ...]
+    tags: tuple[type[Tag], ...]
+
+
+_numbers: dict[t.Instance, int] = {}
+
+
+def _name(of: t.Instance) -> str:
+    """The name under which written code finds a function, the same in every mirror."""
+    return f"f{_numbers.setdefault(of, len(_numbers))}_{of[0].name}"
+
+
+@cache
+def _written(of: t.Instance) -> _Written:
+    name = _name(of)
+    writer = _Writer(name, translate(of))
+    code = compile("\n".join(writer.lines), f"<core {name}>", "exec")
+    return _Written(name, code, tuple(writer.callees), tuple(writer.tags))
+
+
 class _Writer:
     """Writes one function as Python source into `lines`."""
 
-    def __init__(self, mirror: Mirror, name: str, function: t.Function) -> None:
-        if not mirror._space:
-            mirror._start()
-        self._mirror = mirror
+    def __init__(self, name: str, function: t.Function) -> None:
+        self.callees: dict[t.Instance, None] = {}
+        self.tags: dict[type[Tag], None] = {}
         self.lines = [f"def {name}({', '.join(self._local(param) for param, _ in function.params)}):"]
         self._steps: list[tuple[t.Block, int]] = []
         if function.local_kinds:
             self._line(1, " = ".join(self._local(local) for local, _ in function.local_kinds) + " = 0")
         self._block(function.body, 1)
+
+    def _tag(self, tag: type[Tag]) -> str:
+        self.tags[tag] = None
+        return f"T_{tag.__name__}"
+
+    def _reference(self, of: t.Instance) -> str:
+        self.callees[of] = None
+        return _name(of)
 
     @staticmethod
     def _local(name: str) -> str:
@@ -239,12 +272,12 @@ class _Writer:
             case t.Return(values):
                 self._line(depth, f"return {', '.join(map(self._value, values))}")
             case t.Throw(tag, values):
-                self._line(depth, f"raise {self._mirror.tag(tag)}({', '.join(map(self._value, values))})")
+                self._line(depth, f"raise {self._tag(tag)}({', '.join(map(self._value, values))})")
             case t.Try(body, handlers):
                 self._line(depth, "try:")
                 self._block(body, depth + 1)
                 for handler in handlers:
-                    self._line(depth, f"except {self._mirror.tag(handler.tag)} as caught:")
+                    self._line(depth, f"except {self._tag(handler.tag)} as caught:")
                     if handler.name:
                         self._line(depth + 1, f"{self._local(handler.name)} = caught.value")
                     self._block(handler.body, depth + 1)
@@ -266,7 +299,7 @@ class _Writer:
             case t.Choose(_, condition, then, other):
                 return f"({self._value(then)} if {self._value(condition)} else {self._value(other)})"
             case t.Call(_, target, args):
-                name = f"X_{target.name}" if isinstance(target, Extern) else self._mirror.reference(target)
+                name = f"X_{target.name}" if isinstance(target, Extern) else self._reference(target)
                 return f"{name}({', '.join(map(self._value, args))})"
             case t.Operation():
                 return self._operation(value)

@@ -8,7 +8,7 @@ on the list.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,18 @@ from execution.vm import core_tree as t
 from execution.vm.core import Bound, CoreFunction, Extern, Table
 from execution.vm.core_front import translate
 from execution.vm.core_types import instance, signature
-from execution.wasm import Instruction, ModuleBuilder
+from execution.wasm import Instruction, ModuleBuilder, ValueType
 
 _LOADS = {8: "i64.load8_u", 16: "i64.load16_u", 32: "i64.load32_u", 64: "i64.load"}
 _STORES = {8: "i64.store8", 16: "i64.store16", 32: "i64.store32", 64: "i64.store"}
+
+
+SHORT_BYTES = 256
+
+
+def _is_short(count: int, memories: Sequence[str]) -> bool:
+    """Whether a copy of so many bytes is written out; within one memory the ranges might overlap."""
+    return count <= SHORT_BYTES and count % 8 == 0 and memories[0] != memories[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +59,9 @@ class Emitter:
             index = self._builder.declare([kind for _, kind in params], results)
             self._indices[of] = index
             tree = translate(of)
-            body = _Writer(self, self._builder, self._names, tree).body()
-            self._builder.define(index, [kind for _, kind in tree.local_kinds], body)
+            writer = _Writer(self, self._builder, self._names, tree)
+            body = writer.body()
+            self._builder.define(index, [kind for _, kind in tree.local_kinds] + writer.temporaries, body)
         return self._indices[of]
 
 
@@ -64,6 +73,7 @@ class _Writer:
         self._locals = {name: i for i, (name, _) in enumerate(function.params + function.local_kinds)}
         self._out: list[Instruction] = []
         self._labels: list[str] = []
+        self.temporaries: list[ValueType] = []
 
     def body(self) -> list[Instruction]:
         self._block(self._function.body)
@@ -71,7 +81,8 @@ class _Writer:
         if self._function.results and not isinstance(last, t.Return):
             self._out += [(f"{kind}.const", 0) for kind in self._function.results]
         elif isinstance(last, t.Return):
-            assert self._out.pop() == ("return",)
+            last_out = self._out.pop()  # outside of the assert: python -O writes the same bytes
+            assert last_out == ("return",)
         return self._out
 
     def _open(self, label: str, *instruction: Any) -> None:
@@ -101,6 +112,10 @@ class _Writer:
             case t.Store(bits, memory, address, offset, value):
                 self._values((address, value))
                 self._out.append((_STORES[bits], self._names.memories[memory], offset))
+            case t.Do(t.Operation(_, "memory.copy", (to, source, t.Const(_, count)), memories)) if _is_short(
+                count, memories
+            ):
+                self._copy_words(to, source, count // 8, *memories)
             case t.Do(value):
                 self._value(value)
                 self._out += [("drop",) for _ in t.kinds_of(value)]
@@ -124,6 +139,18 @@ class _Writer:
                 self._out.append(("throw", self._names.tags[tag.__name__]))
             case t.Try():
                 self._try(statement)
+
+    def _copy_words(self, to: t.Expression, source: t.Expression, words: int, into: str, out_of: str) -> None:
+        """Copy word by word: faster than the engine's own copying, which is a call, up to SHORT_BYTES."""
+        if not self.temporaries:
+            self.temporaries += ["i32", "i32"]
+        first = len(self._locals)
+        self._values((to, source))
+        self._out += [("local.set", first + 1), ("local.set", first)]
+        for offset in range(0, 8 * words, 8):
+            self._out += [("local.get", first), ("local.get", first + 1)]
+            self._out.append(("i64.load", self._names.memories[out_of], offset))
+            self._out.append(("i64.store", self._names.memories[into], offset))
 
     def _while(self, loop: t.While) -> None:
         self._open("break", "block", ())

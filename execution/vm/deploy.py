@@ -61,6 +61,8 @@ def write_limits(host: Host, spec: ChainSpec) -> None:
         places.LIMIT_LANES: spec.lanes_signer_max,
         places.LIMIT_SUBSCRIBERS: SUBSCRIBERS_MAX,
         places.LIMIT_EVENTS: spec.events_transaction_max,
+        places.LIMIT_BATCH_EVENTS: min(spec.events_batch_max, places.EVENTS_MAX),
+        places.LIMIT_HOOK_PRICE: spec.fee_min,
         places.WITHDRAWN_EVENT: -1,
     }
     for place, value in limits.items():

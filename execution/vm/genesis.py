@@ -41,8 +41,11 @@ class GenesisCall:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """kernel: WASM to begin with; None takes the one that this Tenor builds."""
+
     programs: tuple[GenesisProgram, ...]
     calls: tuple[GenesisCall, ...] = ()
+    kernel: bytes | None = None
 
 
 MakePlan = Callable[[ChainSpec], Plan]

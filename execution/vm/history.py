@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from execution.vm.host import Host
-from execution.vm.runtime.barrier import RECORD_BYTES
+from execution.vm.runtime.barrier import PAGE_RECORD_BYTES
 from execution.vm.state import Key, place_of
 from genesis.errors import Invalid
 
 _IMAGE = 8
 _PAGE_BYTES = 1024
-_WORDS = RECORD_BYTES // 8
+_WORDS = PAGE_RECORD_BYTES // 8
 _NEVER = 1 << 63
 
 
@@ -31,9 +31,9 @@ def keys_of(journal: bytes) -> array[int]:
 
 def images(journal: bytes) -> Iterator[tuple[Key, bytes]]:
     """Key and image of each record, newest first."""
-    for at in range(len(journal) - RECORD_BYTES, -1, -RECORD_BYTES):
+    for at in range(len(journal) - PAGE_RECORD_BYTES, -1, -PAGE_RECORD_BYTES):
         key = int.from_bytes(journal[at : at + _IMAGE], "little")
-        yield key, journal[at + _IMAGE : at + RECORD_BYTES]
+        yield key, journal[at + _IMAGE : at + PAGE_RECORD_BYTES]
 
 
 def put_back(host: Host, journal: bytes, programs: int) -> None:
@@ -46,10 +46,11 @@ def put_back(host: Host, journal: bytes, programs: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A sealed block and its journal."""
+    """A block and its journal. kernel: the one it replaced, None when it went on under its parent's."""
 
     height: int
     journal: bytes
+    kernel: bytes | None = None
 
 
 @dataclass(slots=True)

@@ -38,6 +38,10 @@ class Code:
 
 class Host(Protocol):
     @property
+    def kernel(self) -> bytes:
+        """WASM of the kernel that runs: a chain keeps it, as it keeps its programs'."""
+
+    @property
     def kernel_hash(self) -> bytes:
         """Code hash of the kernel, in its leaf of the state tree."""
 

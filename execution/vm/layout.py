@@ -13,6 +13,11 @@ from typing import Literal
 
 WORD_BYTES = 8
 PAGE_BYTES = 1024
+PAGE_SHIFT = 10
+LINE_BYTES = 128  # what undo saves and puts back
+LINE_SHIFT = 7
+LINES_PER_PAGE = PAGE_BYTES // LINE_BYTES
+MARK_BYTES = 8  # of a line, in the memory of marks
 
 # Page 0, the program record (byte offsets)
 MAGIC = 0x524F4E4554
@@ -73,7 +78,17 @@ def node_capacity(key_words: int) -> int:
     return (PAGE_BYTES - NODE_KEYS) // (key_words * WORD_BYTES + 4)
 
 
-ContainerKind = Literal["map", "omap", "list"]
+def spread(size: int) -> int:
+    """
+    Bytes that an entry of `size` takes: whole lines when as many of them fit a page, so that it shares none.
+
+    A write then saves one line where it saved two.
+    """
+    lines = -(-size // LINE_BYTES) * LINE_BYTES
+    return lines if PAGE_BYTES // lines == PAGE_BYTES // size > 0 else size
+
+
+ContainerKind = Literal["map", "omap", "list", "queue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +96,8 @@ class Shape:
     """
     What the runtime must know to specialise one container type.
 
-    key_words: 0 for a list. key_signed2: the key is one 128-bit signed decimal (ordered maps only). value_words: words
-    of the value area, nested headers included.
+    key_words: 0 for a list or queue. key_signed2: the key is one 128-bit signed decimal (ordered maps only).
+    value_words: words of the value area, nested headers included.
     """
 
     kind: ContainerKind
@@ -92,25 +107,29 @@ class Shape:
 
     @property
     def entry_bytes(self) -> int:
-        """Bytes of an entry or list item; at most ENTRY_BYTES_MAX."""
-        return self.value_offset + self.value_words * WORD_BYTES
+        """Bytes from an entry, or an item of a list or queue, to the next; at most ENTRY_BYTES_MAX."""
+        size = self.value_offset + self.value_words * WORD_BYTES
+        if self.kind == "queue":
+            return size  # its page holds a link as well
+        return spread(size)
 
     @property
     def value_offset(self) -> int:
-        """Byte offset of the value inside an entry; a list item starts with its value."""
-        return 0 if self.kind == "list" else KEY + self.key_words * WORD_BYTES
+        """Byte offset of the value inside an entry; an item of a list or queue starts with its value."""
+        return 0 if self.kind in ("list", "queue") else KEY + self.key_words * WORD_BYTES
 
     def function(self, operation: str) -> str:
         """Name in IR of a runtime function: "map_find.k3.v4", "omap_ceil.d.v9", "list_at.v2"."""
-        if self.kind == "list":
-            return f"list_{operation}.v{self.value_words}"
+        if self.kind in ("list", "queue"):
+            return f"{self.kind}_{operation}.v{self.value_words}"
         key = "d" if self.key_signed2 else f"k{self.key_words}"
         return f"{self.kind}_{operation}.{key}.v{self.value_words}"
 
 
 def list_place(read_u32: Callable[[int], int], header: int, index: int, value_words: int) -> int:
     """State address of a list's item, found without running code; read_u32 reads state. index: 0 ≤ index < length."""
-    page, slot = divmod(index, PAGE_BYTES // (value_words * WORD_BYTES))
+    size = spread(value_words * WORD_BYTES)
+    page, slot = divmod(index, PAGE_BYTES // size)
     doubling = (1 << SEGMENTS_DIRECT) - 1  # pages in the segments before all have 64 KiB
     if page < doubling:
         number = (page + 1).bit_length() - 1
@@ -120,4 +139,4 @@ def list_place(read_u32: Callable[[int], int], header: int, index: int, value_wo
         further, page = divmod(page - doubling, 64)
         leaf = read_u32(read_u32(header + DIRECTORY) + 4 * (further >> 8))
         segment = read_u32(leaf + 4 * (further & 255))
-    return segment + page * PAGE_BYTES + slot * value_words * WORD_BYTES
+    return segment + page * PAGE_BYTES + slot * size

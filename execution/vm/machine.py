@@ -22,7 +22,7 @@ from execution.vm.genesis import MakePlan
 from execution.vm.host import Code, Trapped
 from execution.vm.kernel import build
 from execution.vm.layout import STATE_BYTES_MAX
-from genesis.errors import Corrupt
+from genesis.errors import Corrupt, Invalid
 
 STACK_BYTES = 2 << 20
 """
@@ -85,18 +85,43 @@ class _Memory:
             raise Corrupt("A WASM memory moved when it grew; the engine relies on memories that stay in place.")
 
 
+def _kernel_exports(store: wasmtime.Store, wasm: bytes) -> Any:
+    """The instance's exports, once its interface is known to be one that this Tenor speaks."""
+    try:
+        module = compiled(wasm)
+        found: dict[str, Any] = {item.name: item.type for item in module.exports}
+        exports = wasmtime.Instance(store, module, []).exports(store)
+    except wasmtime.WasmtimeError as error:
+        raise Invalid(f"These bytes are no kernel: {error}", "bad_kernel") from error
+    stated: Any = exports["interface"] if "interface" in found else None
+    number = stated.value(store) if isinstance(stated, wasmtime.Global) else None
+    spoken = ", ".join(map(str, build.INTERFACES))
+    if number not in build.INTERFACES:
+        raise Invalid(
+            f"The chain's kernel has interface {number}, this Tenor speaks {spoken}; use a Tenor that speaks both.",
+            "kernel_interface",
+        )
+    return exports
+
+
+def check_kernel(wasm: bytes) -> None:
+    """Raise Invalid unless the bytes are a kernel that this Tenor can run."""
+    _kernel_exports(wasmtime.Store(_engine()), wasm)
+
+
 class WasmHost:
     """`host.Host` on wasmtime."""
 
-    def __init__(self, gas_table: Mapping[str, int]) -> None:
+    def __init__(self, gas_table: Mapping[str, int], kernel: bytes | None = None) -> None:
+        """Raises Invalid "bad_kernel", or "kernel_interface" for a kernel of another interface."""
         self._store = wasmtime.Store(_engine())
-        wasm = build.build_kernel(gas_table)
-        self.kernel_hash = sha256(wasm).digest()
-        self._kernel = wasmtime.Instance(self._store, compiled(wasm), []).exports(self._store)
+        self.kernel = build.build_kernel(gas_table) if kernel is None else kernel
+        self.kernel_hash = sha256(self.kernel).digest()
+        self._kernel = _kernel_exports(self._store, self.kernel)
         self._functions: dict[str, Any] = {name: self._kernel[name] for name in build.HOST_EXPORTS}
         self._tables: dict[str, Any] = {name: self._kernel[f"{name}_table"] for name in build.TABLES}
         self._memories = [{name: self._memory(self._kernel, name) for name in build.MEMORIES}]
-        self._tables["restore"].set(self._store, 0, self._kernel["restore_page"])
+        self._tables["restore"].set(self._store, 0, self._kernel["restore_line"])
 
     def call(self, name: str, *arguments: int) -> int:
         try:
@@ -150,4 +175,4 @@ class Machine(Chain):
     """`Executor` on WASM."""
 
     def __init__(self, plan: MakePlan) -> None:
-        super().__init__(lambda spec: WasmHost(spec.gas), plan)
+        super().__init__(lambda spec, kernel: WasmHost(spec.gas, kernel), plan)

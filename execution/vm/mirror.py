@@ -12,9 +12,10 @@ from hashlib import sha256
 from typing import Any
 
 from execution.compiler.interpret import Interpreted, instantiate
+from execution.compiler.interpret_steps import Watch
 from execution.compiler.ir import Module
 from execution.vm.chain import Chain
-from execution.vm.core_mirror import WASM_PAGE_BYTES, Cell
+from execution.vm.core_mirror import WASM_PAGE_BYTES, Cell, follow
 from execution.vm.core_mirror import Mirror as Memories
 from execution.vm.genesis import MakePlan
 from execution.vm.host import Code
@@ -27,9 +28,20 @@ Restore = Callable[[int, int], Any]
 class MirrorHost:
     """`host.Host` on bytearrays. modules: optimised IR of each program, by the code hash of its WASM."""
 
-    def __init__(self, gas_table: Mapping[str, int], modules: Mapping[bytes, Module]) -> None:
-        self._gas, self._modules = gas_table, modules
-        self.kernel_hash = sha256(build.build_kernel(gas_table)).digest()
+    def __init__(
+        self,
+        gas_table: Mapping[str, int],
+        modules: Mapping[bytes, Module],
+        wasm: bytes | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        """
+        wasm: the chain's kernel; it gives its hash alone here, for what is run is this Tenor's source. watch: counts
+        the blocks that programs enter.
+        """
+        self._gas, self._modules, self._watch = gas_table, modules, watch
+        self.kernel = build.build_kernel(gas_table) if wasm is None else wasm
+        self.kernel_hash = sha256(self.kernel).digest()
         memories = {name: bytearray(pages * WASM_PAGE_BYTES) for name, (pages, _) in build.MEMORIES.items()}
         self._cells = {name: Cell(0) for name in build.GLOBALS}
         inner = {**self._cells, "self_index": Cell(0)}
@@ -53,7 +65,7 @@ class MirrorHost:
         number = len(self._programs)
         module = self._modules[code.code_hash]
         shared = {name: self._memories[0][name] for name in ("scratch", "undo", "before")}
-        program = instantiate(module, self._gas, number, shared, self._cells, self._exports)
+        program = instantiate(module, self._gas, number, shared, self._cells, self._exports, self._watch)
         self._programs.append(program)
         self._memories.append(program.mirror.memories)
         program.start()
@@ -73,6 +85,7 @@ class MirrorHost:
         missing = offset + len(data) - len(target)
         if missing > 0:
             target.extend(bytes(-(-missing // WASM_PAGE_BYTES) * WASM_PAGE_BYTES))
+            follow(self._memories[program], memory)
         target[offset : offset + len(data)] = data
 
     def _dispatch(self, number: int, selector: int, args: int, flags: int) -> None:
@@ -89,7 +102,7 @@ class MirrorHost:
 
 
 class Mirror(Chain):
-    """`Executor` under CPython. modules: as MirrorHost takes them."""
+    """`Executor` under CPython. modules, watch: as MirrorHost takes them."""
 
-    def __init__(self, plan: MakePlan, modules: Mapping[bytes, Module]) -> None:
-        super().__init__(lambda spec: MirrorHost(spec.gas, modules), plan)
+    def __init__(self, plan: MakePlan, modules: Mapping[bytes, Module], watch: Watch | None = None) -> None:
+        super().__init__(lambda spec, kernel: MirrorHost(spec.gas, modules, kernel, watch), plan)

@@ -14,6 +14,8 @@ from typing import overload
 from execution.executor import Outcome, Record
 from execution.vm.kernel import places
 from execution.vm.kernel.words import REASONS, reason
+from execution.vm.state import KERNEL_ADDRESS
+from execution.vm.upgrade import upgrades
 from genesis.chain import DeployTransaction, SignedTransaction, program_address
 from genesis.receipt import STATUSES
 
@@ -77,9 +79,11 @@ class Outcomes(Sequence[Outcome]):
 
 
 def created(signed: SignedTransaction, status: int) -> bytes | None:
-    """Address of the program that a deployment will become, if it was done."""
+    """Address of the program that a deployment will become, if it was done; the kernel's for its upgrade."""
     t = signed.transaction
     if isinstance(t, DeployTransaction) and status == places.STATUS_DONE:
+        if upgrades(t):
+            return KERNEL_ADDRESS
         return program_address(signed.signer, t.lane, t.sequence)
     return None
 

@@ -47,6 +47,14 @@ class StateTree:
         self.codes.append((address, code_hash))
         self.pages.append(merkle.PageTree())
 
+    def recode(self, number: int, code_hash: bytes) -> None:
+        """The program's code is another from now on; the root follows at once."""
+        address, known = self.codes[number]
+        if known != code_hash:
+            self.codes[number] = (address, code_hash)
+            if self._entered(number):
+                self.programs.update_leaves({number: merkle.program_leaf(address, code_hash, self.pages[number].root)})
+
     def truncate(self, count: int) -> None:
         """Forget programs from number `count` on."""
         gone = range(count, len(self.codes))

@@ -22,6 +22,7 @@ from execution.lang.entries import entry_of
 from execution.lang.frames import Emitted
 from execution.lang.instrument import Bundle
 from execution.lang.kinds import Plain
+from execution.lang.loading import restore
 from execution.lang.program import Order
 from execution.lang.struct import StructKind
 from execution.lang.values import Account, Duration, Timestamp
@@ -79,6 +80,14 @@ class Twin:
         self.chain.deploy(cls, *values, address=Account(address), sender=Account(sender))
         self._abis[Account(address)] = abi
 
+    def put(
+        self, files: Mapping[str, str], main: str, abi: Abi, number: int, address: bytes, fields: Mapping[str, Plain]
+    ) -> None:
+        """A program as it was at some moment: its number on the chain, and its fields as plain data."""
+        bundle = Bundle({module_name(path): text for path, text in files.items()})
+        restore(self.chain, vars(bundle.load(module_name(main)))[abi.name], number, Account(address), fields)
+        self._abis[Account(address)] = abi
+
     def open(self, opening: Opening) -> None:
         """Begin a block; inbox and deployments of the opening are the caller's to run."""
         self.chain.open_block(Timestamp(opening.time_ms), opening.height, Duration(opening.gap_ms))
@@ -113,19 +122,26 @@ class Twin:
         return sandbox.Transaction(Account(signed.signer), calls, order, body.atomic, Account(body.account))
 
     def _entry(self, call: Call) -> AbiEntry | None:
-        abi = self._abis.get(Account(call.program))
-        entry = None if abi is None else abi.by_selector.get(int.from_bytes(call.selector, "little"))
+        """What a transaction may call: no hook."""
+        entry = self._known(call)
         return None if entry is None or entry.kind == "hook" else entry
 
+    def _known(self, call: Call) -> AbiEntry | None:
+        abi = self._abis.get(Account(call.program))
+        return None if abi is None else abi.by_selector.get(int.from_bytes(call.selector, "little"))
+
     def _plain(self, call: Call) -> sandbox.PlainCall:
-        entry = self._entry(call)
-        if entry is None:
+        known = self._known(call)
+        if known is None:
             return sandbox.PlainCall(Account(call.program), "", None)
-        types = [of for _, of in entry.parameters]
+        types = [of for _, of in known.parameters]
+        fits = len(call.arguments) == WORD * sum(map(words, types))
+        entry = self._entry(call)
+        if entry is None:  # a hook: its length is looked at before it turns out to be out of reach
+            return sandbox.PlainCall(Account(call.program), "", None, fits)
         try:
             plain = tuple(unpack_plain(types, call.arguments))
         except Invalid:
-            fits = len(call.arguments) == WORD * sum(map(words, types))
             return sandbox.PlainCall(Account(call.program), entry.signature, None, fits)
         return sandbox.PlainCall(Account(call.program), entry.signature, plain)
 

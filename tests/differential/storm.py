@@ -157,7 +157,11 @@ def instrument_calls(dice: Dice, who: Account) -> Calls:
     yield Call(who, "broken", "set_mode", (dice.choice((0, 0, 0, 1, 2, 3, 4, 5)),))
     yield Call(STRANGER, "clearing", "reprice", (BROKEN_CONTRACT,))
     if dice.odd(0.3):
-        yield Call(STRANGER, "broken", "pay", (0, dice.signed(1)))
+        yield Call(STRANGER, "broken", "pay", (0, dice.signed(1), dice.amount(100)))
+    if dice.odd(0.03):
+        yield Call(STRANGER, "broken", "finish", (0, dice.signed(100)))
+    yield Call(ADMIN, "clearing", "close_contract", (BROKEN_CONTRACT, dice.amount(100)))
+    yield Call(who, "clearing", "redeem", (BROKEN_CONTRACT, dice.choice(TRADERS)))
     yield Ask("broken", "value", (0,))
 
 

@@ -52,6 +52,7 @@ def test_the_identity_of_a_chain_takes_in_its_genesis_programs() -> None:
         (("chain_id = 7357", "chain_id = -1"), "chain_id"),
         (("chain_id = 7357", "chain_id = 7357\nblock_time_ms = 0"), "block_time_ms"),
         (("chain_id = 7357", "chain_id = 7357\ngas_batch_max = 1"), "gas_transaction_max is above gas_batch_max"),
+        (("chain_id = 7357", "chain_id = 7357\nevents_batch_max = 9"), "events_transaction_max is above events_batch"),
         (("chain_id = 7357", "chain_id = 7357\nblock_time_ms = 2.5"), "block_time_ms"),
         (('admin = "0x', 'admin = "0y'), "admin"),
         (('amount = "10000000"', "amount = 10000000.5"), "allocations"),

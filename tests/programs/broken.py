@@ -20,8 +20,12 @@ class Broken(Program):
         self.mode = mode
 
     @external
-    def pay(self, series: int, per_unit: Decimal) -> None:
-        self.clearing.pay(series, per_unit)
+    def pay(self, series: int, per_unit: Decimal, worth: Decimal) -> None:
+        self.clearing.pay(series, per_unit, worth)
+
+    @external
+    def finish(self, series: int, per_unit: Decimal) -> None:
+        self.clearing.finish(series, per_unit)
 
     @view
     def value(self, series: int) -> Decimal:

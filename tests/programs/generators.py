@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from execution.lang import Account, Asset, Decimal, Duration, Feed, Symbol, Timestamp
+from execution.programs.clearing import CLOSE_AFTER_MS
 from execution.programs.orders import Kind, Side
 from tests.programs.steps import (
     ADMIN,
@@ -82,9 +83,16 @@ def bank_calls(seed: int) -> Calls:
         asset = USD if dice.odd(0.7) else Asset(dice.number(assets + 1))
         amount = dice.amount(3000)
         until = Timestamp(clock.now_ms + dice.randint(-2000, 20_000))
-        match dice.randrange(14):
+        match dice.randrange(16):
             case 0 | 1 | 2:
                 yield Call(sender, "bank", "transfer", (asset, other, amount))
+            case 13:
+                yield from sub_calls(dice, sender, other, asset, Timestamp(clock.now_ms))
+            case 14:
+                program = dice.choice(tuple(PROGRAMS.values()))
+                yield Call(sender, "bank", "fund_gas", (program, amount))
+                yield Call(dice.choice((program, sender)), "bank", "take_gas", (dice.amount(1500),))
+                yield Ask("bank", "gas_balance", (program,))
             case 3:
                 yield Call(sender, "bank", "withdraw", (asset, amount))
             case 4 | 5:
@@ -112,6 +120,21 @@ def bank_calls(seed: int) -> Calls:
                 yield Ask("bank", "allowance", (other, sender, asset))
                 yield Ask("bank", "supply", (asset,))
                 yield clock.tick(dice.randint(1, 3000))
+
+
+def sub_calls(dice: Dice, owner: Account, other: Account, asset: Asset, now: Timestamp) -> Calls:
+    """A sub-account opened, paid in and out, by its owner and by others."""
+    number = dice.number(3)
+    yield Call(owner, "bank", "open_sub", (number,))
+    place = yield Ask("bank", "sub_account", (owner, number))
+    account = other if place.reason else place.result
+    yield Call(owner, "bank", "transfer", (asset, account, dice.amount(3000)))
+    yield Call(account, "bank", "withdraw", (asset, dice.amount(10)))
+    yield Call(account, "bank", "transfer", (asset, other, dice.amount(1500)))
+    yield Call(account, "bank", "open_sub", (0,))
+    yield Ask("bank", "owner_of", (account,))
+    for agent in (owner, other):
+        yield Ask("bank", "may_act", (account, agent, PROGRAMS["exchange"], now))
 
 
 def fee_calls(dice: Dice, payer: Account) -> Calls:
@@ -264,7 +287,10 @@ def clearing_calls(seed: int) -> Calls:
             case 5:
                 per_unit = dice.signed(1)
                 sender = PROGRAMS["perpetual"] if not dice.odd(0.2) else who
-                yield Call(sender, "clearing", "pay", (contract, per_unit))
+                worth = (
+                    dice.amount(100) if dice.odd(0.1) else (Decimal(100), Decimal(10), Decimal("1.25"))[contract % 3]
+                )
+                yield Call(sender, "clearing", "pay", (contract, per_unit, worth))
             case 6:
                 yield Call(who, "clearing", "reprice", (contract,))
                 yield Call(who, "clearing", "flag", (dice.account(),))
@@ -273,6 +299,7 @@ def clearing_calls(seed: int) -> Calls:
                 yield Call(who, "clearing", "fund_insurance", (dice.amount(100),))
             case 8:
                 yield from parameter_calls(dice, who)
+                yield from end_calls(dice, clock, who, contract)
             case 9:
                 yield from pretender_calls(dice, who, contract)
             case 10:
@@ -293,6 +320,25 @@ def parameter_calls(dice: Dice, who: Account) -> Calls:
     yield Call(sender, "clearing", "set_margin", (1 + share, Duration.seconds(dice.randint(20, 80))))
     yield Call(sender, "clearing", "list", (PROGRAMS["perpetual"], dice.randrange(5), FEED))
     yield Call(sender, "clearing", "admit", (STRANGER,))
+
+
+def end_calls(dice: Dice, clock: Clock, who: Account, contract: int) -> Calls:
+    """
+    Mostly refused, so that there is something left to trade: some time series 1 is finished, and contract 2 closed
+    after a day without prices. Holders redeem.
+    """
+    if dice.odd(0.08):
+        yield Call(PROGRAMS["perpetual"], "clearing", "finish", (1, dice.signed(20)))
+    yield Call(who, "clearing", "finish", (contract, dice.signed(200)))
+    closed = contract
+    if dice.odd(0.05):
+        yield clock.tick(CLOSE_AFTER_MS)
+        closed = 2
+    yield Call(ADMIN if not dice.odd(0.3) else who, "clearing", "close_contract", (closed, dice.signed(3)))
+    for number in range(3):
+        yield Call(STRANGER, "clearing", "redeem", (number, who))
+    yield Call(STRANGER, "clearing", "redeem", (contract, PROGRAMS["clearing"]))
+    yield Ask("clearing", "is_finished", (contract,))
 
 
 def pretender_calls(dice: Dice, who: Account, contract: int) -> Calls:
@@ -322,6 +368,8 @@ def perpetual_calls(seed: int) -> Calls:
                 series += not answer.reason
             case 1:
                 yield Call(sender, "perpetual", "connect", (number, dice.randint(-1, 4)))
+                if dice.odd(0.05):
+                    yield Call(sender, "perpetual", "finish", (max(number, 1),))
             case 2 | 3 | 4:
                 yield Ask("perpetual", "value", (number,))
                 yield Ask("perpetual", "series", (number,))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from execution.lang import Account, Asset, Decimal, Rejected, Symbol, Timestamp
+from genesis.derived import derived_address
 from tests.programs.generators import bank_calls, record
 from tests.programs.steps import ADMIN, FEES, FOREVER, KERNEL, PROGRAMS, TRADERS, USD
 from tests.programs.venue import Venue
@@ -133,6 +136,67 @@ def test_an_agent_acts_within_scope_and_time(venue: Venue) -> None:
     assert may(BOB, clearing)
     venue.call(ALICE, "bank", "revoke", BOB, order="cancel")
     assert not may(BOB, clearing)
+
+
+def test_a_sub_account_is_its_owners_and_holds_its_own_money(venue: Venue) -> None:
+    sub = venue.call(ALICE, "bank", "open_sub", 3)
+    assert sub == venue.ask("bank", "sub_account", ALICE, 3) == Account(derived_address(ALICE.data, 3))
+    assert venue.ask("bank", "owner_of", sub) == ALICE and venue.ask("bank", "owner_of", BOB) == BOB
+    venue.call(ALICE, "bank", "transfer", USD, sub, Decimal(10))
+    refused(venue, "insufficient balance", sub, "bank", "transfer", USD, BOB, Decimal("10.1"))
+    venue.call(sub, "bank", "transfer", USD, BOB, Decimal(4))
+    assert balance(venue, sub) == 6 and balance(venue, ALICE) == FREE - 10
+    venue.check_bank()
+
+
+def test_sub_accounts_are_numbered_opened_once_and_have_none_of_their_own(venue: Venue) -> None:
+    sub = venue.call(ALICE, "bank", "open_sub", 0)
+    assert venue.call(BOB, "bank", "open_sub", 0) != sub != venue.call(ALICE, "bank", "open_sub", 1)
+    refused(venue, "sub-account is open", ALICE, "bank", "open_sub", 0)
+    refused(venue, "number must not be negative", ALICE, "bank", "open_sub", -1)
+    refused(venue, "a sub-account has no sub-accounts", sub, "bank", "open_sub", 0)
+
+
+def test_the_owner_and_his_agents_act_for_a_sub_account_and_nobody_else(venue: Venue) -> None:
+    exchange, clearing = PROGRAMS["exchange"], PROGRAMS["clearing"]
+
+    def may(account: Account, agent: Account, target: Account) -> bool:
+        answer: bool = venue.ask("bank", "may_act", account, agent, target, Timestamp(venue.now_ms))
+        return answer
+
+    sub = venue.ask("bank", "sub_account", ALICE, 0)
+    assert not may(sub, ALICE, exchange), "it is not open"
+    venue.call(ALICE, "bank", "open_sub", 0)
+    assert may(sub, ALICE, exchange) and may(sub, ALICE, PROGRAMS["bank"])
+    assert not may(sub, BOB, exchange) and not may(ALICE, sub, exchange)
+    venue.call(ALICE, "bank", "authorise", BOB, exchange, FOREVER)
+    assert may(sub, BOB, exchange) and not may(sub, BOB, clearing)
+    venue.call(sub, "bank", "authorise", EVE, exchange, FOREVER)
+    other = venue.call(ALICE, "bank", "open_sub", 1)
+    assert may(sub, EVE, exchange) and not may(other, EVE, exchange) and not may(ALICE, EVE, exchange)
+    venue.call(ALICE, "bank", "revoke", BOB, order="cancel")
+    assert not may(sub, BOB, exchange)
+
+
+def test_what_a_sub_account_withdraws_is_paid_to_its_owner(venue: Venue) -> None:
+    sub = venue.call(ALICE, "bank", "open_sub", 0)
+    venue.call(ALICE, "bank", "transfer", USD, sub, Decimal(10))
+    venue.call(sub, "bank", "withdraw", USD, Decimal(4))
+    event: Any = venue.chain.events[-1].event
+    assert type(event).__name__ == "Withdrawn" and event.account == ALICE
+    assert balance(venue, sub) == 6
+    venue.check_bank()
+
+
+def test_a_purse_is_filled_by_anybody_and_emptied_by_its_program(venue: Venue) -> None:
+    program = PROGRAMS["exchange"]
+    venue.call(ALICE, "bank", "fund_gas", program, Decimal(5))
+    assert venue.ask("bank", "gas_balance", program) == 5
+    refused(venue, "insufficient balance", ALICE, "bank", "take_gas", Decimal(1))
+    venue.call(program, "bank", "take_gas", Decimal(2))
+    assert venue.ask("bank", "gas_balance", program) == 3 and balance(venue, program) == 2
+    assert balance(venue, Account(derived_address(program.data, -1))) == 3
+    venue.check_bank()
 
 
 def test_only_the_admin_registers_assets_and_symbols_are_unique(venue: Venue) -> None:

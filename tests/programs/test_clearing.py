@@ -211,18 +211,20 @@ def test_a_payment_moves_cash_from_shorts_to_longs_exactly(venue: Venue) -> None
     broken(venue)
     trade(venue, CAT, BEN, "100", "2.5", 3)
     before = [equity(venue, who) for who in (ANN, BEN, CAT)]
-    venue.chain.call(ADMIN, BROKEN, "pay", 0, Decimal("0.3"))
+    venue.chain.call(ADMIN, BROKEN, "pay", 0, Decimal("0.3"), Decimal(100))
     after = [equity(venue, who) for who in (ANN, BEN, CAT)]
     assert [new - old for new, old in zip(after, before, strict=True)] == [3, Decimal("-3.75"), Decimal("0.75")]
     trade(venue, BEN, ANN, "100", "10", 3)
-    venue.chain.call(ADMIN, BROKEN, "pay", 0, Decimal("0.3"))
+    venue.chain.call(ADMIN, BROKEN, "pay", 0, Decimal("0.3"), Decimal(100))
     assert equity(venue, ANN) == after[0]
     venue.check()
 
 
 def test_only_a_listed_program_pays(venue: Venue) -> None:
     with pytest.raises(Rejected, match="not listed"):
-        venue.call(ANN, "clearing", "pay", 0, Decimal(1))
+        venue.call(ANN, "clearing", "pay", 0, Decimal(1), Decimal(100))
+    with pytest.raises(Rejected, match="not listed"):
+        venue.call(ANN, "clearing", "finish", 0, Decimal(1))
 
 
 # ---- liquidation

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from execution.lang import Account, Decimal
 from execution.programs.orders import Kind, Side
-from tests.programs.steps import FEED, OTHER_FEED, TRADERS, Answer, Call
+from tests.programs.steps import FEED, OTHER_FEED, PROGRAMS, TRADERS, Answer, Call
 from tests.programs.venue import Venue
 
 PEOPLE = st.sampled_from(TRADERS[:4])
@@ -68,6 +68,15 @@ class Trading(RuleBasedStateMachine):
     def liquidate(self, who: Account, market: int) -> None:
         answer = self.run_call(TRADERS[7], "exchange", "liquidate", market, who)
         assert answer.reason in ("", *EXPECTED)
+
+    @precondition(lambda self: len(self.venue.chain.events) > 100)
+    @rule(price=st.integers(0, 40), who=PEOPLE)
+    def end(self, price: int, who: Account) -> None:
+        """Late in a run contract 1 ends, at any price; holders redeem now and then."""
+        self.run_call(PROGRAMS["perpetual"], "clearing", "finish", 1, Decimal(price))
+        before = self.venue.ask("clearing", "equity", who)
+        assert not self.run_call(who, "clearing", "redeem", 1, who).reason
+        assert self.venue.ask("clearing", "equity", who) == before
 
     @invariant()
     def whole(self) -> None:

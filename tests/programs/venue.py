@@ -95,17 +95,22 @@ class Venue:
         assert sums == {index: bank.supplies[index].raw for index in sums}
 
     def check_clearing(self) -> None:
-        """Cash and uncollected fees sum to the balance in the bank; quantities of each contract to zero."""
+        """
+        Cash and uncollected fees sum to the balance in the bank, quantities of each contract to zero, and so equities
+        to cash, but for what each position's worth is rounded down.
+        """
         clearing = self.program("clearing")
         cash = sum(ledger.cash.raw for _, ledger in clearing.accounts.items())
         fees = sum(terms.fees.raw for terms in clearing.contracts)
         assert cash + fees == self.ask("bank", "balance", PROGRAMS["clearing"], USD).raw
+        equity = sum(self.ask("clearing", "equity", account).raw for account, _ in clearing.accounts.items())
+        assert 0 <= cash - equity <= len(clearing.slots)
         quantities: dict[int, int] = {}
         longs: dict[int, int] = {}
         owned: set[int] = set()
         for _, ledger in clearing.accounts.items():
             chain = chain_of(clearing, ledger)
-            assert len(chain) == ledger.count
+            assert len(chain) == ledger.count and not ledger.opened
             assert owned.isdisjoint(chain)
             owned |= set(chain)
             check_joins(clearing, chain)
@@ -116,11 +121,16 @@ class Venue:
                 longs[slot.contract] = longs.get(slot.contract, 0) + max(raw, 0)
                 assert slot.buying >= 0
                 assert slot.selling >= 0
-                assert not slot.opened
         assert set(quantities.values()) <= {0}
         for contract, terms in enumerate(clearing.contracts):
             assert terms.open_interest.raw == longs.get(contract, 0)
             assert terms.fees >= 0
+            if terms.finished:
+                assert terms.halted
+                assert (terms.mark, terms.long_risk, terms.short_risk, terms.floor) == (0, 0, 0, 0)
+                assert contract not in clearing.groups[terms.feed].contracts
+        for _, group in clearing.groups.items():
+            assert 0 <= group.next <= len(group.contracts)
         empty = clearing.slots[0]
         assert empty.quantity == 0
         assert empty.buying == 0

@@ -11,10 +11,10 @@ import wasmtime
 from execution.vm.core import CoreFunction
 from execution.vm.core_mirror import Cell, Mirror
 from execution.vm.core_wasm import Emitter, Names
-from execution.vm.runtime import emit_runtime, mirror_runtime, program_mirror
+from execution.vm.runtime import emit_runtime, mirror_runtime, program_mirror, tables_of
 from execution.wasm import ModuleBuilder
 
-PRICES = {"touch_page": 60, "dirty_page": 3_000, "probe": 5, "zero_word": 1}
+PRICES = {"touch_line": 60, "dirty_page": 3_000, "probe": 5, "zero_word": 1}
 STATE_MAX = 512 << 20
 VARIABLES = {"gas": "i64", "mark": "i64", "block_mark": "i64", "undo_top": "i32", "before_top": "i32"}
 START = {"gas": 1 << 50, "mark": 1, "block_mark": 1, "undo_top": 0, "before_top": 0}
@@ -29,11 +29,13 @@ class Wasm:
         builder = ModuleBuilder()
         memories = {
             "state": builder.memory(1, STATE_MAX >> 16),
-            "marks": builder.memory(STATE_MAX >> 10 << 3 >> 16),
+            "marks": builder.memory(STATE_MAX >> 7 << 3 >> 16),
             "undo": builder.memory(1),
             "before": builder.memory(1),
             "data": builder.memory(data_pages),
+            "tables": builder.memory(1),
         }
+        builder.data(memories["tables"], tables_of(functions))
         variables = {name: builder.global_variable(kind, True, START[name]) for name, kind in VARIABLES.items()}
         variables["self_index"] = builder.global_variable("i32", False, 3)
         names = Names(memories, variables, {"reject": builder.tag(("i64",)), "exhausted": builder.tag(())})

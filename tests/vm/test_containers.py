@@ -22,7 +22,7 @@ from execution.vm.layout import (
     PREV,
     list_place,
 )
-from execution.vm.runtime.barrier import RECORD_BYTES
+from execution.vm.runtime.barrier import LINE_RECORD_BYTES, PAGE_RECORD_BYTES
 from execution.vm.runtime.hash_map import PROBES_MAX, hash_key
 from execution.vm.runtime.words import (
     CHANGED_WHILE_ITERATING,
@@ -285,14 +285,15 @@ class Journal:
     def undo(self, memory: str, top: str, down_to: int) -> None:
         """Restore the records above `down_to`, newest first."""
         while self.wasm.get(top) > down_to:
-            record = self.wasm.get(top) - RECORD_BYTES
-            program, page = struct.unpack("<II", self.wasm.read(memory, record, record + 8))
+            size = LINE_RECORD_BYTES if memory == "undo" else PAGE_RECORD_BYTES
+            record = self.wasm.get(top) - size
+            program, place = struct.unpack("<II", self.wasm.read(memory, record, record + 8))
             assert program == 3
-            image = self.wasm.read(memory, record + 8, record + RECORD_BYTES)
+            image = self.wasm.read(memory, record + 8, record + size)
             if memory == "undo":
-                self.wasm.call("restore", page, record + 8)
+                self.wasm.call("restore", place, record + 8)
             else:
-                self.wasm.write("state", page * 1024, image)
+                self.wasm.write("state", place * 1024, image)
             self.wasm.put(top, record)
 
 
@@ -328,8 +329,11 @@ def test_before_images_take_a_block_back() -> None:
             journal.work()
             if journal.numbers.random() < 0.4:
                 journal.undo("undo", "undo_top", top)
-        count = journal.wasm.get("before_top") // RECORD_BYTES
-        pages = {struct.unpack("<I", journal.wasm.read("before", i * 1032 + 4, i * 1032 + 8)) for i in range(count)}
+        count = journal.wasm.get("before_top") // PAGE_RECORD_BYTES
+        pages = {
+            struct.unpack("<I", journal.wasm.read("before", i * PAGE_RECORD_BYTES + 4, i * PAGE_RECORD_BYTES + 8))
+            for i in range(count)
+        }
         assert len(pages) == count
         if journal.numbers.random() < 0.5:
             journal.undo("before", "before_top", 0)
@@ -349,12 +353,12 @@ def test_a_map_does_not_change_while_iterated() -> None:
         assert pair.call(f"{kind}_drop.k1.v1", header, 6) == 0
 
 
-def test_gas_runs_out_at_a_page() -> None:
+def test_gas_runs_out_at_a_line() -> None:
     twin = Twin(["touch"])
-    twin.cells["gas"].value = 2 * (PRICES["touch_page"] + PRICES["dirty_page"])
+    twin.cells["gas"].value = 9 * PRICES["touch_line"] + 2 * PRICES["dirty_page"]
     twin.call("touch", 1000, 1025)
     twin.call("touch", 1000, 1025)
-    assert twin.cells["gas"].value == 0 and twin.cells["undo_top"].value == 2 * 1032
+    assert twin.cells["gas"].value == 0 and twin.cells["undo_top"].value == 9 * LINE_RECORD_BYTES
     with pytest.raises(exhausted):
         twin.call("touch", 5000, 1)
 
@@ -376,7 +380,7 @@ def test_chosen_keys_are_refused_and_harm_nobody() -> None:
         else:
             return True
         while twin.cells["undo_top"].value > top:
-            twin.cells["undo_top"].value -= RECORD_BYTES
+            twin.cells["undo_top"].value -= LINE_RECORD_BYTES
             record = twin.cells["undo_top"].value
             twin.call("restore", u32(undo, record + 4), record + 8)
         return False

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import struct
 
-from execution.vm.core import Memory, core, div_u, i64, load64, mul_fold, store64
-from execution.vm.layout import COUNT, FIELDS, KEY
-from execution.vm.runtime.barrier import RECORD_BYTES
+from execution.vm.core import Memory, core, i64, load32, load64, mul_fold, store64
+from execution.vm.layout import COUNT, FIELDS, KEY, LINE_SHIFT, PAGE_SHIFT
+from execution.vm.runtime.barrier import LINE_RECORD_BYTES
 from execution.vm.runtime.hash_map import map_drop, map_find, map_put
-from execution.vm.runtime.words import STATE, g
+from execution.vm.runtime.words import STATE, UNDO, g
 from tests.vm.rig import Wasm
 
 DATA = Memory("data")
 put, find, drop = (function.bind(K=3, E=56) for function in (map_put, map_find, map_drop))
 ENTRIES = (1 << 20) + 5_000
 PAGES_MAX = 8
+
+
+@core()
+def pages_saved() -> i64:
+    """How many pages the lines in the undo journal lie in."""
+    count = 0
+    record = 4
+    while record < i64(g.undo_top):
+        page = load32(UNDO, record) >> (PAGE_SHIFT - LINE_SHIFT)
+        earlier = 4
+        while earlier < record and load32(UNDO, earlier) >> (PAGE_SHIFT - LINE_SHIFT) != page:
+            earlier += LINE_RECORD_BYTES
+        if earlier == record:
+            count += 1
+        record += LINE_RECORD_BYTES
+    return count
 
 
 @core()
@@ -26,7 +42,7 @@ def grow_map(header: i64, start: i64, end: i64) -> i64:
         g.undo_top = 0
         entry = put(header, mul_fold(i + 77, 0x9E3779B97F4A7C15), i, 0)
         store64(STATE, entry + (KEY + 24), i)
-        pages = div_u(i64(g.undo_top), RECORD_BYTES)
+        pages = pages_saved()
         store64(DATA, pages * 8, load64(DATA, pages * 8) + 1)
         if pages > most:
             most = pages
@@ -52,7 +68,7 @@ def shrink_map(header: i64, start: i64, end: i64) -> i64:
         g.mark += 1
         g.undo_top = 0
         drop(header, mul_fold(i + 77, 0x9E3779B97F4A7C15), i, 0)
-        pages = div_u(i64(g.undo_top), RECORD_BYTES)
+        pages = pages_saved()
         if pages > most:
             most = pages
     return most

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+
+from execution.vm.kernel import places
+from execution.vm.layout import FIRST, KEY
+from execution.vm.state import KERNEL_ADDRESS
 from tests.vm_kernel.tiny import ON_FAIL, ON_PRICE, ON_RETRY, ON_TIME, Node, call_of, dispatch, planned, spec
 
 CANCEL = 2 << 30
@@ -72,6 +77,17 @@ def test_a_failing_hook_is_recorded_retried_a_bounded_number_of_times_and_harms_
         failures += [record for record in node.run().events if record.program == 0]
     assert len(failures) == 16 and node.cell(0) == 0 and node.cell(1) == 20
     assert failures[0].data[16:24] == (0x0FA1).to_bytes(8, "little")
+
+
+def test_the_kernel_remembers_how_often_why_and_when_a_hook_failed() -> None:
+    node = Node(planned(0, dispatch))
+    node.one(call_of(0, "schedule(int,int)", 0, ON_FAIL))
+    for _ in range(3):
+        node.run()
+    memory = node.machine.memory(KERNEL_ADDRESS)
+    (entry,) = struct.unpack_from("<Q", memory, places.FAILURES + FIRST)
+    program, _, count, why, height, time_ms = struct.unpack_from("<6q", memory, entry + KEY)
+    assert (program, count, why, height, time_ms) == (1, 3, 0x0FA1, node.height, 1000 * node.height)
 
 
 def test_what_does_not_fit_is_first_in_the_next_batch() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from execution.executor import Opening
 from genesis.chain import InboxEntry
+from genesis.derived import derived_address
 from tests.vm_kernel.bank import ALICE, BANK, BOB, FEES, PRICE, UNIT, account, amount, balance, bank_call, chain, number
 from tests.vm_kernel.tiny import Node, address, call_of, dispatch, planned, transaction, word
 
@@ -109,6 +110,24 @@ def test_an_agent_acts_within_its_scope_and_time() -> None:
     node.next[BOB, 0] = 1
     assert node.one(calls["in scope"], signer=BOB, account=b"n" * 20).reason == "not authorised"
     assert balance(node, BOB) == UNIT // 1000, "the fee was the account's"
+
+
+def test_a_sub_account_acts_by_its_owner_and_pays_its_own_fees() -> None:
+    node = chain()
+    sub = derived_address(ALICE, 0)
+    assert node.one(bank_call("transfer", number(0), account(sub), amount(UNIT))).status == "done"
+    pay = bank_call("transfer", number(0), account(BOB), amount(5))
+    assert node.run(node.signed(pay, account=sub)).outcomes[0].reason == "not authorised", "it is not open"
+    node.next[ALICE, 0] -= 1
+    opened = node.one(bank_call("open_sub", number(0)))
+    assert opened.results[0] == account(sub)
+    assert node.one(bank_call("authorise", account(BOB), account(address(1)), number(5_000))).status == "done"
+    before = balance(node, ALICE)
+    done = node.one(pay, account=sub, fee=PRICE)
+    assert done.status == "done" and balance(node, sub) == UNIT - 5 - done.fee
+    assert node.one(call_of(1, "set(int)", 5), signer=BOB, account=sub, fee=PRICE).status == "done", "an agent in scope"
+    assert node.one(pay, signer=BOB, account=sub).reason == "not authorised"
+    assert balance(node, ALICE) == before
 
 
 def test_an_entry_is_reachable_only_by_its_class_or_a_later_one() -> None:

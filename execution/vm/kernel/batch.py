@@ -12,7 +12,7 @@ from execution.vm.kernel import places as p
 from execution.vm.kernel.calls import fail_atomic, fail_remaining, next_sequence
 from execution.vm.kernel.hooks import end_hook, expand, next_hook
 from execution.vm.kernel.journal import undo_savepoint
-from execution.vm.kernel.system import begin_scope
+from execution.vm.kernel.system import begin_scope, forget_programs
 from execution.vm.kernel.transaction import close_transaction, refuse, run_transaction
 from execution.vm.kernel.words import IO, SCRATCH, STATE, TRAP, g, touch, write_record
 
@@ -53,12 +53,14 @@ def begin_batch(count: i64) -> None:
     store64(SCRATCH, p.RECEIPTS_TOP, p.IO_RECEIPTS)
     store64(SCRATCH, p.ORDER_TOP, 0)
     store64(SCRATCH, p.BATCH_GAS, 0)
+    store64(SCRATCH, p.BATCH_CLOSED, 0)
     store64(SCRATCH, p.BATCH_HOOK_GAS, 0)
     hooks = load64(SCRATCH, p.LIMIT_BLOCK_HOOK_GAS) - load64(SCRATCH, p.BLOCK_HOOK_GAS)
     most = load64(SCRATCH, p.LIMIT_BATCH_HOOK_GAS)
     store64(SCRATCH, p.HOOK_GAS, hooks if hooks < most else most)
     store64(SCRATCH, p.TRANSACTIONS, count)
     begin_scope(p.STAGE_SYSTEM)
+    forget_programs()
     touch(p.BATCHES, 8)
     number = load64(STATE, p.BATCHES) + 1
     store64(STATE, p.BATCHES, number)

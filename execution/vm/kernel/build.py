@@ -17,9 +17,15 @@ from execution.vm.runtime import emit_runtime
 from execution.vm.runtime.words import PRICES as RUNTIME_PRICES
 from execution.wasm import ModuleBuilder, ValueType
 
+INTERFACE = 1
+"""
+Number of all that host and programs rely on: exports, memories, places in scratch and io, layout of the kernel's state.
+Whoever changes one of them raises it, and drops from INTERFACES what this Tenor cannot run any more.
+"""
+INTERFACES = (INTERFACE,)
 WASM_PAGE_BYTES = 1 << 16
 STATE_PAGES_MAX = 16_384  # 1 GiB
-MARKS_PAGES = 128
+MARKS_PAGES = 1024  # of 64 KiB: 8 bytes for each 128 of the largest state
 UNDO_PAGES = 64  # at first; grows
 
 MEMORIES: dict[str, tuple[int, int | None]] = {
@@ -99,7 +105,8 @@ def build_kernel(table: Mapping[str, int]) -> bytes:
     emitter = Emitter(builder, Names(memories, inner, tags, tables, known))
     for name, function in (PROGRAM_EXPORTS | HOST_EXPORTS).items():
         builder.export(name, "function", emitter.function(function, **constants))
-    builder.export("restore_page", "function", restore)
+    builder.export("restore_line", "function", restore)
+    builder.export("interface", "global", builder.global_variable("i32", False, INTERFACE))
     for kind, group in (("memory", memories), ("global", variables), ("tag", tags), ("table", tables)):
         for name, index in group.items():
             builder.export(f"{name}_table" if kind == "table" else name, kind, index)

@@ -7,7 +7,13 @@ from __future__ import annotations
 from execution.vm.core import copy, core, i32, i64, load16, load32, load64, store64, unroll
 from execution.vm.kernel import places as p
 from execution.vm.kernel.frames import capped, invoke, lookup
-from execution.vm.kernel.journal import charge, keep_savepoint, open_savepoint, undo_savepoint
+from execution.vm.kernel.journal import (
+    charge,
+    keep_savepoint,
+    open_savepoint,
+    undo_savepoint,
+    undo_savepoints,
+)
 from execution.vm.kernel.outbox import begin_outermost, run_handlers
 from execution.vm.kernel.system import bank_call, take_arguments
 from execution.vm.kernel.words import (
@@ -236,7 +242,7 @@ def run_atomic(at: i64) -> None:
         fail_atomic(at, refusal.value)
         return
     except exhausted:
-        undo_savepoint()
+        undo_savepoints(0)
         g.gas = 0
         fail_atomic(at, OUT_OF_GAS)
         return
@@ -262,7 +268,6 @@ def run_calls(at: i64) -> None:
 @core()
 def end_exhausted() -> None:
     """Undo the call that took the last gas, if it got that far, and give up the rest."""
-    while load64(SCRATCH, p.SAVEPOINTS_OPEN) > 0:
-        undo_savepoint()
+    undo_savepoints(0)
     g.gas = 0
     fail_remaining(OUT_OF_GAS)

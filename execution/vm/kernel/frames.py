@@ -8,9 +8,9 @@ unwinds the frames through its savepoint. Calls of the kernel itself start at `i
 
 from __future__ import annotations
 
-from execution.vm.core import core, i32, i64, load8, load64, store8, store64, u64, unroll
+from execution.vm.core import core, i32, i64, load8, load64, shr_u, store8, store64, u64, unroll
 from execution.vm.kernel import places as p
-from execution.vm.kernel.journal import charge, leave_frame
+from execution.vm.kernel.journal import charge, leave_frame, undo_savepoints
 from execution.vm.kernel.words import (
     BAD_ARGUMENT,
     DEEP,
@@ -19,6 +19,7 @@ from execution.vm.kernel.words import (
     REJECT,
     SCRATCH,
     STATE,
+    SYSTEM_GAS,
     UNKNOWN_PROGRAM,
     VALUE_K3,
     dispatch,
@@ -39,10 +40,24 @@ def entry_of(number: i64) -> i64:
 
 @core()
 def lookup(a: i64, b: i64, c: i64) -> i64:
-    """Registry entry of an address. Rejects "unknown program", also before the program is active."""
-    entry: i64 = registry_find(p.REGISTRY, a, b, c)
-    if entry == 0:
-        raise reject(UNKNOWN_PROGRAM)
+    """
+    Registry entry of an address. Rejects "unknown program", also before the program is active.
+
+    What was looked up lately is remembered, so the search is free: its price would tell what was remembered.
+    """
+    known = p.KNOWN + p.KNOWN_BYTES * ((a ^ shr_u(a, 24) ^ c) & (p.KNOWN_MAX - 1))
+    entry = load64(SCRATCH, known + 24)
+    if entry == 0 or load64(SCRATCH, known) != a or load64(SCRATCH, known + 8) != b or load64(SCRATCH, known + 16) != c:
+        left = g.gas
+        g.gas = SYSTEM_GAS
+        entry = registry_find(p.REGISTRY, a, b, c)
+        g.gas = left
+        if entry == 0:
+            raise reject(UNKNOWN_PROGRAM)
+        store64(SCRATCH, known, a)
+        store64(SCRATCH, known + 8, b)
+        store64(SCRATCH, known + 16, c)
+        store64(SCRATCH, known + 24, entry)
     if load64(STATE, entry + VALUE_K3 + 8 * p.RECORD_ACTIVE) > load64(SCRATCH, p.HEIGHT):
         raise reject(UNKNOWN_PROGRAM)
     return entry
@@ -101,6 +116,7 @@ def capped(entry: i64, selector: i32, args: i32, flags: i32, world: i32, a: i64,
     if cap > g.gas:
         raise exhausted()
     rest = g.gas - cap
+    savepoints = load64(SCRATCH, p.SAVEPOINTS_OPEN)
     g.gas = cap
     try:
         invoke(entry, selector, args, flags, world, a, b, c)
@@ -109,6 +125,7 @@ def capped(entry: i64, selector: i32, args: i32, flags: i32, world: i32, a: i64,
         charge(REJECT)
         raise reject(refusal.value) from None
     except exhausted:
+        undo_savepoints(savepoints)
         g.gas = rest
         charge(REJECT)
         raise reject(OUT_OF_GAS) from None

@@ -2,25 +2,28 @@
 Due hooks: what time and prices owe to programs, run in order under caps.
 
 Two queues, of the pinned oracle and clearing and of everyone else, both in order of becoming due. An entry is due
-from a batch on; what did not fit stays at the head. RETRY and failures go to the tail for the next batch, failures a
-bounded number of times; a failure is recorded and emitted as an event of the kernel, and touches nobody else.
+from a batch on; what did not fit stays at the head. RETRY and failures go to the tail for the next batch. Every run
+is paid from the program's purse: a hook that fails stays due for as long as the purse pays, one that the purse cannot
+pay is dropped; hooks that nobody pays for (`fees.hook_price`) fail a bounded number of times. Failing and dropping are
+recorded and emitted as events of the kernel, and touch nobody else.
 """
 
 from __future__ import annotations
 
 from execution.vm.core import core, i32, i64, load32, load64, rem_u, store64, u64
 from execution.vm.kernel import places as p
+from execution.vm.kernel.fees import hold_hook_fee, settle_hook_fee
 from execution.vm.kernel.frames import entry_of, invoke
-from execution.vm.kernel.journal import charge, keep_savepoint, open_savepoint, undo_savepoint
+from execution.vm.kernel.journal import charge, keep_savepoint, open_savepoint, undo_savepoint, undo_savepoints
 from execution.vm.kernel.outbox import append_event, run_handlers
 from execution.vm.kernel.services import write_quote
 from execution.vm.kernel.system import begin_scope
 from execution.vm.kernel.words import (
+    FEE_UNPAYABLE,
     HOOK_BASE,
     OUT_OF_GAS,
     SCRATCH,
     STATE,
-    SYSTEM_GAS,
     TOO_MANY_EVENTS,
     VALUE_K1,
     VALUE_K2,
@@ -38,6 +41,7 @@ from execution.vm.kernel.words import (
 )
 
 EXPANSIONS_MAX = 4096  # entries made due in one batch
+DROP_BASES = 5  # times hook_base: what finding out that nobody pays takes from the gas for hooks
 DONE = 0
 RETRY = 1
 
@@ -127,7 +131,10 @@ def expand() -> None:
 
 
 @core()
-def record_failure(program: i64, selector: i64, why: i64, tries: i64) -> None:
+def record_failure(event: i64, why: i64, tries: i64) -> None:
+    """Of the hook at hand. event: KERNEL_EVENT_HOOK_FAILED or KERNEL_EVENT_HOOK_DROPPED."""
+    program = load64(SCRATCH, p.HOOK_PROGRAM)
+    selector = load64(SCRATCH, p.HOOK_SELECTOR)
     value = failures_put(p.FAILURES, program, selector) + VALUE_K2
     touch(value, 32)
     store64(STATE, value, load64(STATE, value) + 1)
@@ -140,7 +147,7 @@ def record_failure(program: i64, selector: i64, why: i64, tries: i64) -> None:
     store64(SCRATCH, args + 16, why)
     store64(SCRATCH, args + 24, tries)
     try:
-        append_event(0, p.KERNEL_EVENT_HOOK_FAILED, args, 4)
+        append_event(0, event, args, 4)
     except reject as refusal:
         assert_full(refusal.value)
 
@@ -161,8 +168,8 @@ def settle_hook(outcome: i64, why: i64, tries: i64) -> None:
     argument = load64(SCRATCH, p.HOOK_ARGUMENT)
     batch = load64(SCRATCH, p.BATCH_NUMBER)
     if why:
-        record_failure(program, selector, why, tries + 1)
-        if tries + 1 < load64(SCRATCH, p.LIMIT_HOOK_TRIES):
+        record_failure(p.KERNEL_EVENT_HOOK_FAILED, why, tries + 1)
+        if load64(SCRATCH, p.HOOK_PRICE) or tries + 1 < load64(SCRATCH, p.LIMIT_HOOK_TRIES):
             make_due(program, selector, kind, argument, batch, tries + 1)
         return
     if outcome == RETRY:
@@ -205,25 +212,51 @@ def call_hook() -> i64:
 
 
 @core()
+def spend(gas: i64) -> None:
+    """Take gas from what this batch and this block have for hooks."""
+    store64(SCRATCH, p.HOOK_GAS, load64(SCRATCH, p.HOOK_GAS) - gas)
+    store64(SCRATCH, p.BATCH_HOOK_GAS, load64(SCRATCH, p.BATCH_HOOK_GAS) + gas)
+    store64(SCRATCH, p.BLOCK_HOOK_GAS, load64(SCRATCH, p.BLOCK_HOOK_GAS) + gas)
+
+
+@core()
 def end_hook(outcome: i64, why: i64) -> None:
-    """Account for the gas of the hook at hand and settle what becomes of it."""
+    """Account for the gas of the hook at hand, have it paid, and settle what becomes of it."""
     cap = load64(SCRATCH, p.LIMIT_HOOK_GAS)
     used = cap - (g.gas if g.gas > 0 else 0)
-    store64(SCRATCH, p.HOOK_GAS, load64(SCRATCH, p.HOOK_GAS) - used)
-    store64(SCRATCH, p.BATCH_HOOK_GAS, load64(SCRATCH, p.BATCH_HOOK_GAS) + used)
-    store64(SCRATCH, p.BLOCK_HOOK_GAS, load64(SCRATCH, p.BLOCK_HOOK_GAS) + used)
-    g.gas = SYSTEM_GAS
+    spend(used)
+    begin_scope(p.STAGE_CLOSING)
+    settle_hook_fee(used)
     settle_hook(outcome, why, load64(SCRATCH, p.HOOK_TRIES))
     store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
 
 
 @core()
+def pay_ahead() -> i64:
+    """Hold what the hook at hand may cost; 0 when the purse does not have it, and the hook is dropped."""
+    open_savepoint()
+    try:
+        hold_hook_fee(load64(SCRATCH, p.HOOK_PROGRAM))
+    except reject:
+        undo_savepoint()
+        spend(DROP_BASES * HOOK_BASE)
+        record_failure(p.KERNEL_EVENT_HOOK_DROPPED, FEE_UNPAYABLE, load64(SCRATCH, p.HOOK_TRIES))
+        store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
+        return 0
+    keep_savepoint()
+    return 1
+
+
+@core()
 def run_hook(queue: i64, entry: i64) -> None:
-    begin_scope(p.STAGE_HOOK)
+    begin_scope(p.STAGE_CLOSING)
     for i in range(3):
         store64(SCRATCH, p.SIGNER + 8 * i, 0)
     store64(SCRATCH, p.CLASS, 0)
     take_due(queue, entry)
+    if pay_ahead() == 0:
+        return
+    begin_scope(p.STAGE_HOOK)
     outcome = 0
     why = 0
     open_savepoint()
@@ -236,17 +269,26 @@ def run_hook(queue: i64, entry: i64) -> None:
         why = OUT_OF_GAS
         g.gas = 0
     if why:
-        undo_savepoint()
+        undo_savepoints(0)
     else:
         keep_savepoint()
     end_hook(outcome, why)
 
 
 @core()
+def has_room() -> i64:
+    """Whether this batch has gas and events for one more hook."""
+    if load64(SCRATCH, p.HOOK_GAS) < load64(SCRATCH, p.LIMIT_HOOK_GAS):
+        return 0
+    most = load64(SCRATCH, p.LIMIT_BATCH_EVENTS) - load64(SCRATCH, p.LIMIT_EVENTS)
+    return 1 if load64(SCRATCH, p.EVENTS_COUNT) <= most else 0
+
+
+@core()
 def next_hook(queue: i64) -> i64:
-    """Run the hook at the head of a queue; 0 when none is due in this batch, or the gas for hooks is spent."""
+    """Run the hook at the head of a queue; 0 when none is due in this batch, or it has no room left for hooks."""
     entry = load64(STATE, queue + 8)
-    if entry == 0 or load64(SCRATCH, p.HOOK_GAS) < load64(SCRATCH, p.LIMIT_HOOK_GAS):
+    if entry == 0 or has_room() == 0:
         return 0
     if load64(STATE, entry + VALUE_K4) >= load64(SCRATCH, p.BATCH_NUMBER):
         return 0

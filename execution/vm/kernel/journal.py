@@ -1,8 +1,8 @@
 """
 Savepoints: what is remembered on entry, and how everything since goes back.
 
-The mark moves on entry and on leaving: a page saved inside a savepoint must be saved again by whoever writes after
-it, and a page saved before it again by whoever writes inside. Page images are undone newest first, so that the oldest
+The mark moves on entry and on leaving: a line saved inside a savepoint must be saved again by whoever writes after
+it, and a line saved before it again by whoever writes inside. Images are undone newest first, so that the oldest
 wins.
 """
 
@@ -11,8 +11,8 @@ from __future__ import annotations
 from execution.vm.core import copy, core, i32, i64, load32, load64, store8, store64, u64, unroll
 from execution.vm.kernel import places as p
 from execution.vm.kernel.words import BEFORE, DEEP, SCRATCH, UNDO, exhausted, g, reject, restore
-
-RECORD_BYTES = 1032  # u32 program, u32 page, the page's image
+from execution.vm.layout import LINE_BYTES, LINES_PER_PAGE
+from execution.vm.runtime.barrier import LINE_RECORD_BYTES, PAGE_RECORD_BYTES
 
 
 @core()
@@ -24,18 +24,20 @@ def charge(amount: i64) -> None:
 
 @core()
 def undo_to(top: i32) -> None:
-    """Put back the pages saved above `top`, newest first."""
+    """Put back the lines saved above `top`, newest first."""
     while g.undo_top > top:
-        g.undo_top -= RECORD_BYTES
+        g.undo_top -= LINE_RECORD_BYTES
         restore(i32(load32(UNDO, g.undo_top)), i32(load32(UNDO, g.undo_top + 4)), g.undo_top + 8)
 
 
 @core()
 def undo_before() -> None:
     """Put back the newest page of the block's journal."""
-    g.before_top -= RECORD_BYTES
-    copy(UNDO, BEFORE, 0, g.before_top, RECORD_BYTES)
-    restore(i32(load32(UNDO, 0)), i32(load32(UNDO, 4)), 8)
+    g.before_top -= PAGE_RECORD_BYTES
+    copy(UNDO, BEFORE, 0, g.before_top, PAGE_RECORD_BYTES)
+    line = i32(load32(UNDO, 4)) * LINES_PER_PAGE
+    for i in unroll(LINES_PER_PAGE):
+        restore(i32(load32(UNDO, 0)), line + i, 8 + LINE_BYTES * i)
 
 
 @core()
@@ -88,3 +90,10 @@ def undo_savepoint() -> None:
         leave_frame()
     g.sp = i32(load64(SCRATCH, at + 32))
     g.mark += 1
+
+
+@core()
+def undo_savepoints(count: i64) -> None:
+    """Undo all savepoints but the outer `count`: whoever runs out of gas inside a `try` leaves its savepoint open."""
+    while load64(SCRATCH, p.SAVEPOINTS_OPEN) > count:
+        undo_savepoint()

@@ -78,7 +78,8 @@ def begin_outermost() -> None:
     store64(SCRATCH, p.QUEUE_TOP, 0)
     store64(SCRATCH, p.QUEUE_DONE, 0)
     limit = load64(SCRATCH, p.EVENTS_COUNT) + load64(SCRATCH, p.LIMIT_EVENTS)
-    store64(SCRATCH, p.EVENTS_LIMIT, limit if limit < p.EVENTS_MAX else p.EVENTS_MAX)
+    most = load64(SCRATCH, p.LIMIT_BATCH_EVENTS)
+    store64(SCRATCH, p.EVENTS_LIMIT, limit if limit < most else most)
 
 
 @core()

@@ -57,6 +57,9 @@ SAVED_GAS = 560  # block gas
 SAVED_HOOK_GAS = 568
 BLOCK_HOOK_GAS = 576  # used by hooks in this block
 EVENTS_LIMIT = 584  # events there may be when the outermost call at hand has ended
+HOOK_PRICE = 592  # per gas, of the hook at hand; 0 when nobody pays
+HOOK_PURSE = 600  # three words: the account that pays for it
+BATCH_CLOSED = 624  # 1 once a transaction of the batch found no room: none after it runs
 WITHDRAWALS = 544  # of the batch, some of them perhaps undone since
 TRANSACTIONS = 528  # of the batch
 OPENING_EVENTS = 536  # 1 until the first batch of a block: events of its opening stand before the batch's
@@ -73,6 +76,8 @@ LIMIT_TRANSACTION_GAS = 696
 LIMIT_BATCH_GAS = 704
 LIMIT_EVENTS = 720  # per outermost call
 LIMIT_BLOCK_HOOK_GAS = 728
+LIMIT_HOOK_PRICE = 736  # raw decimal per gas
+LIMIT_BATCH_EVENTS = 744
 WITHDRAWN_EVENT = 712  # number of the bank's event that tells of a burnt withdrawal; negative: none
 
 JOURNAL_BYTES_MAX = (
@@ -94,6 +99,9 @@ QUEUE_ENTRY_BYTES = 48  # program, selector, account (3), slot of the table
 QUEUE_MAX = 4096
 TABLE = 0x250000
 TABLE_SLOTS = 8192  # u32 epoch, u32 index of the queue entry
+KNOWN = 0x260000  # programs looked up lately: address (3 words), registry entry; zeroed before a batch or system call
+KNOWN_BYTES = 32
+KNOWN_MAX = 64
 SCRATCH_BYTES = 4 << 20
 
 # Call frame (scratch), from the global `frame`
@@ -165,7 +173,7 @@ RECORD_TIME_LOCK = 6  # ms between announcing and switching to a next version
 RECORD_LAYOUT = 7  # four words: hash of the storage layout
 RECORD_CODE = 11  # four words: hash of the WASM
 RECORD_SOURCE = 15  # four words
-RECORD_GAS_BALANCE = 19  # two words: raw decimal that pays for hooks
+RECORD_SPARE = 19  # two words; what pays for hooks lies in the bank
 RECORD_WORDS = 24
 
 # Feed: words of a FEEDS value, then three containers
@@ -249,4 +257,5 @@ STATUS_REFUSED = 2
 
 # Event in io: u32 program, u32 event number, u64 words, then the words
 EVENT_HEADER = 16
-KERNEL_EVENT_HOOK_FAILED = 0  # program, selector, reason, tries
+KERNEL_EVENT_HOOK_FAILED = 0  # program, selector, reason, tries: failures so far, this one included
+KERNEL_EVENT_HOOK_DROPPED = 1  # the same words; nobody runs it any more

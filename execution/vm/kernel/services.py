@@ -1,5 +1,5 @@
 """
-What programs ask of the kernel besides calls: quotes, subscriptions to prices, schedules.
+What programs ask of the kernel besides calls: quotes, derived addresses, subscriptions to prices, schedules.
 
 Arguments and results are words in scratch; numbers are the order of SERVICES in `compiler.ir`. A quote published in
 one batch makes its subscribers due in the next, so publishing is O(1) and pays for nobody else's handlers.
@@ -7,13 +7,15 @@ one batch makes its subscribers due in the next, so publishing is O(1) and pays 
 
 from __future__ import annotations
 
-from execution.vm.core import core, i32, i64, load64, store64, u64
+from execution.vm.core import core, i32, i64, load32, load64, store64, u64, unroll
 from execution.vm.kernel import places as p
+from execution.vm.kernel.journal import charge
 from execution.vm.kernel.outbox import check_writable
 from execution.vm.kernel.words import (
     BAD_ARGUMENT,
     NOT_AUTHORISED,
     SCRATCH,
+    SHA256_BLOCK,
     STATE,
     TOO_MANY_SUBSCRIBERS,
     VALUE_K1,
@@ -29,12 +31,19 @@ from execution.vm.kernel.words import (
     subscribers_put,
     touch,
 )
+from execution.vm.runtime.sha256 import sha256
+from genesis.derived import DERIVED_TAG
 
 QUOTE_SERVICE = 0
 PUBLISH = 1
 SUBSCRIBE = 2
 UNSUBSCRIBE = 3
 SCHEDULE = 4
+DERIVE = 5
+
+TAG_LOW = int.from_bytes(DERIVED_TAG[:8], "little", signed=True)
+TAG_HIGH = int.from_bytes(DERIVED_TAG[8:], "little", signed=True)
+PREIMAGE_BYTES = 48  # one block: tag, account, number
 
 
 @core()
@@ -130,11 +139,29 @@ def schedule(args: i64) -> None:
 
 
 @core()
+def derive(at: i64) -> None:
+    """account (3), number → the account derived from them (3), as `genesis.derived` says; one block is charged."""
+    charge(SHA256_BLOCK)
+    to = g.sp
+    store64(SCRATCH, to, TAG_LOW)
+    store64(SCRATCH, to + 8, TAG_HIGH)
+    for i in unroll(4):
+        store64(SCRATCH, to + 16 + 8 * i, load64(SCRATCH, at + 8 * i))
+    sha256(to, PREIMAGE_BYTES)
+    store64(SCRATCH, at, load64(SCRATCH, to))
+    store64(SCRATCH, at + 8, load64(SCRATCH, to + 8))
+    store64(SCRATCH, at + 16, load32(SCRATCH, to + 16))
+
+
+@core()
 def service(number: i32, args: i32) -> None:
-    """What compiled programs import; results replace the arguments. Reading a quote is open to views."""
+    """What compiled programs import; results replace the arguments. Views may ask for quotes and addresses."""
     at = u64(args)
     if number == QUOTE_SERVICE:
         write_quote(load64(SCRATCH, at), at)
+        return
+    if number == DERIVE:
+        derive(at)
         return
     check_writable()
     if number == PUBLISH:

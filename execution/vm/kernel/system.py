@@ -7,10 +7,10 @@ why not.
 
 from __future__ import annotations
 
-from execution.vm.core import copy, core, i32, i64, load16, load32, load64, store64, unroll
+from execution.vm.core import copy, core, fill, i32, i64, load16, load32, load64, store64, unroll
 from execution.vm.kernel import places as p
 from execution.vm.kernel.frames import entry_of, invoke, lookup
-from execution.vm.kernel.journal import keep_savepoint, open_savepoint, undo_savepoint
+from execution.vm.kernel.journal import keep_savepoint, open_savepoint, undo_savepoint, undo_savepoints
 from execution.vm.kernel.outbox import begin_outermost, run_handlers
 from execution.vm.kernel.words import (
     IO,
@@ -44,9 +44,16 @@ def begin_scope(stage: i64) -> None:
 
 
 @core()
+def forget_programs() -> None:
+    """What `lookup` remembers may have been undone, rolled back or restored since."""
+    fill(SCRATCH, p.KNOWN, 0, p.KNOWN_BYTES * p.KNOWN_MAX)
+
+
+@core()
 def begin_system() -> None:
     """A scope of the host's own: nobody signed, every class of entry may be reached."""
     begin_scope(p.STAGE_SYSTEM)
+    forget_programs()
     store64(SCRATCH, p.CLASS, p.CLASS_TRADE)
     for i in range(p.SIGNER_WORDS):
         store64(SCRATCH, p.SIGNER + 8 * i, 0)
@@ -155,7 +162,7 @@ def create_program(run_create: i64) -> i64:
         store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
         return refusal.value
     except exhausted:
-        undo_savepoint()
+        undo_savepoints(0)
         store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
         return OUT_OF_GAS
     keep_savepoint()
@@ -192,7 +199,7 @@ def answer(at: i64, to: i64) -> i64:
         why = OUT_OF_GAS
         g.gas = 0
     used = cap - (g.gas if g.gas > 0 else 0)
-    undo_savepoint()
+    undo_savepoints(0)
     store64(IO, to, why)
     store64(IO, to + 8, used)
     store64(IO, to + 16, 0 if why else results)

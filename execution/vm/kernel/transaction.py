@@ -7,34 +7,41 @@ of an independent transaction is a scope of its own: what went before it is fina
 
 from __future__ import annotations
 
-from execution.vm.core import core, div_u, i64, load64, mul_wide_u, shr_u, store32, store64, sub128, u64, unroll
+from execution.vm.core import core, div_u, i64, load64, shr_u, store32, store64, u64
 from execution.vm.kernel import places as p
 from execution.vm.kernel.calls import may_act, run_calls, sequence_reason, use_sequence
-from execution.vm.kernel.journal import RECORD_BYTES, keep_savepoint, open_savepoint, undo_savepoint
-from execution.vm.kernel.system import bank_call, begin_scope
+from execution.vm.kernel.fees import hold_fee, settle_fee
+from execution.vm.kernel.journal import keep_savepoint, open_savepoint, undo_savepoint
+from execution.vm.kernel.system import begin_scope
 from execution.vm.kernel.words import (
     BLOCK_FULL,
-    CLOSE_FEE,
     EXPIRED,
     FEE_UNPAYABLE,
     GAS_TOO_HIGH,
     GAS_TOO_LOW,
     IO,
     NOT_AUTHORISED,
-    OPEN_FEE,
     OUT_OF_GAS,
     SCRATCH,
     exhausted,
     g,
     reject,
 )
+from execution.vm.runtime.barrier import PAGE_RECORD_BYTES
 from execution.vm.runtime.words import DIRTY_PAGE
 
 
 @core()
 def check(at: i64) -> i64:
-    """Reason why the transaction at io[at] cannot run, or 0; reads only."""
+    """
+    Reason why the transaction at io[at] cannot run, or 0; reads only.
+
+    What finds no room is "block full", and so is all that comes after it in the batch: put back together, they keep
+    their order. Room are the batch's and the block's gas, the journal, and the events of one transaction.
+    """
     gas = load64(IO, at + p.TX_GAS)
+    if load64(SCRATCH, p.BATCH_CLOSED):
+        return BLOCK_FULL
     if load64(SCRATCH, p.TIME) > load64(IO, at + p.TX_EXPIRY):
         return EXPIRED
     if gas < load64(IO, at + p.TX_INTRINSIC):
@@ -45,8 +52,10 @@ def check(at: i64) -> i64:
         return BLOCK_FULL
     if gas > load64(SCRATCH, p.LIMIT_BLOCK_GAS) - load64(SCRATCH, p.BLOCK_GAS):
         return BLOCK_FULL
+    if load64(SCRATCH, p.EVENTS_COUNT) > load64(SCRATCH, p.LIMIT_BATCH_EVENTS) - load64(SCRATCH, p.LIMIT_EVENTS):
+        return BLOCK_FULL
     pages = div_u(gas, DIRTY_PAGE) + p.UNPAID_PAGES
-    if u64(g.before_top) + RECORD_BYTES * pages > p.JOURNAL_BYTES_MAX:
+    if u64(g.before_top) + PAGE_RECORD_BYTES * pages > p.JOURNAL_BYTES_MAX:
         return BLOCK_FULL
     return sequence_reason(at)
 
@@ -62,46 +71,18 @@ def authorised(at: i64) -> i64:
 
 @core()
 def reserve_fee(at: i64) -> None:
-    """Take gas · price from the account's free balance. Rejects when it cannot pay."""
+    """Hold gas · price of the account. Rejects when it cannot pay."""
     price = load64(IO, at + p.TX_PRICE)
     if price == 0:
         return
-    low, high = mul_wide_u(load64(IO, at + p.TX_GAS), price)
-    args = g.sp
-    for i in unroll(3):
-        store64(SCRATCH, args + 8 * i, load64(IO, at + p.TX_ACCOUNT + 8 * i))
-    store64(SCRATCH, args + 24, low)
-    store64(SCRATCH, args + 32, high)
-    g.sp = args + 40
+    a = load64(IO, at + p.TX_ACCOUNT)
+    b = load64(IO, at + p.TX_ACCOUNT + 8)
+    c = load64(IO, at + p.TX_ACCOUNT + 16)
     try:
-        bank_call(OPEN_FEE, args)
+        hold_fee(a, b, c, load64(IO, at + p.TX_GAS), price)
     except reject as refusal:
         store64(SCRATCH, p.FIRST_REASON, refusal.value)
         raise reject(FEE_UNPAYABLE) from None
-    g.sp = args
-
-
-@core()
-def settle_fee(at: i64, used: i64) -> None:
-    """Give back what was not used; keep used · price. Nothing here can fail: the reserve covers it."""
-    price = load64(IO, at + p.TX_PRICE)
-    fee_low, fee_high = mul_wide_u(used, price)
-    store64(SCRATCH, p.FEE_LOW, fee_low)
-    store64(SCRATCH, p.FEE_HIGH, fee_high)
-    if price == 0:
-        return
-    all_low, all_high = mul_wide_u(load64(IO, at + p.TX_GAS), price)
-    low, high = sub128(all_low, all_high, fee_low, fee_high)
-    args = g.sp
-    for i in unroll(3):
-        store64(SCRATCH, args + 8 * i, load64(IO, at + p.TX_ACCOUNT + 8 * i))
-    store64(SCRATCH, args + 24, low)
-    store64(SCRATCH, args + 32, high)
-    store64(SCRATCH, args + 40, fee_low)
-    store64(SCRATCH, args + 48, fee_high)
-    g.sp = args + 56
-    bank_call(CLOSE_FEE, args)
-    g.sp = args
 
 
 @core()
@@ -151,7 +132,9 @@ def end_receipt(status: i64, why: i64, used: i64, calls: i64) -> None:
 
 @core()
 def refuse(why: i64) -> None:
-    """The receipt of a transaction that was not executable."""
+    """The receipt of a transaction that was not executable; one without room closes the batch."""
+    if why == BLOCK_FULL:
+        store64(SCRATCH, p.BATCH_CLOSED, 1)
     store64(SCRATCH, p.FEE_LOW, 0)
     store64(SCRATCH, p.FEE_HIGH, 0)
     end_receipt(p.STATUS_REFUSED, why, 0, 0)
@@ -165,7 +148,10 @@ def close_transaction(at: i64) -> None:
     store64(SCRATCH, p.BATCH_GAS, load64(SCRATCH, p.BATCH_GAS) + used)
     store64(SCRATCH, p.BLOCK_GAS, load64(SCRATCH, p.BLOCK_GAS) + used)
     begin_scope(p.STAGE_CLOSING)
-    settle_fee(at, used)
+    a = load64(IO, at + p.TX_ACCOUNT)
+    b = load64(IO, at + p.TX_ACCOUNT + 8)
+    c = load64(IO, at + p.TX_ACCOUNT + 16)
+    settle_fee(a, b, c, load64(IO, at + p.TX_GAS), used, load64(IO, at + p.TX_PRICE))
     calls = load64(IO, at + p.TX_CALLS)
     failed = load64(SCRATCH, p.FIRST_REASON) != 0 and load64(SCRATCH, p.CALLS_DONE) == 0
     if failed:

@@ -70,7 +70,7 @@ REASONS = (
     "changed while iterating", "read only", "trap", "too many events", "state full", "too many probes",
     "not authorised", "invalid number", "expired", "sequence used", "sequence gap", "too many lanes",
     "gas too low", "gas too high", "block full", "fee unpayable", "too many subscribers", "too many handlers",
-    "atomic",
+    "atomic", "list is full",
 )  # fmt: skip
 """Texts of the reasons that kernel and runtime give; receipts carry the word, the host puts the text back."""
 
@@ -109,7 +109,8 @@ ARGUMENT_WORD = parameter("argument_word")
 HOOK_BASE = parameter("hook_base")
 REJECT = parameter("reject")
 PROBE = parameter("probe")
-PRICES = ("emit_base", "emit_word", "call_base", "argument_word", "hook_base", "reject", "probe")
+SHA256_BLOCK = parameter("sha256_block")
+PRICES = ("emit_base", "emit_word", "call_base", "argument_word", "hook_base", "reject", "probe", "sha256_block")
 
 SYSTEM_GAS = 1 << 40
 """What the kernel gives itself for its own bookkeeping; bounded by construction, never charged."""

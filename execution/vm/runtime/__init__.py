@@ -3,7 +3,7 @@ The runtime: what every program module brings along. Arithmetic, containers, wri
 
 `emit_runtime` puts the functions asked for, and what they call, into a module under construction; `mirror_runtime`
 gives the same functions as CPython callables over a Mirror. Names are those of the IR: "mul.d", "map_find.k3.v4",
-"list_at.v2", and "touch" (address, bytes), "restore" (page, undo address), "start" (heap). Operands and results are
+"list_at.v2", and "touch" (address, bytes), "restore" (line, undo address), "start" (heap). Operands and results are
 words; a decimal is two, low first; "restore" takes two i32.
 """
 
@@ -12,17 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from execution.mathematics.tables import BLOB
 from execution.vm import core_tree
-from execution.vm.core_mirror import Cell, Mirror
+from execution.vm.core_mirror import WASM_PAGE_BYTES, Cell, Mirror
 from execution.vm.core_types import instance, signature
 from execution.vm.core_wasm import Emitter, Names
-from execution.vm.runtime.names import resolve
+from execution.vm.layout import LINE_BYTES, MARK_BYTES
+from execution.vm.runtime.names import TABLES_END, resolve
 from execution.wasm import ModuleBuilder, ValueType
 
-__all__ = ["emit_runtime", "mirror_runtime", "program_mirror", "runtime_signature"]
-
-WASM_PAGE_BYTES = 1 << 16
-MARK_BYTES = 8  # for each KiB of state
+__all__ = ["emit_runtime", "mirror_runtime", "program_mirror", "runtime_signature", "tables_of"]
 
 
 def _instance(name: str, prices: Mapping[str, int]) -> core_tree.Instance:
@@ -51,6 +50,11 @@ def emit_runtime(
     return {name: emitter.instance(_instance(name, prices)) for name in sorted(functions)}
 
 
+def tables_of(functions: Iterable[str]) -> bytes:
+    """What the memory `tables` holds in a module with these functions; nothing when none of them reads it."""
+    return BLOB[: max((TABLES_END.get(name, 0) for name in functions), default=0)]
+
+
 def mirror_runtime(
     mirror: Mirror, functions: Iterable[str], prices: Mapping[str, int]
 ) -> dict[str, Callable[..., Any]]:
@@ -70,7 +74,7 @@ def program_mirror(
         state_bytes: size at first; state_max: what it may grow to.
     """
     state = bytearray(-(-state_bytes // WASM_PAGE_BYTES) * WASM_PAGE_BYTES)
-    marks = bytearray(state_max // 1024 * MARK_BYTES)
-    memories = {**shared, "state": state, "marks": marks}
+    marks = bytearray(len(state) // LINE_BYTES * MARK_BYTES)
+    memories = {**shared, "state": state, "marks": marks, "tables": bytearray(BLOB)}
     limits = {"state": state_max // WASM_PAGE_BYTES}
     return Mirror(memories, {**variables, "self_index": Cell(self_index)}, {}, limits)

@@ -1,29 +1,41 @@
 """
-The write barrier: the image of a page is saved before its first write under the current mark.
+The write barrier: a line's image is saved before its first write under the current mark, its page's once a block.
 
-A page's mark tells under which mark it was saved last. `undo` gets the image for the transaction or savepoint,
-`before` for the block, once a block. Records are 1,032 bytes: u32 program, u32 page, the image. Whoever stores to
-state touches first.
+State is undone in lines of 128 bytes, since most writes are a few words; it is hashed, stored and rolled back in pages
+of eight. A line's mark tells under which mark it was saved last; a page has been saved in this block when one of its
+lines has. `undo` gets lines for the transaction or savepoint, `before` pages for the block. A record is u32 program,
+u32 line or page, the image. Whoever stores to state touches first.
 """
 
 from __future__ import annotations
 
-from execution.vm.core import copy, core, grow, i32, i64, load64, size, store32, store64, u64
-from execution.vm.layout import HEAP_TOP, MAGIC, MAGIC_OFFSET, PAGE_BYTES
+from execution.vm.core import copy, core, grow, i32, i64, load64, size, store32, store64, u64, unroll
+from execution.vm.layout import (
+    HEAP_TOP,
+    LINE_BYTES,
+    LINE_SHIFT,
+    LINES_PER_PAGE,
+    MAGIC,
+    MAGIC_OFFSET,
+    MARK_BYTES,
+    PAGE_BYTES,
+    PAGE_SHIFT,
+)
 from execution.vm.runtime.words import (
     BEFORE,
     DIRTY_PAGE,
     MARKS,
     STATE,
     STATE_FULL,
-    TOUCH_PAGE,
+    TOUCH_LINE,
     UNDO,
     exhausted,
     g,
     reject,
 )
 
-RECORD_BYTES = 8 + PAGE_BYTES
+LINE_RECORD_BYTES = 8 + LINE_BYTES
+PAGE_RECORD_BYTES = 8 + PAGE_BYTES
 WASM_PAGE_BYTES = 1 << 16
 GROWTH_PAGES = 16  # 64 KiB pages a journal grows by
 
@@ -36,45 +48,58 @@ def charge(amount: i64) -> None:
 
 
 @core()
-def save(page: i64) -> None:
-    """
-    Journal the page. The journals grow physically as needed; that is not state.
+def is_dirty(page: i64) -> i64:
+    """Whether the page has been written in this block."""
+    marks = page * (LINES_PER_PAGE * MARK_BYTES)
+    for i in unroll(LINES_PER_PAGE):
+        if load64(MARKS, marks + MARK_BYTES * i) >= g.block_mark:
+            return 1
+    return 0
 
-    The copy is paid under every mark; hashing and storing by whoever is first in the block to write there.
-    """
-    charge(TOUCH_PAGE)
-    if load64(MARKS, page * 8) < g.block_mark:
-        charge(DIRTY_PAGE)
-        if u64(g.before_top) + RECORD_BYTES > size(BEFORE) * WASM_PAGE_BYTES and grow(BEFORE, GROWTH_PAGES) < 0:
-            raise reject(STATE_FULL)
-        store32(BEFORE, g.before_top, g.self_index)
-        store32(BEFORE, g.before_top + 4, page)
-        copy(BEFORE, STATE, g.before_top + 8, page * PAGE_BYTES, PAGE_BYTES)
-        g.before_top += RECORD_BYTES
-    if u64(g.undo_top) + RECORD_BYTES > size(UNDO) * WASM_PAGE_BYTES and grow(UNDO, GROWTH_PAGES) < 0:
+
+@core()
+def save_page(page: i64) -> None:
+    """Journal the page for the block. Its hashing and storing is paid here."""
+    charge(DIRTY_PAGE)
+    if u64(g.before_top) + PAGE_RECORD_BYTES > size(BEFORE) * WASM_PAGE_BYTES and grow(BEFORE, GROWTH_PAGES) < 0:
+        raise reject(STATE_FULL)
+    store32(BEFORE, g.before_top, g.self_index)
+    store32(BEFORE, g.before_top + 4, page)
+    copy(BEFORE, STATE, g.before_top + 8, page * PAGE_BYTES, PAGE_BYTES)
+    g.before_top += PAGE_RECORD_BYTES
+
+
+@core()
+def save(line: i64) -> None:
+    """Journal the line, and its page when that is new to the block. Journals grow as needed; that is not state."""
+    charge(TOUCH_LINE)
+    page = line >> (PAGE_SHIFT - LINE_SHIFT)
+    if is_dirty(page) == 0:
+        save_page(page)
+    if u64(g.undo_top) + LINE_RECORD_BYTES > size(UNDO) * WASM_PAGE_BYTES and grow(UNDO, GROWTH_PAGES) < 0:
         raise reject(STATE_FULL)
     store32(UNDO, g.undo_top, g.self_index)
-    store32(UNDO, g.undo_top + 4, page)
-    copy(UNDO, STATE, g.undo_top + 8, page * PAGE_BYTES, PAGE_BYTES)
-    g.undo_top += RECORD_BYTES
-    store64(MARKS, page * 8, g.mark)
+    store32(UNDO, g.undo_top + 4, line)
+    copy(UNDO, STATE, g.undo_top + 8, line * LINE_BYTES, LINE_BYTES)
+    g.undo_top += LINE_RECORD_BYTES
+    store64(MARKS, line * MARK_BYTES, g.mark)
 
 
 @core()
 def touch(address: i64, count: i64) -> None:
-    """Save the pages of `count` bytes (at least 1) at `address` that have not been saved under the current mark."""
-    page = address >> 10
-    last = (address + count - 1) >> 10
-    while page <= last:
-        if load64(MARKS, page * 8) < g.mark:
-            save(page)
-        page += 1
+    """Save the lines of `count` bytes (at least 1) at `address` that have not been saved under the current mark."""
+    line = address >> LINE_SHIFT
+    last = (address + count - 1) >> LINE_SHIFT
+    while line <= last:
+        if load64(MARKS, line * MARK_BYTES) < g.mark:
+            save(line)
+        line += 1
 
 
 @core()
-def restore(page: i32, source: i32) -> None:
-    """Put a page's image back from the undo journal."""
-    copy(STATE, UNDO, page * PAGE_BYTES, source, PAGE_BYTES)
+def restore(line: i32, source: i32) -> None:
+    """Put a line's image back from the undo journal."""
+    copy(STATE, UNDO, line * LINE_BYTES, source, LINE_BYTES)
 
 
 @core()

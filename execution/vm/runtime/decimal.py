@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from execution.vm.core import (
     add128,
-    clz,
     core,
     ge_u,
     gt_u,
@@ -25,7 +24,7 @@ from execution.vm.core import (
     u64,
 )
 from execution.vm.runtime.wide import ONE, divide, divide_by_one, multiply
-from execution.vm.runtime.words import DIVISION_BY_ZERO, INVALID_NUMBER, OVERFLOW, reject
+from execution.vm.runtime.words import DIVISION_BY_ZERO, OVERFLOW, reject
 
 HALF_EVEN, DOWN, UP = 0, 1, 2
 MODE = parameter("MODE")
@@ -71,6 +70,19 @@ def rounded(q0: i64, q1: i64, r0: i64, r1: i64, d0: i64, d1: i64, sign: i64) -> 
             raise reject(OVERFLOW)
     low, high = signed(q0, q1, sign)
     return low, high
+
+
+@inline
+def step_of(r: i64, q0: i64, sign: i64) -> i64:
+    """What rounding by MODE adds to the magnitude of a quotient by 10¹⁸ with remainder r: 0 or 1, without a branch."""
+    step = 0
+    if MODE == HALF_EVEN:
+        step = u64(gt_u(2 * r + (q0 & 1), ONE))
+    if MODE == DOWN:
+        step = u64(r != 0) & shr_u(sign, 63)
+    if MODE == UP:
+        step = u64(r != 0) & shr_u(~sign, 63)
+    return step
 
 
 @core()
@@ -127,11 +139,21 @@ def mul(a0: i64, a1: i64, b0: i64, b1: i64) -> tuple[i64, i64]:
     sign = a1 ^ b1
     a0, a1 = magnitude(a0, a1)
     b0, b1 = magnitude(b0, b1)
-    n0, n1, n2, n3 = multiply(a0, a1, b0, b1)
-    if n3 != 0 or ge_u(n2, ONE):
+    if a1 == 0 or b1 == 0:
+        n0, n1 = mul_wide_u(a0, b0)
+        x0, n2 = mul_wide_u(select(a1, b0, a0), a1 | b1)
+        n1, n2 = add128(n1, n2, x0, 0)
+    else:
+        n0, n1, n2, n3 = multiply(a0, a1, b0, b1)
+        if n3:
+            raise reject(OVERFLOW)
+    if ge_u(n2, ONE):
         raise reject(OVERFLOW)
     q0, q1, r = divide_by_one(n0, n1, n2)
-    low, high = rounded(q0, q1, r, 0, ONE, 0, sign)
+    if q1 == -1:  # far too large, and one more might come out as nothing
+        raise reject(OVERFLOW)
+    q0, q1 = add128(q0, q1, step_of(r, q0, sign), 0)
+    low, high = signed(q0, q1, sign)
     return low, high
 
 
@@ -196,34 +218,6 @@ def mod(a0: i64, a1: i64, b0: i64, b1: i64) -> tuple[i64, i64]:
         r0, r1 = sub128(b0, b1, r0, r1)
     low, high = signed(r0, r1, sign)
     return low, high
-
-
-@core()
-def sqrt(a0: i64, a1: i64) -> tuple[i64, i64]:
-    """⌊√a⌋ at the last place, by Newton's method from above; a negative one rejects "invalid number"."""
-    if a1 < 0:
-        raise reject(INVALID_NUMBER)
-    n0, n1 = mul_wide_u(a0, ONE)
-    x0, n2 = mul_wide_u(a1, ONE)
-    n1, n2 = add128(n1, 0, x0, n2)
-    if (n0 | n1 | n2) == 0:
-        return 0, 0
-    bits = 64 - clz(n0)
-    if n1:
-        bits = 128 - clz(n1)
-    if n2:
-        bits = 192 - clz(n2)
-    half = shr_u(bits + 1, 1)
-    x0 = select(half < 64, 1 << half, 0)
-    x1 = select(half < 64, 0, 1 << (half - 64))
-    while True:
-        q0, q1, _r0, _r1 = divide(n0, n1, n2, 0, x0, x1)
-        if gt_u(q1, x1) or (q1 == x1 and ge_u(q0, x0)):
-            break
-        q0, q1 = add128(q0, q1, x0, x1)
-        x0 = shr_u(q0, 1) | (q1 << 63)
-        x1 = shr_u(q1, 1)
-    return x0, x1
 
 
 @core()

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from execution.mathematics.tables import EDGE_END, EXP_END, LOG_END, TAIL_END
 from execution.vm.core import CoreFunction
 from execution.vm.layout import ENTRY_BYTES_MAX, Shape, node_capacity
-from execution.vm.runtime import barrier, decimal, hash_map, integer, item_list, ordered_map
+from execution.vm.runtime import (
+    barrier,
+    decimal,
+    hash_map,
+    hashing,
+    integer,
+    item_list,
+    math_log,
+    math_normal,
+    math_power,
+    math_root,
+    ordered_map,
+    queue,
+)
 from execution.vm.runtime.decimal import DOWN, HALF_EVEN, UP
 
 Resolved = tuple[CoreFunction[..., Any], dict[str, int]]
@@ -16,6 +30,7 @@ _PLAIN: dict[str, CoreFunction[..., Any]] = {
     "save": barrier.save,
     "restore": barrier.restore,
     "start": barrier.start,
+    "sha256": hashing.digest,
     "add.w": integer.add,
     "sub.w": integer.sub,
     "mul.w": integer.mul,
@@ -33,7 +48,7 @@ _PLAIN: dict[str, CoreFunction[..., Any]] = {
     "max.d": decimal.maximum,
     "floordiv.d": decimal.floordiv,
     "mod.d": decimal.mod,
-    "sqrt.d": decimal.sqrt,
+    "sqrt.d": math_root.sqrt,
     "to_d.w": decimal.to_decimal,
 }
 
@@ -53,6 +68,29 @@ _ROUNDED: dict[str, tuple[CoreFunction[..., Any], int]] = {
     "round.d": (decimal.to_integer, HALF_EVEN),
 }
 
+_MATHEMATICS: dict[str, Resolved] = {
+    "exp.d": (math_power.exp, {}),
+    "pow.d": (math_power.power, {}),
+    "norm_pdf.d": (math_power.norm_pdf, {}),
+    "ln.d": (math_log.raw_logarithm, {"SCALE": math_log.LN}),
+    "log2.d": (math_log.raw_logarithm, {"SCALE": math_log.LOG2}),
+    "norm_cdf.d": (math_normal.norm_cdf, {"DOUBLED": 0}),
+    "norm_inv.d": (math_normal.norm_inv, {}),
+    "erf.d": (math_normal.erf, {"DOUBLED": 1}),
+}
+
+TABLES_END: dict[str, int] = {
+    "exp.d": EXP_END,
+    "norm_pdf.d": EXP_END,
+    "ln.d": LOG_END,
+    "log2.d": LOG_END,
+    "pow.d": LOG_END,
+    "norm_cdf.d": TAIL_END,
+    "erf.d": TAIL_END,
+    "norm_inv.d": EDGE_END,
+}
+"""Bytes of the tables that a module has to hold for each function that reads them."""
+
 _CONTAINERS: dict[str, CoreFunction[..., Any]] = {
     "map_find": hash_map.map_find,
     "map_put": hash_map.map_put,
@@ -68,6 +106,10 @@ _CONTAINERS: dict[str, CoreFunction[..., Any]] = {
     "list_push": item_list.list_push,
     "list_pop": item_list.list_pop,
     "list_free": item_list.list_free,
+    "queue_push": queue.queue_push,
+    "queue_pop": queue.queue_pop,
+    "queue_next": queue.queue_next,
+    "queue_free": queue.queue_free,
 }
 
 
@@ -82,6 +124,8 @@ def parse_shape(name: str) -> Shape:
             return Shape("omap", 2, True, value_words)
         case "omap", "k1":
             return Shape("omap", 1, False, value_words)
+        case "queue", _:
+            return Shape("queue", 0, False, value_words)
         case "list", _:
             return Shape("list", 0, False, value_words)
     raise KeyError(f"{name}: the key of an ordered map is one word (k1) or a decimal (d)")
@@ -102,5 +146,7 @@ def resolve(name: str) -> Resolved:
         return _PLAIN[name], {}
     if name.split(".")[0] in _CONTAINERS:
         return _container(name)
+    if name in _MATHEMATICS:
+        return _MATHEMATICS[name]
     function, mode = _ROUNDED[name]
     return function, {"MODE": mode}

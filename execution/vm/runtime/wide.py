@@ -113,6 +113,9 @@ def divide(n0: i64, n1: i64, n2: i64, n3: i64, d0: i64, d1: i64) -> tuple[i64, i
 
     Rejects "overflow" when the quotient does not fit 128 bits.
     """
+    if (n1 | n2 | n3 | d1) == 0:
+        q0 = div_u(n0, d0)
+        return q0, 0, n0 - q0 * d0, 0
     if gt_u(n3, d1) or (n3 == d1 and ge_u(n2, d0)):
         raise reject(OVERFLOW)
     if d1 == 0:

@@ -16,6 +16,7 @@ STATE = Memory("state")
 MARKS = Memory("marks")
 UNDO = Memory("undo")
 BEFORE = Memory("before")
+TABLES = Memory("tables")  # constants of the mathematics, in programs that use it
 
 g = Globals(gas="i64", mark="i64", block_mark="i64", undo_top="i32", before_top="i32", self_index="i32")
 
@@ -31,11 +32,11 @@ class exhausted(Tag):
 
 
 # Prices in gas, given when a module is emitted; named as in the chain's gas table.
-TOUCH_PAGE = parameter("touch_page")
+TOUCH_LINE = parameter("touch_line")
 DIRTY_PAGE = parameter("dirty_page")
 PROBE = parameter("probe")
 ZERO_WORD = parameter("zero_word")
-PRICES = ("touch_page", "dirty_page", "probe", "zero_word")
+PRICES = ("touch_line", "dirty_page", "probe", "zero_word")
 
 OVERFLOW = reason("overflow")
 DIVISION_BY_ZERO = reason("division by zero")
