@@ -1,7 +1,7 @@
 """
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
-    store, engine → recovery → nursery: inbox · batcher · core link · gateway process · sequencer
+    store, engine → recovery → nursery: core link · gateway process · life: inbox · batcher · sequencer
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
 """
@@ -20,17 +20,17 @@ from execution.vm.machine import Machine
 from genesis.crypto import address_of
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
-from node.batcher import Batcher, Stages
+from node.batcher import Stages
+from node.compiled import genesis_code
 from node.config import Config
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
 from node.gateway_process import run_gateway
 from node.genesis_code import folder_plan
-from node.inbox import Inbox
+from node.life import Life, progress
 from node.log import logger
 from node.mempool import Mempool
 from node.recovery import Recovered, recover
-from node.sequencer import Sequencer
 from node.service import Service
 from node.store import Store
 from settlement.contract import Terms
@@ -76,11 +76,11 @@ async def run_node(
 async def _run(config: Config, spec: ChainSpec, key: bytes, task_status: trio.TaskStatus[Ready]) -> None:
     folder = config.node.folder
     async with _engine() as engine:
-        executor = Machine(folder_plan(folder, spec))
+        executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
-            recovered = await engine.run(recover, spec, store, executor, root, _progress)
-            await _serve(config, spec, key, store, engine, executor, recovered, task_status)
+            recovered = await engine.run(recover, spec, store, executor, root, progress)
+            await _serve(config, spec, key, store, engine, executor, root, recovered, task_status)
 
 
 async def _serve(
@@ -90,6 +90,7 @@ async def _serve(
     store: Store,
     engine: EngineThread,
     executor: Executor,
+    genesis_root: bytes,
     recovered: Recovered,
     task_status: trio.TaskStatus[Ready],
 ) -> None:
@@ -99,27 +100,21 @@ async def _serve(
         config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
     )
     async with open_settlement as adapter, trio.open_nursery() as nursery:
-        count = recovered.open_block.anchor.count if recovered.open_block else recovered.tip.anchor.count
         mempool = Mempool(spec, config.sequencer.mempool_transactions_max)
-        inbox = Inbox(adapter, spec, count, poll_s)
         stages = Stages()
         service = Service(spec, store, engine, executor, mempool, stages)
-        batcher = Batcher(spec, store, adapter, stages, service.staged, poll_s)
-        sequencer = Sequencer(
-            spec, config.sequencer, key, store, engine, executor, mempool, inbox, service,
-            recovered.tip, recovered.open_block, recovered.checkpoint,
-        )  # fmt: skip
         link = service.link = CoreLink(service.handle)
-        await sequencer.resume()
-        await service.attach(sequencer)
+        life = Life(
+            spec, config.sequencer, key, store, engine, executor, adapter, mempool, service, stages, poll_s,
+            genesis_root,
+        )  # fmt: skip
+        await life.begin(recovered)
         path = link_path(config.node.folder)
         await nursery.start(link.serve, path)
         port = await nursery.start(run_gateway, config.gateway, path)
-        await nursery.start(inbox.run)
-        await nursery.start(batcher.run)
-        task_status.started(Ready(port, store.head() or 0, recovered.replayed, sequencer.stop))
+        task_status.started(Ready(port, store.head() or 0, recovered.replayed, life.stop))
         log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
-        await sequencer.run()
+        await life.run()
         nursery.cancel_scope.cancel()
 
 
@@ -152,11 +147,6 @@ async def _engine() -> AsyncIterator[EngineThread]:
         yield engine
     finally:
         engine.stop()
-
-
-def _progress(height: int, last: int) -> None:
-    if height % 100 == 0 or height == last:
-        log.info("replaying", height=height, of=last)
 
 
 def check_validator(spec: ChainSpec, address: bytes) -> None:

@@ -26,6 +26,7 @@ from genesis.errors import Corrupt, Invalid, TenorError
 from genesis.spec import ChainSpec, genesis_hash
 from node.audit_books import Books
 from node.chains import load_chain
+from node.compiled import genesis_code
 from node.config import load
 from node.engine import EngineThread
 from node.genesis_code import folder_plan
@@ -111,7 +112,7 @@ class _Counts:
 
 
 def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
-    executor = Machine(folder_plan(folder, spec))
+    executor = Machine(folder_plan(folder, spec, genesis_code))
     root = executor.genesis(spec)
     with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
         counts = _Counts(state_root=root)

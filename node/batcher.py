@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import trio
 
-from genesis.chain import Commitment, Stage, commitment_span
+from genesis.chain import Commitment, Header, Stage, commitment_span
 from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import ChainSpec
+from node.inbox import is_settled
 from node.log import logger
+from node.open_block import Anchor
 from node.recovery import stored_header
 from node.store import Store
 from settlement.adapter import SettlementAdapter
@@ -50,7 +52,10 @@ class Batcher:
         stages: Stages,
         changed: Callable[[Stages], None],
         poll_s: float,
+        given_up: int = 0,
     ) -> None:
+        """given_up: the highest height that was ever rolled back; settlement may still hold it, waiting in vain."""
+        self._given_up = given_up
         self._spec, self._store, self._adapter = spec, store, adapter
         self.stages, self._changed, self._poll_s = stages, changed, poll_s
 
@@ -79,6 +84,8 @@ class Batcher:
             first, last = commitment_span(committed.height + 1, self._spec.commitment_blocks)
             head = await trio.to_thread.run_sync(self._store.head)
             if committed.height > (head or 0):
+                if await self._waits_in_vain(committed.height):
+                    return
                 raise Corrupt(f"settlement holds block {committed.height}, this store ends at {head}: wrong folder?")
             if head is None or last > head:
                 return
@@ -89,12 +96,29 @@ class Batcher:
             try:
                 await self._adapter.submit(Commitment(first, header, certificate))
             except Invalid as error:
-                if error.code == "not_next":
+                if error.code == "not_next" or await self._undecided(error, header, committed.height):
                     return  # the chain was reorganised since `committed`; asked again at the next poll
                 raise Corrupt(
                     f"settlement refuses blocks {first} to {last}: {error} What was sealed since cannot be posted."
                 ) from error
             log.info("posted", first=first, last=last)
+
+    async def _undecided(self, error: Invalid, header: Header, committed: int) -> bool:
+        """
+        Whether a refusal will pass: the anchor went with settlement's blocks, and the inbox sees to that; or what waits
+        there before this commitment is of blocks rolled back.
+        """
+        if error.code not in ("bad_anchor", "bad_inbox"):
+            return False
+        if not await is_settled(self._adapter, Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)):
+            return True
+        return await self._waits_in_vain(committed)
+
+    async def _waits_in_vain(self, committed: int) -> bool:
+        """Whether the last commitment there is of blocks given up here, and not taken in."""
+        if not 0 < committed <= self._given_up:
+            return False
+        return await self._adapter.standing(committed) not in ("posted", "final")
 
     async def _follow(self) -> None:
         """Move the two marks as far as the settlement chain allows."""

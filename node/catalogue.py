@@ -13,6 +13,7 @@ from execution.compiler.abi import Abi, parse_abi
 from execution.compiler.abi_values import plain_event, plain_result
 from execution.executor import ProgramInfo, Record
 from execution.lang.decimal import Decimal
+from execution.vm.kernel.places import KERNEL_EVENT_HOOK_DROPPED
 from genesis.spec import GENESIS_PROGRAMS, genesis_address
 
 KERNEL = 0
@@ -53,7 +54,7 @@ class Catalogue:
     def event_view(self, record: Record, height: int) -> dict[str, Any]:
         """
         program: address; event: name; then the event's members, as `member_key` names them. The kernel's own
-        (HookFailed) tell of a hook.
+        (HookFailed, HookDropped) tell of a hook.
         """
         if record.program == KERNEL:
             return _kernel_event(record, height)
@@ -88,7 +89,7 @@ def _kernel_event(record: Record, height: int) -> dict[str, Any]:
     return {
         "height": height,
         "program": KERNEL_ADDRESS,
-        "event": "HookFailed",
+        "event": "HookDropped" if record.event == KERNEL_EVENT_HOOK_DROPPED else "HookFailed",
         "number": program,
         "selector": (selector & 0xFFFFFFFF).to_bytes(4, "little"),
         "reason": f"0x{reason & (1 << 64) - 1:016x}",
@@ -103,6 +104,8 @@ def readable(of: t.Type, plain: Any) -> Any:
             return None if plain is None else readable(item, plain)
         case t.StructType(_, fields):
             return {name: readable(kind, member) for (name, kind), member in zip(fields, plain, strict=True)}
+        case t.ArrayType(item):
+            return [readable(item, member) for member in plain]
         case t.TupleType(items):
             return [readable(item, member) for item, member in zip(items, plain, strict=True)]
         case t.Scalar("decimal"):

@@ -11,6 +11,8 @@ import sys
 import msgpack
 import trio
 
+from execution.vm import upgrade
+from execution.vm.machine import check_kernel
 from execution.vm.packing import intrinsic_gas
 from genesis.chain import Deployment, DeployTransaction, SignedTransaction, program_address
 from genesis.errors import Invalid
@@ -26,13 +28,18 @@ _limiter = trio.CapacityLimiter(COMPILING_MAX)
 
 async def prepare(signed: SignedTransaction, spec: ChainSpec) -> Deployment:
     """
-    Compile a deployment.
+    Compile a deployment; a kernel upgrade is unpacked and tried.
 
     Raises:
-        Invalid: "does_not_compile" with file, line, column and remedy; "bad_bundle" without a main file.
+        Invalid: "does_not_compile" with file, line, column and remedy; "bad_bundle" without a main file; "bad_kernel",
+        "kernel_interface", "not_authorised" for a kernel.
     """
     t = signed.transaction
     assert isinstance(t, DeployTransaction), "only deployments are prepared"
+    if upgrade.upgrades(t):
+        work = upgrade.deployment_of(signed, spec)
+        await trio.to_thread.run_sync(check_kernel, work.wasm)
+        return work
     ir_hash, wasm, abi = await compile_apart(dict(t.files), main_file(t), spec.gas_table)
     return Deployment(
         program_address(signed.signer, t.lane, t.sequence), signed.id, signed.signer, t.name, t.arguments, t.admin,
@@ -49,7 +56,8 @@ def check(signed: SignedTransaction, spec: ChainSpec) -> None:
     """
     t = signed.transaction
     assert isinstance(t, DeployTransaction), "only deployments are checked"
-    main_file(t)
+    if not upgrade.upgrades(t):
+        main_file(t)
     needed = intrinsic_gas(t, spec.gas)
     if t.gas < needed:
         raise Invalid(f"Gas {t.gas} is too little for a deployment of this size; it takes {needed}.", "gas_limit")

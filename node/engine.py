@@ -23,6 +23,24 @@ READS_WAITING_MAX = 4096
 T = TypeVar("T")
 
 
+def engine_thread(work: Callable[[], object]) -> threading.Thread:
+    """A started thread with the engine's stack."""
+    before = threading.stack_size(THREAD_STACK_BYTES)
+    try:
+        thread = threading.Thread(target=work, name="engine", daemon=True)
+        thread.start()
+        return thread
+    finally:
+        threading.stack_size(before)
+
+
+def on_engine_stack(work: Callable[[], T]) -> T:
+    """Run `work` to its end on a thread with the engine's stack; its value, or its error raised."""
+    results: list[Outcome[T]] = []
+    engine_thread(lambda: results.append(capture(work))).join()
+    return results[0].unwrap()
+
+
 class EngineThread:
     """`await run(f, …)` runs f on the engine's thread and returns its value or raises its error."""
 
@@ -32,12 +50,7 @@ class EngineThread:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        before = threading.stack_size(THREAD_STACK_BYTES)
-        try:
-            self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
-            self._thread.start()
-        finally:
-            threading.stack_size(before)
+        self._thread = engine_thread(self._work)
 
     def stop(self) -> None:
         """Let the job at hand finish, then end the thread."""

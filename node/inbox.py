@@ -1,7 +1,8 @@
 """
 Deposits on their way in: follows the settlement chain at confirmation depth and holds what the next block may take.
 
-The sequencer never waits for the settlement chain: `take` gives the newest anchor seen and the entries up to it.
+The sequencer never waits for the settlement chain: `take` gives the newest anchor seen and the entries up to it. When
+settlement takes back a block that was an anchor already, `lost` is set and nothing is given any more.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import trio
 
 from genesis.chain import InboxEntry
-from genesis.errors import Unavailable
+from genesis.crypto import ZERO_HASH
+from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.log import logger
 from node.open_block import Anchor
-from settlement.adapter import SettlementAdapter
+from settlement.adapter import Head, SettlementAdapter
 
 ENTRIES_WAITING_MAX = 4_096
 
@@ -21,22 +23,29 @@ log = logger("inbox")
 
 
 class Inbox:
-    """`count`: inbox entries the chain has consumed when this node starts."""
+    """after: the newest anchor of the chain, its open block included, when this node starts."""
 
-    def __init__(self, adapter: SettlementAdapter, spec: ChainSpec, count: int, poll_s: float) -> None:
+    def __init__(self, adapter: SettlementAdapter, spec: ChainSpec, after: Anchor, poll_s: float) -> None:
         self._adapter, self._spec, self._poll_s = adapter, spec, poll_s
         self._seen: Anchor | None = None
+        self.watched = after
         self._entries: list[InboxEntry] = []
-        self._next = count
+        self._next = after.count
+        self.lost = trio.Event()
 
     def statistics(self) -> dict[str, int]:
         return {"waiting": len(self._entries), "next": self._next}
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Poll until cancelled; an outage is logged once and waited out."""
+        """
+        Poll until cancelled or an anchor is lost; an outage is logged once and waited out.
+
+        Raises:
+            Corrupt: the settlement chain never had the chain's anchor.
+        """
         task_status.started()
         reachable = True
-        while True:
+        while not self.lost.is_set():
             try:
                 await self._read()
                 reachable = True
@@ -48,7 +57,7 @@ class Inbox:
 
     def take(self, after: Anchor) -> tuple[Anchor, tuple[InboxEntry, ...]]:
         """The newest confirmed settlement block and the entries behind `after.count`; never waits."""
-        if self._seen is None or self._seen.number < after.number:
+        if self._seen is None or self._seen.number < after.number or self.lost.is_set():
             return after, ()
         ready = [entry for entry in self._entries if entry.index >= after.count][: self._spec.inbox_block_max]
         self._entries = [entry for entry in self._entries if entry.index >= after.count + len(ready)]
@@ -58,6 +67,29 @@ class Inbox:
         head = await self._adapter.head(self._spec.confirmation_blocks)
         if len(self._entries) < ENTRIES_WAITING_MAX:
             found = await self._adapter.deposits(self._next, head.settlement_height)
-            self._entries.extend(found)
-            self._next += len(found)
-        self._seen = Anchor(head.settlement_height, head.hash, self._next)
+        else:
+            found = ()
+        if not await is_settled(self._adapter, self.watched):  # asked last: what was read is of the chain it is on
+            self.lost.set()
+            return
+        self._entries.extend(found)
+        self._next += len(found)
+        self._seen = self.watched = Anchor(head.settlement_height, head.hash, self._next)
+
+
+async def is_settled(adapter: SettlementAdapter, anchor: Anchor) -> bool:
+    """
+    Whether the anchor is a block of the settlement chain as it is now.
+
+    Raises:
+        Corrupt: it never was one. Unavailable.
+    """
+    if anchor.hash == ZERO_HASH:
+        return True
+    try:
+        return await adapter.reorganisations(Head(anchor.number, anchor.hash)) is None
+    except Invalid as error:
+        raise Corrupt(
+            f"The settlement chain never had block {anchor.number}, from which deposits were credited here: {error} "
+            "Name the settlement chain that this folder's chain is settled on."
+        ) from error

@@ -108,6 +108,23 @@ class Mempool:
             if key not in self._lanes:
                 self._lanes[key] = _Lane(last + 1)
 
+    def waiting(self) -> list[Pending]:
+        """All that waits, each lane in its order."""
+        return [*self._queue, *(pending for lane in self._lanes.values() for pending in lane.held)]
+
+    def empty(self) -> list[Pending]:
+        """
+        Hand over what is `waiting`, and forget the lanes: the chain went back. Whoever calls it learns lanes anew and
+        lets everything in again; a deployment that is being compiled is held again.
+        """
+        waiting = self.waiting()
+        self._queue.clear()
+        self._ids.clear()
+        self._lanes.clear()
+        self._bytes = self._compiling = 0
+        self.arrived = trio.Event()
+        return waiting
+
     # In
 
     def admit(self, pending: Pending, now_ms: int) -> None:
@@ -139,6 +156,8 @@ class Mempool:
 
     def release(self, pending: Pending, work: Deployment) -> None:
         """A held deployment has been compiled: it goes on, and what waited behind it."""
+        if not self._is_held(pending):
+            return
         pending.work = work
         self._bytes += len(work.wasm) + len(work.abi)
         self._compiling -= 1
@@ -146,6 +165,8 @@ class Mempool:
 
     def drop(self, pending: Pending, error: Invalid | Unavailable) -> None:
         """A held deployment comes to nothing; its sequence is free again, and lane 0 leaves no gap behind it."""
+        if not self._is_held(pending):
+            return
         lane = self._lanes[pending.key]
         if pending.signed.transaction.lane == 0 and pending.epoch == lane.epoch:
             for follower in list(lane.held)[lane.held.index(pending) + 1 :]:
@@ -156,12 +177,17 @@ class Mempool:
         pending.done(error)
         self._let_go(pending)
 
+    def _is_held(self, pending: Pending) -> bool:
+        """Not so when it was refused meanwhile, for the chain went back."""
+        lane = self._lanes.get(pending.key)
+        return lane is not None and pending in lane.held
+
     def _enter(self, pending: Pending, now_ms: int) -> _Lane:
         signed = pending.signed
         self._check_standing(signed, now_ms)
         if signed.id in self._ids:
             raise Invalid("This very transaction is waiting already; ask for its receipt.", "known_transaction")
-        if len(self._ids) >= self._transactions_max or self._bytes + len(signed.raw) > BYTES_MAX:
+        if len(self._ids) >= self._transactions_max or self._bytes + pending.size > BYTES_MAX:
             raise Unavailable(f"{len(self._ids)} transactions are waiting, which is the limit; send again in a moment.")
         lane = self._lanes[pending.key]
         self._check_sequence(signed, lane.next)
@@ -169,7 +195,7 @@ class Mempool:
         lane.inside += 1
         pending.epoch = lane.epoch
         self._ids.add(signed.id)
-        self._bytes += len(signed.raw)
+        self._bytes += pending.size
         return lane
 
     def _enqueue(self, pending: Pending) -> None:
@@ -195,7 +221,8 @@ class Mempool:
 
     def take(self, gas_max: int, count_max: int, bytes_max: int) -> list[Pending]:
         """
-        Hand over the oldest, as many as fit; at least one if any waits. Each is `settle`d once its outcome is known.
+        Hand over the oldest, as many as fit; at least one if any waits. gas_max is of their limits. Each is `settle`d
+        once its outcome is known, or `put_back`.
 
         Those behind a refused one of lane 0 are refused on the way.
         """
@@ -218,6 +245,15 @@ class Mempool:
         if not self._queue:
             self.arrived = trio.Event()
         return batch
+
+    def put_back(self, turned_away: Sequence[Pending]) -> None:
+        """What found no room, in its order: it stands first again, and nobody is told anything."""
+        for pending in reversed(turned_away):
+            self._queue.appendleft(pending)
+            self._ids.add(pending.signed.id)
+            self._bytes += pending.size
+        if turned_away:
+            self.arrived.set()
 
     def settle(self, pending: Pending, refused: bool) -> None:
         """Its outcome is known. Refused: its sequence was not used and may be used again."""

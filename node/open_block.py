@@ -58,19 +58,49 @@ class OpenBlock:
     gas_used: int = 0
     size: int = 0
     """Bytes of its transactions and of what deployments record."""
+    turned_away: dict[tuple[bytes, int], int] = field(default_factory=dict)
+    """By signer and lane: sequence of the first that found no room in its batch and has not come again."""
+    stalled: bool = False
+    """A batch found no room for any of its transactions: the block takes no more."""
+
+    def ready(self, transactions: Sequence[SignedTransaction]) -> tuple[SignedTransaction, ...]:
+        """
+        Those of a batch that may run: not what would overtake, in its lane, one that found no room in the batch before.
+        Batches are logged several at a time, before anybody knows whether the first has room for all it holds.
+        """
+        if not self.turned_away:
+            return tuple(transactions)
+        away = dict(self.turned_away)
+        chosen: list[SignedTransaction] = []
+        for signed in transactions:
+            lane, sequence = (signed.signer, signed.transaction.lane), signed.transaction.sequence
+            if away.get(lane, sequence) < sequence:
+                continue
+            away.pop(lane, None)
+            chosen.append(signed)
+        self.stalled |= bool(transactions) and not chosen
+        return tuple(chosen)
 
     def add(
         self, transactions: Sequence[SignedTransaction], prepared: Sequence[Deployment], result: BatchResult
-    ) -> list[Receipt | Invalid]:
+    ) -> list[Receipt | Invalid | None]:
         """
-        Take in what a batch left, and answer each of its transactions in the order given.
+        Take in what a batch left, and answer each of its transactions, those that were `ready`, in the order given.
 
-        A refused one changed nothing and paid nothing: it gets its reason, and no place in the block.
+        A refused one changed nothing and paid nothing: it gets its reason, and no place in the block. None: there was
+        no room for it, and it comes again.
         """
         first_event = len(self.events)
-        answers: list[Receipt | Invalid] = []
+        answers: list[Receipt | Invalid | None] = []
         kept: list[bytes] = []
         for signed, outcome in zip(transactions, result.outcomes, strict=True):
+            lane = (signed.signer, signed.transaction.lane)
+            if outcome.status == "refused" and outcome.reason == NO_ROOM:
+                self.turned_away.setdefault(lane, signed.transaction.sequence)
+                answers.append(None)
+                continue
+            if self.turned_away:
+                self.turned_away.pop(lane, None)
             if outcome.status == "refused":
                 answers.append(refusal(outcome.reason))
                 continue
@@ -81,6 +111,7 @@ class OpenBlock:
             self.receipt_leaves.append(leaf(row))
             kept.append(signed.raw)
             answers.append(receipt)
+        self.stalled |= bool(answers) and all(answer is None for answer in answers)
         done = {receipt.transaction for receipt in self.receipts if receipt.status == "done"} if prepared else set()
         self.batches.append(Batch(tuple(kept)))
         events = tuple(result.events)
@@ -102,9 +133,9 @@ class OpenBlock:
         return codec.encode_array_of((codec.encode_array_of(self.encoded), events, burnt))
 
     def header(
-        self, sealed: Sealed, span_withdrawals: Sequence[Withdrawal], proposer: bytes, validators: int
+        self, sealed: Sealed, span_withdrawals: Sequence[Withdrawal], proposer: bytes, validators: int, view: int
     ) -> Header:
-        """span_withdrawals: all of the commitment span so far, this block's included."""
+        """span_withdrawals: all of the commitment span so far, this block's included. view: above the parent's."""
         opening = self.opening
         return Header(
             version=HEADER_VERSION,
@@ -112,7 +143,7 @@ class OpenBlock:
             time_ms=opening.time_ms,
             gap_ms=opening.gap_ms,
             parent=opening.parent,
-            view=opening.height,
+            view=view,
             proposer=proposer,
             validators=validators,
             anchor_number=self.anchor.number,
@@ -128,6 +159,8 @@ class OpenBlock:
         )
 
 
+NO_ROOM = "block full"
+"""The kernel's reason for leaving a transaction, and all after it, to the next batch."""
 REFUSALS = {
     "expired": ("expired", "It expired before a block took it; sign it again with a later expiry."),
     "gas too low": ("gas_limit", "Its gas limit does not cover what the transaction costs before it runs; raise it."),
@@ -216,10 +249,11 @@ def reopen(executor: Executor, parent: bytes, logged: Sequence[bytes]) -> OpenBl
                 raise Corrupt(f"the batch log of block {batch.opening.height} stands on another block than is stored")
             block = OpenBlock(batch.opening, batch.anchor)
         try:
-            result = executor.apply(block.opening, batch.transactions)
+            ready = block.ready(batch.transactions)
+            result = executor.apply(block.opening, ready)
         except Invalid as error:
             raise Corrupt(f"the batch log of block {block.opening.height} does not replay: {error}") from error
-        block.add(batch.transactions, batch.deployments, result)
+        block.add(ready, batch.deployments, result)
     return block
 
 

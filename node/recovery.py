@@ -7,13 +7,14 @@ what was signed; a difference is Corrupt and names the height.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from execution.executor import CheckpointChunk, Executor, Sealed
 from execution.transition import apply_batch, opening_of, seal_block
+from execution.vm import upgrade
 from genesis import chain, codec
-from genesis.chain import Block, Body, Certificate, Deployment, Header, Withdrawal
+from genesis.chain import Block, Body, Certificate, Deployment, Header, SignedTransaction, Withdrawal
 from genesis.crypto import ZERO_HASH
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec, genesis_hash
@@ -79,7 +80,7 @@ def recover(spec: ChainSpec, store: Store, executor: Executor, genesis_root: byt
     tip, start = initial_tip(spec, genesis_root), 1
     if checkpoint is not None:
         start = checkpoint[0] + 1
-        tip = _restore(spec, store, executor, *checkpoint)
+        tip = restore_checkpoint(spec, store, executor, *checkpoint)
     last = head or 0
     for row in store.blocks(start, last):
         block, _ = stored_block(row)
@@ -104,6 +105,7 @@ def replay_block(
     try:
         for batch in block.body.batches:
             transactions = batch.open()
+            _check_kernels(block, transactions, spec)
             again.add(transactions, block.body.deployments, apply_batch(executor, opening, transactions))
     except Invalid as error:
         raise Corrupt(f"block {height} does not replay: {error}") from error
@@ -111,12 +113,21 @@ def replay_block(
     sealed = seal_block(executor)
     burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
     withdrawals = span_withdrawals(tip, height, spec, burnt)
-    header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators)
+    header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators, block.header.view)
     if header != block.header:
         raise Corrupt(f"block {height} does not replay: {_difference(header, block.header)}")
     if inspect is not None:
         inspect(block, sealed)
     return advance(tip, block, withdrawals, spec)
+
+
+def _check_kernels(block: Block, transactions: Sequence[SignedTransaction], spec: ChainSpec) -> None:
+    """A kernel that a block records is the one that the admin signed. Raises Invalid, Corrupt."""
+    recorded = {one.transaction_id: one for one in block.body.deployments}
+    for signed in transactions:
+        found = recorded.get(signed.id) if upgrade.upgrades(signed.transaction) else None
+        if found is not None and found != upgrade.deployment_of(signed, spec):
+            raise Corrupt(f"block {block.header.height} records another kernel than was signed")
 
 
 def _difference(again: Header, signed: Header) -> str:
@@ -129,7 +140,9 @@ def _show(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _restore(spec: ChainSpec, store: Store, executor: Executor, height: int, meta: bytes) -> Tip:
+def restore_checkpoint(spec: ChainSpec, store: Store, executor: Executor, height: int, meta: bytes) -> Tip:
+    """The executor as it was when the checkpoint was written; what the next block needs to know. Raises Corrupt."""
+
     def chunks() -> Iterator[CheckpointChunk]:
         for pages in store.pages():
             yield CheckpointChunk(pages.program, pages.first_page, pages.data)
@@ -144,6 +157,15 @@ def _restore(spec: ChainSpec, store: Store, executor: Executor, height: int, met
     header, _, _ = stored_header(row)
     if header.state_root != root:
         raise Corrupt(f"the checkpoint of height {height} has root {root.hex()}, signed was {header.state_root.hex()}")
+    return tip_at(spec, store, height)
+
+
+def tip_at(spec: ChainSpec, store: Store, height: int) -> Tip:
+    """What the block after the stored one of `height` needs to know. Raises Corrupt."""
+    row = store.header(height)
+    if row is None:
+        raise Corrupt(f"block {height} is not stored")
+    header, _, _ = stored_header(row)
     anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
     return Tip(header, header.hash(), header.time_ms, anchor, _span(spec, store, height), _waiting(spec, store, height))
 

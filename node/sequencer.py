@@ -34,7 +34,11 @@ BATCH_BYTES_MAX = 8 << 20
 BLOCK_BYTES_FULL = chain.BLOCK_BYTES_MAX - 3 * BATCH_BYTES_MAX
 """A block that has so many takes no further batch: one more, deposits and heads still fit."""
 BATCHES_A_WRITE = 8
-"""Batches are bounded by what their transactions may cost; under load several share one synced write of the log."""
+"""Batches are bounded by what their transactions cost; under load several share one synced write of the log."""
+STRETCH_MAX = 32.0
+"""A batch takes transactions whose limits sum to at most so many times the gas it may use."""
+STRETCH_MEMORY = 0.75
+"""Weight of the batches before the last in what is known of limits and use."""
 
 log = logger("sequencer")
 
@@ -80,6 +84,23 @@ class _Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class _Ran:
+    """answers: by id, of those that were handed to the engine; None for one that found no room."""
+
+    cut: _Cut
+    result: BatchResult
+    answers: dict[bytes, Receipt | Invalid | None]
+
+    def known(self) -> list[tuple[Pending, Receipt | Invalid]]:
+        """Those that have their outcome."""
+        answers = ((item, self.answers.get(item.signed.id)) for item in self.cut.pending)
+        return [(item, answer) for item, answer in answers if answer is not None]
+
+    def turned_away(self) -> list[Pending]:
+        return [item for item in self.cut.pending if self.answers.get(item.signed.id) is None]
+
+
+@dataclass(frozen=True, slots=True)
 class _Closed:
     """A sealed block on its way to the store; tip: the chain's once it is there."""
 
@@ -107,12 +128,14 @@ class Sequencer:
         open_block: OpenBlock | None,
         checkpoint_height: int | None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        view_floor: int = 0,
     ) -> None:
+        """view_floor: the highest view in which this node ever signed a block that it gave up since."""
         self._spec, self._config, self._key, self._store = spec, config, key, store
         self._engine, self._executor = engine, executor
         self._mempool, self._inbox, self._listener = mempool, inbox, listener
         self._proposer = address_of(key)
-        self._now_ms = now_ms
+        self._now_ms, self._view_floor = now_ms, view_floor
         self.tip = self._parent = tip
         self.open_block = open_block
         self._stored = trio.Event()
@@ -120,7 +143,14 @@ class Sequencer:
         self._checkpoint_height = checkpoint_height
         self._writing_checkpoint = False
         self._times: dict[str, list[float]] = {}
+        self._stretch = 1.0
         self._stop = trio.Event()
+        self._halted = False
+
+    def halt(self) -> None:
+        """Return from run without sealing the open block, which stays in the batch log and in `open_block`."""
+        self._halted = True
+        self.stop()
 
     def stop(self) -> None:
         """Seal the open block, then return from run."""
@@ -170,13 +200,18 @@ class Sequencer:
             await self._cut()
             if not self._mempool.arrived.is_set():
                 await trio.sleep_until(min(deadline, cut + spacing))
-        await self._seal()
+        if not self._halted:
+            await self._seal()
 
     def _full(self) -> bool:
-        """Whether the largest transaction might not fit any more."""
+        """Whether the largest transaction might not fit any more, or one found no room in a batch of its own."""
         block, spec = self.open_block, self._spec
         assert block is not None
-        return block.gas_used > spec.gas_block_max - spec.gas_transaction_max or block.size > BLOCK_BYTES_FULL
+        return (
+            block.stalled
+            or block.gas_used > spec.gas_block_max - spec.gas_transaction_max
+            or block.size > BLOCK_BYTES_FULL
+        )
 
     async def _open(self) -> None:
         """Fix height, time, parent and anchor, and run the first batch."""
@@ -197,31 +232,43 @@ class Sequencer:
         block = self.open_block
         assert block is not None
         cuts = self._take(block)
+        number = len(block.batches)
         rows = [encode_logged(self._logged(block, cut, first=at == 0)) for at, cut in enumerate(cuts)]
-        results: list[BatchResult] = []
+        ran: list[_Ran] = []
 
         async def execute() -> None:
             for cut in cuts:
                 with self._timed("batch_ms"):
-                    results.append(await self._engine.run(self._executor.apply, block.opening, cut.transactions))
+                    ready = block.ready(cut.transactions)
+                    result = await self._engine.run(self._executor.apply, block.opening, ready)
+                    answers = block.add(ready, cut.prepared, result)
+                    ran.append(_Ran(cut, result, {one.id: answer for one, answer in zip(ready, answers, strict=True)}))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(execute)
             with self._timed("log_sync_ms"):
-                await trio.to_thread.run_sync(self._store.append_batch, block.opening.height, len(block.batches), *rows)
-        for cut, result in zip(cuts, results, strict=True):
-            await self._answer(block, cut, result)
+                await trio.to_thread.run_sync(self._store.append_batch, block.opening.height, number, *rows)
+        self._mempool.put_back([item for one in ran for item in one.turned_away()])
+        for one in ran:
+            await self._answer(block, one)
 
     def _take(self, block: OpenBlock) -> list[_Cut]:
-        """At least one batch, which may be empty; more while there are transactions and room for the largest."""
+        """
+        At least one batch, which may be empty; more while there are transactions and room for the largest.
+
+        Signers allow more gas than they use, so a batch takes more than its gas by limits, as far as the last ones went
+        below theirs. What the kernel then has no room for stands first in the next.
+        """
         left = self._spec.gas_block_max - block.gas_used
+        stretch = self._stretch
         cuts: list[_Cut] = []
         while not cuts or (self._mempool.arrived.is_set() and len(cuts) < BATCHES_A_WRITE and left > 0):
             gas_max = min(self._spec.gas_batch_max, left)
             if cuts and gas_max < self._spec.gas_transaction_max:
                 break
-            cut = _Cut(self._mempool.take(gas_max, self._config.batch_transactions_max, BATCH_BYTES_MAX))
-            left -= sum(signed.transaction.gas for signed in cut.transactions)
+            count_max = self._config.batch_transactions_max
+            cut = _Cut(self._mempool.take(int(gas_max * stretch), count_max, BATCH_BYTES_MAX))
+            left -= int(sum(signed.transaction.gas for signed in cut.transactions) / stretch)
             cuts.append(cut)
             if block.size + sum(item.size for one in cuts for item in one.pending) > BLOCK_BYTES_FULL:
                 break
@@ -231,13 +278,22 @@ class Sequencer:
         opens = first and not block.batches
         return Logged(block.opening if opens else None, block.anchor if opens else None, cut.transactions, cut.prepared)
 
-    async def _answer(self, block: OpenBlock, cut: _Cut, result: BatchResult) -> None:
-        answers = block.add(cut.transactions, cut.prepared, result)
-        for item, answer in zip(cut.pending, answers, strict=True):
+    async def _answer(self, block: OpenBlock, ran: _Ran) -> None:
+        known = ran.known()
+        for item, answer in known:
             self._mempool.settle(item, refused=isinstance(answer, Invalid))
-        await self._listener.executed(block, [a for a in answers if isinstance(a, Receipt)], result)
-        for item, answer in zip(cut.pending, answers, strict=True):
+        receipts = [answer for _, answer in known if isinstance(answer, Receipt)]
+        self._learn(sum(item.signed.transaction.gas for item, a in known if isinstance(a, Receipt)), receipts)
+        await self._listener.executed(block, receipts, ran.result)
+        for item, answer in known:
             item.done(answer)
+
+    def _learn(self, limits: int, receipts: Sequence[Receipt]) -> None:
+        """How far below its limits a batch went; limits: sum of those that ran."""
+        used = sum(receipt.gas_used for receipt in receipts)
+        if used:
+            seen = STRETCH_MEMORY * self._stretch + (1 - STRETCH_MEMORY) * limits / used
+            self._stretch = min(max(seen, 1.0), STRETCH_MAX)
 
     async def _seal(self) -> None:
         """
@@ -263,7 +319,8 @@ class Sequencer:
             sealed = await self._engine.run(self._executor.seal)
         burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
         withdrawals = span_withdrawals(tip, block.opening.height, self._spec, burnt)
-        header = block.header(sealed, withdrawals, self._proposer, 0)
+        view = max(tip.header.view if tip.header else 0, self._view_floor) + 1
+        header = block.header(sealed, withdrawals, self._proposer, 0, view)
         signed = chain.sign_block(header, block.body(), self._key)
         digest = (VoteKind.FINALISE, self._spec.chain_id, header.height, header.view, header.hash(), header.validators)
         certificate = chain.certify([chain.sign_vote(*digest, self._key)])
@@ -340,6 +397,8 @@ def advance(tip: Tip, block: chain.Block, withdrawals: list[Withdrawal], spec: C
     header = block.header
     if header.parent != tip.hash:
         raise Corrupt(f"block {header.height} names another parent than the block before it")
+    if tip.header is not None and header.view <= tip.header.view:
+        raise Corrupt(f"block {header.height} is of view {header.view}, which is not above its parent's")
     waiting = {height: items for height, items in tip.waiting_deployments.items() if height > header.height}
     if block.body.deployments:
         waiting[header.height + spec.deployment_delay_blocks] = block.body.deployments

@@ -57,6 +57,7 @@ class Service:
         self._reads = Reads(spec, self._query, self._catalogue)
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._sequencer: Sequencer | None = None
+        self._active_at = 0
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getReceipt": self._receipt,
@@ -88,7 +89,9 @@ class Service:
     # What the sequencer tells
 
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
-        if open_block.opening.deployments_active and len(open_block.batches) == 1:
+        opening = open_block.opening
+        if opening.deployments_active and opening.height != self._active_at:
+            self._active_at = opening.height
             await self._learn_programs()  # their first events are among these
         self._remember(open_block, receipts)
         if receipts and self.link.wanted("receipts"):
@@ -99,6 +102,16 @@ class Service:
 
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
         self.link.publish("blocks", _block_view(block, "certified"))
+
+    def rolled_back(self, first: int, last: int, reverted: Sequence[Receipt]) -> None:
+        """Blocks `first` to `last` are no more; their transactions have these receipts now, "reverted"."""
+        for receipt in reverted:
+            self._recent.pop(receipt.transaction, None)
+        if reverted and self.link.wanted("receipts"):
+            self.link.publish("receipts", [receipt_view(receipt) for receipt in reverted])
+        stages = self._stages
+        told = {"posted": stages.posted, "final": stages.final, "reverted_first": first, "reverted_last": last}
+        self.link.publish("stages", told)
 
     def staged(self, stages: Stages) -> None:
         """Posted or final heights grew."""
@@ -180,6 +193,9 @@ class Service:
         else:
             position = await trio.to_thread.run_sync(self._store.position, transaction)
             if position is None:
+                reverted = await trio.to_thread.run_sync(self._store.reverted, transaction)
+                if reverted is not None:
+                    return receipt_view(Receipt.decode(reverted, "reverted"))
                 raise Invalid(f"No block holds transaction 0x{transaction.hex()}; it may still wait.", "not_found")
             blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
             assert blob is not None, "the index names stored blocks only"
@@ -224,10 +240,13 @@ class Service:
         def prove() -> tuple[int, tuple[bytes, ...]]:
             return self._executor.sealed_height(), self._executor.prove(program, page)
 
-        height, path = await self._engine.run(prove)
-        while (self._tip().header.height if self._tip().header else 0) < height:
-            await trio.sleep(STORED_POLL_S)
-        return {"height": height, "proof": list(path)}
+        while True:
+            life = self._sequencer
+            height, path = await self._engine.run(prove)
+            while (self._tip().header.height if self._tip().header else 0) < height and life is self._sequencer:
+                await trio.sleep(STORED_POLL_S)
+            if life is self._sequencer:  # else the chain went back, and that block is no more
+                return {"height": height, "proof": list(path)}
 
     async def _call(self, program: bytes, selector: bytes, arguments: bytes, gas: int) -> dict[str, Any]:
         cap = min(gas or self._spec.gas_query_max, self._spec.gas_query_max)
@@ -330,6 +349,7 @@ def _block_view(block: chain.Block, stage: str) -> dict[str, Any]:
         "parent": header.parent,
         "time_ms": header.time_ms,
         "gap_ms": header.gap_ms,
+        "view": header.view,
         "proposer": header.proposer,
         "anchor": header.anchor_number,
         "inbox_count": header.inbox_count,

@@ -2,18 +2,21 @@
 Everything a node keeps, in one LevelDB: the one file that imports plyvel.
 
 A block is one atomic synced write: header, body, receipts, index of its transactions, cursors, and the end of its
-batch log. The batch log holds what was acknowledged of the block still open, synced batch by batch. A checkpoint of
-state pages is staged in small writes, committed by one, then folded in; a crash leaves the old or the new one. Every
-checksum is verified on every read. A full disk, a failed sync and a damaged file raise Corrupt with the path: the
-store is not to be used after it. Methods may be called from any thread; one process at a time opens the folder.
+batch log. The batch log holds what was acknowledged of the block still open, synced batch by batch. A checkpoint's
+pages are written once, in small writes beside those they replace, and count from the write that commits them; a crash
+leaves the old or the new one. Every checksum is verified on every read. A full disk, a failed sync and a damaged file
+raise Corrupt with the path: the store is not to be used after it. Methods may be called from any thread; one process
+at a time opens the folder.
 """
 
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,19 +25,20 @@ import plyvel
 
 from genesis.errors import Corrupt, Invalid, Unavailable
 
-FORMAT = 1
+FORMAT = 2
 PAGE_BYTES = 1024
 WRITE_BUFFER_BYTES = 32 << 20
 CACHE_BYTES = 64 << 20
 BLOOM_BITS = 10
-FOLD_BYTES = 1 << 20
-"""Pages folded in per write: short enough that a synced batch never waits long behind one."""
+DROPPED_MAX = 4_096
+"""Rows dropped per write: short enough that a synced batch never waits long behind one."""
 
-_IDENTITY, _HEAD, _CHECKPOINT, _STAGED = b"identity", b"head", b"checkpoint", b"staged"
-_HEADER, _BODY, _RECEIPTS, _TRANSACTION, _CURSOR, _LOG, _PAGE, _STAGE = (bytes([n]) for n in range(1, 9))
+_IDENTITY, _HEAD, _CHECKPOINT, _UNFINISHED = b"identity", b"head", b"checkpoint", b"unfinished"
+_HEADER, _BODY, _RECEIPTS, _TRANSACTION, _CURSOR, _LOG, _PAGE, _REVERTED = (bytes([n]) for n in range(1, 9))
 _U64 = struct.Struct(">Q")
 _U64_U32 = struct.Struct(">QI")
-_U32_U32 = struct.Struct(">II")
+_U64_U64 = struct.Struct(">QQ")
+_PAGE_KEY = struct.Struct(">III")  # program, page, serial of the checkpoint that wrote it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,22 @@ class Pages:
     data: bytes
 
 
+@dataclass(slots=True)
+class _Serials:
+    """The newest checkpoint that wrote each page, four bytes a page; 0 for none."""
+
+    _programs: dict[int, array[int]] = field(default_factory=dict)
+
+    def replace(self, program: int, page: int, serial: int) -> int:
+        """Note the page's serial; the one before."""
+        pages = self._programs.setdefault(program, array("I"))
+        if page >= len(pages):
+            pages.frombytes(bytes(pages.itemsize * (page + 1 - len(pages))))
+        old = pages[page]
+        pages[page] = serial
+        return old
+
+
 class Store:
     """A node's folder. Use as a context manager, or call close()."""
 
@@ -82,6 +102,7 @@ class Store:
             Corrupt: a file is damaged, or the disk is full.
         """
         self.path = path
+        self._serials: _Serials | None = None
         path.mkdir(parents=True, exist_ok=True)
         with self._guarded("open"):
             self._db: Any = plyvel.DB(
@@ -95,7 +116,7 @@ class Store:
             )
         try:
             self._check_identity(_U64.pack(FORMAT) + chain)
-            self._recover_checkpoint()
+            self._drop_unfinished()
         except BaseException:
             self.close()
             raise
@@ -135,6 +156,38 @@ class Store:
             for key, _ in self._rows(_LOG, stop=_LOG + _U64.pack(block.height + 1)):
                 batch.delete(key)
             batch.put(_HEAD, height)
+
+    def roll_back(self, height: int, reverted: Iterable[tuple[bytes, bytes]], cursors: Mapping[str, bytes]) -> None:
+        """
+        Let the chain end at `height`, in one synced write: later blocks, the batch log and a later checkpoint go.
+
+        Args:
+            reverted: transactions of what goes, and their receipts, which are kept as such.
+        """
+        head = self.head() or 0
+        checkpoint = self.checkpoint()
+        with self._write("roll back", sync=True) as batch:
+            for gone in range(height + 1, head + 1):
+                for kind in (_HEADER, _BODY, _RECEIPTS):
+                    batch.delete(kind + _U64.pack(gone))
+            for transaction, receipt in reverted:
+                batch.delete(_TRANSACTION + transaction)
+                batch.put(_REVERTED + transaction, receipt)
+            for key, _ in self._rows(_LOG):
+                batch.delete(key)
+            for name, value in cursors.items():
+                batch.put(_CURSOR + name.encode(), value)
+            if checkpoint is not None and checkpoint[0] > height:
+                batch.delete(_CHECKPOINT)
+            if height:
+                batch.put(_HEAD, _U64.pack(height))
+            else:
+                batch.delete(_HEAD)
+        self._drop_unfinished()
+
+    def reverted(self, transaction: bytes) -> bytes | None:
+        """The receipt that a transaction had in a block rolled back since; it may stand in a newer one."""
+        return self._get(_REVERTED + transaction)
 
     def header(self, height: int) -> bytes | None:
         return self._get(_HEADER + _U64.pack(height))
@@ -198,27 +251,35 @@ class Store:
 
         One at a time. `changed` is consumed lazily and written in small pieces, so that other writes pass between them.
         """
-        self._drop_stage()
-        for number, pages in enumerate(changed):
+        self._drop_unfinished()
+        serials, serial = self._page_serials(), self._serial() + 1
+        with self._write("begin a checkpoint") as batch:
+            batch.put(_UNFINISHED, _U64.pack(serial))
+        replaced: list[bytes] = []
+        for pages in changed:
             assert len(pages.data) % PAGE_BYTES == 0, "a chunk holds whole pages"
             with self._write("write a checkpoint") as batch:
-                key = _STAGE + _U64.pack(number)
-                batch.put(key, _U32_U32.pack(pages.program, pages.first_page) + pages.data)
+                for at in range(0, len(pages.data), PAGE_BYTES):
+                    page = pages.first_page + at // PAGE_BYTES
+                    batch.put(_page_key(pages.program, page, serial), pages.data[at : at + PAGE_BYTES])
+                    old = serials.replace(pages.program, page, serial)
+                    if old not in (0, serial):
+                        replaced.append(_page_key(pages.program, page, old))
         with self._write("commit a checkpoint", sync=True) as batch:
-            batch.put(_STAGED, _U64.pack(height) + meta)
-        self._fold()
+            batch.put(_CHECKPOINT, _U64_U64.pack(height, serial) + meta)
+            batch.delete(_UNFINISHED)
+        self._drop_pages(replaced)
 
     def checkpoint(self) -> tuple[int, bytes] | None:
         """Height and meta of the checkpoint, None before the first."""
         row = self._get(_CHECKPOINT)
-        return None if row is None else (_U64.unpack(row[:8])[0], row[8:])
+        return None if row is None else (_U64_U64.unpack(row[:16])[0], row[16:])
 
     def pages(self, chunk_pages_max: int = 256) -> Iterator[Pages]:
         """All pages of the checkpoint, by program and page, neighbours joined up to chunk_pages_max."""
         run: list[bytes] = []
         program = first = 0
-        for key, data in self._rows(_PAGE):
-            at = _U32_U32.unpack(key[1:])
+        for at, data in self._newest_pages():
             if run and (at != (program, first + len(run)) or len(run) == chunk_pages_max):
                 yield Pages(program, first, b"".join(run))
                 run = []
@@ -228,30 +289,53 @@ class Store:
         if run:
             yield Pages(program, first, b"".join(run))
 
-    def _recover_checkpoint(self) -> None:
-        if self._get(_STAGED) is None:
-            self._drop_stage()
-        else:
-            self._fold()
+    def _newest_pages(self) -> Iterator[tuple[tuple[int, int], bytes]]:
+        """Each page's newest row that a checkpoint has committed; the rows before it are on their way out."""
+        committed = self._serial()
+        found: tuple[tuple[int, int], bytes] | None = None
+        for key, data in self._rows(_PAGE):
+            program, page, serial = _PAGE_KEY.unpack(key[1:])
+            if serial > committed:
+                continue
+            if found is not None and found[0] != (program, page):
+                yield found
+            found = (program, page), data
+        if found is not None:
+            yield found
 
-    def _fold(self) -> None:
-        """Move the committed stage into place; repeating it after a crash changes nothing."""
-        for _, row in self._rows(_STAGE):
-            program, first = _U32_U32.unpack(row[:8])
-            for start in range(8, len(row), FOLD_BYTES):
-                with self._write("fold a checkpoint") as batch:
-                    for at in range(start, min(start + FOLD_BYTES, len(row)), PAGE_BYTES):
-                        page = first + (at - 8) // PAGE_BYTES
-                        batch.put(_PAGE + _U32_U32.pack(program, page), row[at : at + PAGE_BYTES])
-        with self._write("fold a checkpoint", sync=True) as batch:
-            batch.put(_CHECKPOINT, self._get(_STAGED))
-            batch.delete(_STAGED)
-        self._drop_stage()
+    def _serial(self) -> int:
+        """Number of the committed checkpoint; 0 before the first."""
+        row = self._get(_CHECKPOINT)
+        return 0 if row is None else int(_U64_U64.unpack(row[:16])[1])
 
-    def _drop_stage(self) -> None:
-        with self._write("drop a stage") as batch:
-            for key, _ in self._rows(_STAGE):
-                batch.delete(key)
+    def _page_serials(self) -> _Serials:
+        """Which checkpoint wrote each page last: read from the rows once, kept from then on. Older rows go."""
+        if self._serials is None:
+            self._serials = _Serials()
+            stale: list[bytes] = []
+            for key in self._keys(_PAGE):
+                program, page, serial = _PAGE_KEY.unpack(key[1:])
+                old = self._serials.replace(program, page, serial)
+                if old:
+                    stale.append(_page_key(program, page, old))
+            self._drop_pages(stale)
+        return self._serials
+
+    def _drop_unfinished(self) -> None:
+        """What a checkpoint that was not committed left behind; without any checkpoint, all pages."""
+        committed = self._serial()
+        if self._get(_UNFINISHED) is not None or committed == 0:
+            self._serials = None
+            self._drop_pages(key for key in self._keys(_PAGE) if _PAGE_KEY.unpack(key[1:])[2] > committed)
+            with self._write("forget an unfinished checkpoint") as batch:
+                batch.delete(_UNFINISHED)
+
+    def _drop_pages(self, keys: Iterable[bytes]) -> None:
+        remaining = iter(keys)
+        while piece := list(islice(remaining, DROPPED_MAX)):
+            with self._write("drop what a checkpoint replaced") as batch:
+                for key in piece:
+                    batch.delete(key)
 
     # LevelDB
 
@@ -283,6 +367,13 @@ class Store:
         with self._guarded("read"), self._db.iterator(start=prefix, stop=end, verify_checksums=True) as rows:
             yield from rows
 
+    def _keys(self, prefix: bytes) -> Iterator[bytes]:
+        with (
+            self._guarded("read"),
+            self._db.iterator(start=prefix, stop=_after(prefix), include_value=False, verify_checksums=True) as keys,
+        ):
+            yield from keys
+
     @contextmanager
     def _write(self, what: str, sync: bool = False) -> Iterator[Any]:
         """One atomic write; nothing is written when the block inside raises."""
@@ -308,3 +399,7 @@ class Store:
 def _after(prefix: bytes) -> bytes:
     """The first key behind all keys with this prefix; the prefix's last byte is below 255 or it is a height."""
     return (int.from_bytes(prefix, "big") + 1).to_bytes(len(prefix), "big")
+
+
+def _page_key(program: int, page: int, serial: int) -> bytes:
+    return _PAGE + _PAGE_KEY.pack(program, page, serial)

@@ -52,6 +52,7 @@ def bench_spec(accounts: int) -> ChainSpec:
         gas_transaction_max=GAS_MAX,
         gas_batch_max=1 << 50,
         gas_block_max=1 << 52,
+        events_batch_max=1 << 19,
     )
 
 

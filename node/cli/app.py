@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typer
 
-from node.cli import audit, bench, keys, nodes, program, tx
+from node.cli import audit, authoring, bench, fuzzing, keys, nodes, program, tracing, tx
 
 app = typer.Typer(
     help="Tenor: a programmable execution engine for derivatives.",
@@ -18,6 +18,9 @@ app = typer.Typer(
 app.add_typer(nodes.app, name="node", help="Make, run and ask a node.")
 app.add_typer(keys.app, name="keys", help="Keys in files, encrypted.")
 app.add_typer(tx.app, name="tx", help="Move money, trade, look at receipts.")
+for command in (authoring.check, authoring.test, authoring.run, tracing.trace, authoring.abi, authoring.doc):
+    program.app.command()(command)
+program.app.command()(fuzzing.fuzz)
 app.add_typer(program.app, name="program", help="Write, check, deploy and call programs.")
 app.add_typer(bench.app, name="bench", help="Measure the engine, or a whole node.")
 app.command()(audit.audit)

@@ -11,18 +11,22 @@ import json
 import re
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from execution.compiler import types as t
 from execution.compiler.abi import AbiEntry
 from genesis.errors import Invalid
 from node.programs import signature
 
-if TYPE_CHECKING:
-    from node.cli.session import Names
-
 UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 TRUTH = {"true": True, "false": False}
+
+
+class Names(Protocol):
+    """What names of accounts and assets mean: on a chain `session.Names`, in a local run those of the run."""
+
+    def account(self, text: str) -> bytes: ...
+    def asset(self, text: str | None) -> int: ...
 
 
 def parse_arguments(entry: AbiEntry, texts: Sequence[str], names: Names) -> list[Any]:
@@ -46,15 +50,15 @@ def _parse(of: t.Type, text: str, name: str, names: Names) -> Any:
         case t.Scalar("bool"):
             return _one_of(TRUTH, text.lower(), name)
         case t.Scalar("duration"):
-            return _duration(text, name)
+            return duration_ms(text, name)
         case t.Scalar("timestamp"):
             return _timestamp(text, name)
-        case t.Scalar("decimal" | "symbol"):
+        case t.Scalar("decimal" | "symbol" | "bytes32"):
             return text
         case t.EnumType(_, members):
             numbers = {member: number for number, member in enumerate(members)}
             return _one_of(numbers, text.upper() if text.upper() in numbers else text, name)
-        case t.StructType() | t.TupleType():
+        case t.StructType() | t.TupleType() | t.ArrayType():
             return _json(text, name)
         case _:
             return _whole(text, name)
@@ -72,7 +76,8 @@ def _whole(text: str, name: str) -> int:
     return int(text)
 
 
-def _duration(text: str, name: str) -> int:
+def duration_ms(text: str, name: str) -> int:
+    """Milliseconds of 250ms, 5s, 2m, 1h, 1d. Raises Invalid."""
     parts = re.fullmatch(r"([+-]?[0-9]{1,19})(ms|s|m|h|d)", text)
     if parts is None:
         raise Invalid(f"{name} is a duration such as 250ms, 5s, 2m, 1h or 1d, not {text!r}.", "bad_argument")
@@ -82,7 +87,7 @@ def _duration(text: str, name: str) -> int:
 def _timestamp(text: str, name: str) -> int:
     if text.startswith("now"):
         rest = text.removeprefix("now")
-        return time.time_ns() // 1_000_000 + (_duration(rest, name) if rest else 0)
+        return time.time_ns() // 1_000_000 + (duration_ms(rest, name) if rest else 0)
     return _whole(text, name)
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
@@ -17,6 +18,23 @@ app = typer.Typer(no_args_is_help=True)
 def engine(json: Json = False) -> None:
     """Orders per second of the engine alone, on one core."""
     raise typer.Exit(import_module("node.bench.engine").main(json))
+
+
+@app.command()
+def language(json: Json = False) -> None:
+    """Nanoseconds of an operation of the language, in WASM, on one core: decimals, containers, option prices."""
+    raise typer.Exit(import_module("node.bench.language").main(json))
+
+
+@app.command("math")
+def math_(
+    json: Json = False,
+    points: Annotated[
+        int, typer.Option("--points", min=1, help="Arguments of each function, edges first.")
+    ] = 1_000_000,
+) -> None:
+    """Errors of the language's exp, ln, pow, norm_cdf … against mpmath, in WASM. Minutes; needs the extra `test`."""
+    raise typer.Exit(import_module("node.bench.math").main(json, points))
 
 
 @app.command("node")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, NoReturn
-
-import typer
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from genesis.errors import Corrupt, Invalid, Unavailable
+
+if TYPE_CHECKING:
+    import typer
 
 FAILED, UNAVAILABLE, CORRUPT, INTERRUPTED = 1, 3, 4, 130
 ADDRESS_BYTES = 20
@@ -27,13 +28,18 @@ PIPE_COLUMNS = 240
 
 def run(app: typer.Typer) -> NoReturn:
     """Run the command of sys.argv and end the process."""
+    sys.exit(guarded(app))
+
+
+def guarded(work: Callable[[], Any]) -> int:
+    """Do something for the command line; the exit code, with any error told."""
     try:
-        app()
+        work()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes a sentence and an exit code
-        _fail(_inner(error))
-    sys.exit(0)
+        return tell(_inner(error), "--json" in sys.argv)
+    return 0
 
 
 def show(data: Mapping[str, Any], as_json: bool, quiet: str = "") -> None:
@@ -48,7 +54,7 @@ def show(data: Mapping[str, Any], as_json: bool, quiet: str = "") -> None:
 
 def progress(text: str) -> None:
     """Tell a person what goes on; stderr."""
-    typer.echo(text, err=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 def plain(value: Any) -> Any:
@@ -114,7 +120,8 @@ def _inner(error: Exception) -> Exception:
     return error
 
 
-def _fail(error: Exception) -> NoReturn:
+def tell(error: Exception, as_json: bool) -> int:
+    """An error in words on stderr, as JSON on stdout when asked; its exit code."""
     match error:
         case Invalid():
             number, code, text = FAILED, error.code, str(error)
@@ -128,6 +135,6 @@ def _fail(error: Exception) -> NoReturn:
 
             traceback.print_exception(error)
     progress(f"error: {text}")
-    if "--json" in sys.argv:
+    if as_json:
         print(json.dumps({"error": text, "code": code}))
-    sys.exit(number)
+    return number

@@ -37,7 +37,10 @@ PasswordFile = Annotated[
 ]
 DevKey = Annotated[int | None, typer.Option("--dev-key", min=0, max=15, help="Development key, see `tenor keys dev`.")]
 Account = Annotated[
-    str | None, typer.Option("--account", help="Account to act for, when the key is its agent; default the key's own.")
+    str | None,
+    typer.Option(
+        "--account", help="Account to act for: the key is its agent or owns it (dev:6/0); default the key's own."
+    ),
 ]
 Wait = Annotated[Stage, typer.Option("--wait", help="Return when the receipt has come this far.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait at most.")]

@@ -46,17 +46,6 @@ def new(
     show({"files": written}, json)
 
 
-@app.command()
-def check(file: File, json: Json = False) -> None:
-    """Check a program without compiling it; errors show the line."""
-    from execution.compiler import check_bundle
-    from node.bundle import read_bundle
-
-    files, main = read_bundle(file)
-    check_bundle(files, main)
-    show({"checked": list(files)}, json)
-
-
 @app.command("compile")
 def compile_(
     file: File,
@@ -95,12 +84,14 @@ def deploy(
     file: File,
     args: Annotated[str, typer.Option("--args", help="Arguments of `create`, parted by blanks.")] = "",
     admin: Annotated[str | None, typer.Option("--admin", help="Account that may upgrade it; default nobody.")] = None,
+    hooks: Annotated[str, typer.Option("--hooks", help="Money for its hooks, if it has any; 0 for none.")] = "0.1",
 ) -> None:
-    """Deploy a program and wait until it is active; prints its address."""
+    """Deploy a program, pay for what it will do by itself, and wait until it is active; prints its address."""
     import shlex
 
     from execution.compiler import compile_bundle
     from execution.compiler.abi_values import pack
+    from execution.compiler.types import NONE
     from node.bundle import read_bundle
     from node.cli.arguments import parse_arguments
 
@@ -119,6 +110,8 @@ def deploy(
         receipt = await wait_for(session.client, receipt, stage, sender.timeout)
         view = await session.receipt_view(receipt)
         if receipt.status == "done":
+            if hooks != "0" and any(entry.kind == "hook" and entry.result != NONE for entry in abi.entries):
+                view["hooks"] = await _fund(session, receipt, hooks)
             view["address"] = await _active(session.client, receipt, sender.timeout)
         return view
 
@@ -154,6 +147,32 @@ def call(
     sender.send(build)
 
 
+@app.command()
+@sending
+def kernel(
+    sender: Sender,
+    chain: Annotated[str, typer.Option("--chain", help="Preset, or path of the chain's specification.")] = "devnet",
+    wasm: Annotated[Path | None, typer.Option("--wasm", help="The kernel; this Tenor's own otherwise.")] = None,
+) -> None:
+    """Let the chain go on under another kernel some blocks later; the chain's admin signs."""
+    from execution.vm import upgrade
+    from execution.vm.kernel.build import build_kernel
+    from execution.vm.machine import check_kernel
+    from genesis.crypto import sha256
+    from node.chains import load_chain
+
+    module = wasm.read_bytes() if wasm else build_kernel(load_chain(chain, Path()).gas)
+    check_kernel(module)
+
+    async def work(session: Session) -> dict[str, Any]:
+        files = {upgrade.FILE: upgrade.packed(module)}
+        signed = await session.wallet.sign_deployment(upgrade.NAME, files, b"")
+        receipt = await wait_for(session.client, await session.wallet.send_signed(signed), sender.wait, sender.timeout)
+        return await session.receipt_view(receipt) | {"kernel": sha256(module)}
+
+    sender.finish(sender.run(work), "transaction")
+
+
 @app.command("list")
 def list_(url: Url = URL, json: Json = False) -> None:
     """List the programs of the chain."""
@@ -181,6 +200,15 @@ def show_(program: Which, url: Url = URL, json: Json = False) -> None:
         for event in found.abi.events
     ]
     show({"name": found.name, "address": found.address, "entries": rows, "events": events}, json)
+
+
+async def _fund(session: Session, receipt: Receipt, amount: str) -> str:
+    """Fill the purse of a program that is not active yet; what is in it."""
+    paid = await session.wallet.send(session.programs["bank"].call("fund_gas", receipt.created, amount))
+    if paid.status == "done":
+        return amount
+    progress(f"Its hooks will not run before somebody pays for them (tenor tx fund): {paid.reason}.")
+    return "0"
 
 
 def _ask_view(url: str, program: str, name: str, texts: Sequence[str]) -> dict[str, Any] | None:

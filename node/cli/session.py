@@ -11,6 +11,7 @@ from typing import Any
 from execution.compiler.abi_values import plain_result
 from genesis.chain import Call, Receipt
 from genesis.crypto import parse_address
+from genesis.derived import derived_address
 from genesis.devkeys import COUNT, development_address
 from genesis.errors import Invalid
 from node.catalogue import EVENT_HEAD, readable
@@ -34,7 +35,17 @@ class Names:
         return cls(await Programs.load(client), tuple((await client.chain_info())["assets"]))
 
     def account(self, text: str) -> bytes:
-        """An address, `dev:N` for a development key's, or a program's name. Raises Invalid."""
+        """
+        An address, `dev:N` for a development key's, or a program's name; /N behind it: its sub-account of that number.
+
+        Raises:
+            Invalid: there is none.
+        """
+        owner, slash, sub = text.partition("/")
+        if slash:
+            if not sub.isdecimal() or int(sub) >= 1 << 63:
+                raise Invalid(f"{text} is no sub-account: write its number from 0 behind the slash.", "bad_address")
+            return derived_address(self.account(owner), int(sub))
         if text.startswith(DEVELOPMENT):
             number = text.removeprefix(DEVELOPMENT)
             if not number.isdecimal() or int(number) >= COUNT:

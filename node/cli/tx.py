@@ -1,7 +1,8 @@
 """
 `tenor tx`: what a trader does: move money, place and cancel orders, look at receipts, account and book.
 
-Amounts, sizes and prices are decimal text. Accounts are addresses, `dev:N`, or names of programs.
+Amounts, sizes and prices are decimal text. Accounts are addresses, `dev:N`, or names of programs; `dev:N/0` is the
+first sub-account of one. `--account dev:N/0` acts for it, with the owner's key or that of an agent of his.
 """
 
 from __future__ import annotations
@@ -99,6 +100,22 @@ def withdraw(
         sender.send(lambda s: [s.programs["clearing"].call("withdraw", amount)])
 
 
+@app.command("open-sub")
+@sending
+def open_sub(sender: Sender, number: Annotated[int, typer.Argument(min=0, help="Its number.")]) -> None:
+    """Open a sub-account: money and positions apart, the same key. Acted for with --account OWNER/NUMBER."""
+    sender.send(lambda s: [s.programs["bank"].call("open_sub", number)])
+
+
+@app.command()
+@sending
+def fund(
+    sender: Sender, program: Annotated[str, typer.Argument(help="Name or address of a program.")], amount: Amount
+) -> None:
+    """Put money into the purse that pays for a program's hooks."""
+    sender.send(lambda s: [s.programs["bank"].call("fund_gas", s.programs[program].address, amount)])
+
+
 @app.command()
 @sending
 def order(
@@ -168,7 +185,9 @@ def receipt(
 
 @app.command()
 def account(
-    who: Annotated[str, typer.Argument(help="Address, dev:N, or a program's name.")], url: Url = URL, json: Json = False
+    who: Annotated[str, typer.Argument(help="Address, dev:N, or a program's name; /N behind it: a sub-account.")],
+    url: Url = URL,
+    json: Json = False,
 ) -> None:
     """Show balances, margin and positions of an account."""
     from node.cli.session import Names

@@ -22,6 +22,7 @@ import trio
 
 from genesis.chain import Call, OrderClass, Receipt, SignedTransaction, Transaction, sign
 from genesis.devkeys import development_address, development_key
+from genesis.errors import Corrupt
 from genesis.presets import load_preset
 from genesis.spec import ChainSpec, genesis_address
 from node.app import Ready, run_node
@@ -147,11 +148,18 @@ async def report(node: Node, price: str = PRICE) -> None:
         assert receipt.status == "done", receipt.reason
 
 
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]
+
+
 def _only(error: BaseException) -> BaseException:
-    """The one error inside the groups around it."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    """The one error inside the groups around it: what ended the node, before what its end did to the client here."""
+    leaves = _leaves(error)
+    if len(leaves) == 1:
+        return leaves[0]
+    return next((leaf for leaf in leaves if isinstance(leaf, Corrupt)), error)
 
 
 @contextmanager

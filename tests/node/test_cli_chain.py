@@ -81,6 +81,20 @@ def test_margin_goes_in_and_out(run: Run) -> None:
     assert float(run("tx", "account", "dev:8").result["cash"]) == cash + 300
 
 
+def test_a_sub_account_has_its_own_money_and_position_under_the_same_key(run: Run) -> None:
+    sub = "dev:6/3"
+    assert run("tx", "open-sub", 3, *KEY).result["status"] == "done"
+    assert run("tx", "transfer", "2000", "--to", sub, *KEY).code == 0
+    assert run("tx", "deposit", "1000", *KEY, "--account", sub).result["status"] == "done"
+    before = run("tx", "account", "dev:6").result["positions"]
+    run("tx", "order", "sell", "0.1", "--price", "101", *OTHER)
+    assert run("tx", "order", "buy", "0.1", "--price", "101", *KEY, "--account", sub).result["status"] == "done"
+    assert run("tx", "account", sub).result["positions"][0]["quantity"] == "0.1"
+    assert run("tx", "account", "dev:6").result["positions"] == before
+    thief = run("tx", "transfer", "1", "--to", "dev:7", *OTHER, "--account", sub)
+    assert thief.code == 1 and "not the account, nor its agent" in thief.result["error"]
+
+
 def test_a_failed_transaction_is_code_1_and_still_an_object(run: Run) -> None:
     ran = run("tx", "withdraw", "100000000", *KEY)
     assert (ran.code, ran.result["status"]) == (1, "failed")
@@ -92,6 +106,7 @@ def test_a_failed_transaction_is_code_1_and_still_an_object(run: Run) -> None:
     ("words", "said"),
     [
         (("tx", "transfer", "1", "--to", "dev:16"), "dev:0 to dev:15"),
+        (("tx", "transfer", "1", "--to", "dev:6/x"), "no sub-account"),
         (("tx", "transfer", "1", "--to", "nobody"), "No program is called nobody"),
         (("tx", "transfer", "1", "--to", "0x12"), "40 hexadecimal digits"),
         (("tx", "transfer", "1.5e3", "--to", "dev:7"), "amount"),
@@ -132,7 +147,7 @@ def test_a_program_from_anywhere_is_deployed_and_trades(run: Run, tmp_path: Path
     file = tmp_path / "accumulator.py"
     file.write_text(source.read_text())
     deployed = run("program", "deploy", file, "--args", " ".join(created), *KEY).result
-    assert deployed["address"] == deployed["created"]
+    assert deployed["address"] == deployed["created"] and deployed["hooks"] == "0.1"
     run("tx", "transfer", "5000", "--to", "accumulator", *KEY)
     assert run("program", "call", "accumulator", "fund", "5000", *KEY).code == 0
     run("tx", "order", "sell", "0.1", "--price", "100.5", *OTHER)
@@ -140,6 +155,19 @@ def test_a_program_from_anywhere_is_deployed_and_trades(run: Run, tmp_path: Path
     assert bought["calls"][0]["result"]["filled"] == "0.1"
     assert run("program", "call", "accumulator", "position").result["result"] == "0.1"
     assert run("program", "call", "accumulator", "stop", *OTHER).result["reason"] == "not the owner"
+
+
+def test_what_a_program_does_by_itself_is_paid_from_its_purse(run: Run, node: Node) -> None:
+    def purse() -> float:
+        return float(run("program", "call", "bank", "gas_balance", "accumulator").result["result"])
+
+    assert run("tx", "fund", "accumulator", "0.5", *KEY).result["status"] == "done"
+    full = purse()
+    assert full == 0.6
+    assert run("program", "call", "accumulator", "start", "1", "5", "1s", *KEY).result["status"] == "done"
+    for _ in range(1_500 // SPEC.block_time_ms):  # longer than the pause
+        node.do(node.next_block)
+    assert 0.59 < purse() < full, "the least price of a run's gas, and no more"
 
 
 def test_wrong_arguments_of_create_are_refused_before_sending(run: Run) -> None:

@@ -31,7 +31,7 @@ def test_the_example_checks_and_compiles(capsys: Capture, folder: Path) -> None:
 
 
 def test_the_examples_own_test_passes_outside_the_clone(folder: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "node.testing.plugin"]
     environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr

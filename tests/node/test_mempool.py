@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,9 @@ from genesis.chain import Call, Deployment, DeployTransaction, SignedTransaction
 from genesis.errors import Invalid, Unavailable
 from genesis.presets import load_preset
 from node import mempool as module
+from node.engine import EngineThread
 from node.mempool import Mempool, Pending
+from node.reorganisation import GivenUp, put_back
 
 SPEC = load_preset("devnet")
 NOW_MS = 1_000
@@ -267,3 +270,53 @@ def test_lane_0_never_reaches_a_batch_with_a_gap(steps: list[tuple[int, int, boo
     assert len(pool) == 0 and pool.statistics()["bytes"] == 0 and pool.statistics()["compiling"] == 0
     assert len(pool.answers) <= sent
     pool.put(transaction(state, gas=77_777), state - 1)
+
+
+class Used:
+    """An executor that knows the last sequence used of each lane."""
+
+    def __init__(self, used: dict[tuple[bytes, int], int]) -> None:
+        self._used = used
+
+    def sequences(self, pairs: list[tuple[bytes, int]]) -> list[int]:
+        return [self._used.get(pair, -1) for pair in pairs]
+
+
+def test_what_was_given_up_waits_again_before_all_that_came_since() -> None:
+    """In lane 0 from the sequence the state stands at; what expired or is used is refused; a compilation goes on."""
+    pool = Pool()
+    compiling, behind, other = deployment(4), transaction(5), transaction(0, signer=BOB)
+    held = pool.pending(compiling, 3)
+    pool.hold(held, NOW_MS)
+    pool.put(behind)
+    pool.put(other)
+    done = [transaction(sequence) for sequence in range(4)]
+    late = transaction(0, lane=7, expiry=NOW_MS - 1)
+    rolled_back = GivenUp(tuple((one, None) for one in (*done, late)), ())
+
+    async def run() -> tuple[int, int]:
+        engine = EngineThread()
+        engine.start()
+        try:
+            return await put_back(pool, engine, Used({(ALICE, 0): 1}), rolled_back, NOW_MS)  # type: ignore[arg-type]
+        finally:
+            engine.stop()
+
+    assert trio.run(run) == (2, 3)
+    assert pool.statistics()["compiling"] == 1
+    assert [(one.signed.signer, one.signed.transaction.sequence) for one in pool.take(*TAKE)] == [
+        (ALICE, 2), (ALICE, 3), (BOB, 0),
+    ]  # fmt: skip
+    pool.release(held, work_of(compiling))
+    assert pool.sequences() == [4, 5]
+    assert not pool.answers and pool.statistics()["bytes"] == 0
+
+
+def test_a_compilation_whose_place_went_with_the_chain_comes_to_nothing() -> None:
+    pool = Pool()
+    held = pool.pending(deployment(4), 3)
+    pool.hold(held, NOW_MS)
+    assert pool.empty() == [held]
+    pool.release(held, work_of(held.signed))
+    pool.drop(held, Invalid("late", "late"))
+    assert not pool.answers and pool.statistics()["bytes"] == pool.statistics()["compiling"] == 0

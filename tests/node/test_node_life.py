@@ -121,22 +121,6 @@ def test_a_store_of_another_settlement_is_corrupt(tmp_path: Path) -> None:
         node.ended(10)
 
 
-def test_a_reorganisation_below_the_confirmation_depth_ends_the_node(tmp_path: Path) -> None:
-    """Deposits that were credited may have gone: nothing more is signed on top of them."""
-    with pytest.raises(Corrupt, match="settlement refuses blocks"), running(tmp_path, market=False) as node:
-
-        async def break_it() -> None:
-            while (await node.settlement.head()).settlement_height < 6:
-                await node.next_block()
-            while True:
-                await node.settlement.reorganise(4)
-                await node.next_block()
-
-        with pytest.raises((TenorError, trio.RunFinishedError, trio.Cancelled)):
-            node.do(break_it)
-        node.ended(10)
-
-
 def test_settlement_out_of_reach_at_the_start_is_waited_for(tmp_path: Path) -> None:
     with running(tmp_path, market=False) as node:
         node.do(node.settlement.set_outage, True)

@@ -24,7 +24,7 @@ from node.batcher import Batcher, Stages
 from node.engine import EngineThread
 from node.inbox import Inbox
 from node.open_block import Anchor
-from settlement.adapter import Committed, Head
+from settlement.adapter import Committed, Head, Reorganisation
 from tests.node.running import SPEC, Node, running, transaction
 
 KEY = development_key(0)
@@ -40,6 +40,7 @@ class Deposits:
 
     def __init__(self) -> None:
         self.height, self.entries, self.outage, self.asked = 0, [], False, 0
+        self.highest, self.gone = 99, set[int]()
 
     def add(self, height: int, count: int = 1) -> None:
         self.height = height
@@ -53,6 +54,11 @@ class Deposits:
             raise Unavailable("no settlement")
         return Head(self.height, sha256(bytes((self.height,))))
 
+    async def reorganisations(self, since: Head) -> Reorganisation | None:
+        if since.settlement_height > self.highest:
+            raise Invalid("Never was a block here.", "unknown_block")
+        return Reorganisation(0, Head(0, ZERO_HASH)) if since.settlement_height in self.gone else None
+
     async def deposits(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
         return tuple(entry for entry in self.entries[from_index:] if entry.settlement_height <= up_to)
 
@@ -61,7 +67,7 @@ def followed(chain: Deposits, *steps: Any, count: int = 0, spec: Any = SPEC) -> 
     """Run an inbox; after each step (a change of the chain) let it poll, and take after the anchor before."""
 
     async def main() -> list[Any]:
-        inbox = Inbox(chain, spec, count, 1.0)  # type: ignore[arg-type]
+        inbox = Inbox(chain, spec, Anchor(0, ZERO_HASH, count), 1.0)  # type: ignore[arg-type]
         taken: list[Any] = [(Anchor(0, ZERO_HASH, count), ())]
         async with trio.open_nursery() as nursery:
             await nursery.start(inbox.run)
@@ -76,7 +82,7 @@ def followed(chain: Deposits, *steps: Any, count: int = 0, spec: Any = SPEC) -> 
 
 
 def test_before_the_first_look_nothing_is_taken() -> None:
-    inbox = Inbox(Deposits(), SPEC, 0, 1.0)  # type: ignore[arg-type]
+    inbox = Inbox(Deposits(), SPEC, Anchor(0, ZERO_HASH, 0), 1.0)  # type: ignore[arg-type]
     assert inbox.take(START) == (START, ())
 
 
@@ -112,6 +118,24 @@ def test_an_outage_is_waited_out() -> None:
 
     taken = followed(chain, lambda: chain.add(1), fail, heal)
     assert [[entry.index for entry in entries] for _, entries in taken] == [[0], [], [1]]
+
+
+def test_an_anchor_taken_back_ends_the_giving() -> None:
+    chain = Deposits()
+
+    def fork() -> None:
+        chain.gone = {3}
+        chain.add(6)
+
+    taken = followed(chain, lambda: chain.add(3), fork, lambda: chain.add(9))
+    assert [len(entries) for _, entries in taken] == [1, 0, 0] and taken[-1][0] == taken[0][0]
+
+
+def test_an_anchor_that_settlement_never_had_is_corrupt() -> None:
+    chain = Deposits()
+    with pytest.raises(BaseExceptionGroup) as ended:
+        followed(chain, lambda: chain.add(3), lambda: setattr(chain, "highest", 2))
+    assert ended.group_contains(Corrupt, match="never had block 3")
 
 
 def test_a_head_behind_the_chains_anchor_gives_nothing() -> None:

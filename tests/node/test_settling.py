@@ -209,6 +209,15 @@ def test_a_reorganisation_neither_doubles_nor_skips(node: Node, depth: int) -> N
 
 def test_indices_of_deposits_follow_one_another_over_all_blocks(node: Node) -> None:
     async def run() -> list[int]:
+        before = await balance(node)
+        for number in range(3):
+            await deposit(node, UNIT, b"index %d" % number)
+
+        async def credited() -> bool:
+            return await balance(node) == before + 3 * UNIT
+
+        await node.until(credited)
+        await node.next_block()
         height = (await node.client.chain_info())["height"]
         blocks = [await node.client.block(number) for number in range(1, height + 1)]
         for block in blocks:
@@ -217,7 +226,7 @@ def test_indices_of_deposits_follow_one_another_over_all_blocks(node: Node) -> N
         return [entry["index"] for block in blocks for entry in block["deposits"]]
 
     indices = node.do(run)
-    assert indices == list(range(len(indices))) and len(indices) >= 8
+    assert indices == list(range(len(indices))) and len(indices) >= 3
 
 
 def test_a_page_is_proven_under_the_root_of_the_block_named(node: Node) -> None:

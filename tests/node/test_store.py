@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genesis.errors import Corrupt, Invalid, Unavailable
-from node.store import PAGE_BYTES, Pages, Position, Store, StoredBlock
+from node.store import _PAGE, PAGE_BYTES, Pages, Position, Store, StoredBlock
 
 CHAIN = b"g" * 32
 
@@ -107,20 +107,29 @@ def test_a_checkpoint_that_fails_midway_leaves_the_old_one(store: Store, tmp_pat
         assert list(again.pages()) == [Pages(0, 0, page(b"a"))]
 
 
-def test_a_committed_stage_is_folded_in_on_opening(
+def test_a_committed_checkpoint_stands_before_what_it_replaced_is_gone(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(_: Store) -> None:
+    def crash(store: Store, keys: Iterable[bytes]) -> None:
         raise KeyboardInterrupt
 
+    store.put_checkpoint(4, b"old", [Pages(3, 1, page(b"k")), Pages(3, 2, page(b"o"))])
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "_fold", crash)
+        patched.setattr(Store, "_drop_pages", crash)
         with pytest.raises(KeyboardInterrupt):
             store.put_checkpoint(8, b"new", [Pages(3, 2, page(b"n"))])
     store.close()
     with Store(tmp_path / "db", CHAIN) as again:
         assert again.checkpoint() == (8, b"new")
-        assert list(again.pages()) == [Pages(3, 2, page(b"n"))]
+        assert list(again.pages()) == [Pages(3, 1, page(b"k") + page(b"n"))]
+        again.put_checkpoint(12, b"newer", [Pages(3, 1, page(b"l"))])
+        assert list(again.pages()) == [Pages(3, 1, page(b"l") + page(b"n"))]
+
+
+def test_what_a_checkpoint_replaced_takes_no_room(store: Store, tmp_path: Path) -> None:
+    for height in range(40):
+        store.put_checkpoint(height, b"", [Pages(0, 0, page(b"%d" % (height % 10)) * 64)])
+    assert sum(1 for _ in store._keys(_PAGE)) == 64
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -222,3 +231,24 @@ def test_a_killed_process_loses_nothing_acknowledged(tmp_path: Path) -> None:
         assert [b.height for b in store.blocks(1, head + 5)] == list(range(1, head + 1))
         open_block = [words for words in acknowledged if len(words) == 2 and int(words[0]) == head + 1]
         assert len(store.batches(head + 1)) >= len(open_block)
+
+
+def test_going_back_leaves_nothing_of_later_blocks_but_their_receipts(tmp_path: Path) -> None:
+    """Also no checkpoint of a later height, and no page of it beside a later one."""
+    with Store(tmp_path, CHAIN) as store:
+        for height in range(1, 6):
+            store.put_block(block(height, (bytes([height]) * 32,)), {})
+        store.append_batch(6, 0, b"open")
+        store.put_checkpoint(4, b"meta", [Pages(0, 0, b"p" * 1024)])
+        store.roll_back(4, [(b"\x05" * 32, b"was")], {"why": b"because"})
+        assert store.head() == 4 and store.header(5) is None and store.batches(6) == ()
+        assert store.checkpoint() == (4, b"meta") and store.cursor("why") == b"because"
+        assert store.position(b"\x05" * 32) is None and store.reverted(b"\x05" * 32) == b"was"
+        assert store.position(b"\x04" * 32) == Position(4, 0) and store.reverted(b"\x04" * 32) is None
+        store.roll_back(2, [], {})
+        assert store.checkpoint() is None and not list(store.pages())
+        store.put_block(block(3), {})
+        assert store.head() == 3
+        store.roll_back(0, [], {})
+        assert store.head() is None
+        store.put_block(block(1), {})

@@ -1,0 +1,27 @@
+"""The language's bench runs to its end in small and tells what it promises; speed is not asserted."""
+
+from __future__ import annotations
+
+from node.bench.language import MARKS, RAW, Signer, Sizes, measure
+from node.bench.language_program import SOURCE
+
+SMALL = Sizes(small=50, large=200, ordered=100, inserted=20, turns=100, turns_decimal=100, pricings=3)
+
+
+def test_every_mark_has_a_figure() -> None:
+    figures = measure(SMALL)
+    assert list(figures) == [*MARKS, "runs", "marks"]
+    assert figures["marks"] == MARKS
+    assert all(isinstance(figures[name], float) for name in MARKS)
+
+
+def test_a_loop_with_the_operation_does_it_and_its_twin_does_not() -> None:
+    desk = Signer(SOURCE)
+    desk.fill(10)
+    assert desk.call("draw", 2, 1, 5)[0] != desk.call("get", 2, 1, 5)[0]
+    assert desk.call("idle", 2, 5, 7)[0] == 5 + 5 + 5
+    assert desk.call("add", 2, 5, 7)[0] == 5 + 12 + 12
+    assert desk.call("multiply", 2, 5, 2 * RAW)[0] == (5 * 2 + 5) * 2 + 5
+    assert desk.call("divide", 2, 4, RAW // 2)[0] == (4 * 2 + 4) * 2 + 4
+    state = desk.call("insert", 3, 1, 5)[0]
+    assert state == desk.call("skip", 3, 1, 5)[0] == desk.call("remove", 3, 1, 5)[0]
