@@ -1,0 +1,31 @@
+"""A fault that somebody puts into an engine is found, made small, and replays while it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from execution.compiler import interpret_steps
+from node.fuzz.calls import made
+from node.fuzz.case import read_case
+from node.fuzz.legs import Legs
+from node.fuzz.worker import small, told_by, written
+
+
+def test_a_wrong_operation_is_found_and_made_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Truth of the interpreter's `not` is turned round."""
+    meaning = {**interpret_steps.MEANING, "floordiv.w": lambda a, b: a // (b or 1)}
+    with monkeypatch.context() as patch:
+        patch.setattr(interpret_steps, "MEANING", MappingProxyType(meaning))
+        legs = Legs()
+        case, found = next(
+            (case, told) for case in (made(f"shrink {n}") for n in range(300)) if (told := told_by(legs, case))
+        )
+        smallest, told = small(legs, case, found, seconds=12.0)
+        assert smallest.calls < case.calls
+        assert sum(map(len, smallest.files.values())) < sum(map(len, case.files.values()))
+        again = read_case(written(smallest, told, tmp_path))
+        assert told_by(Legs(), again) is not None
+    assert told_by(Legs(), again) is None

@@ -1,0 +1,15 @@
+"""Why a mutant survived: the programs are the same for every input, or which test was added for it since."""
+
+EQUIVALENT: dict[str, str] = {
+    "execution/vm/runtime/ordered_map.py:212:44 constant": (
+        "`compare` is 0 only for a key that is there, and a leaf with room is looked for only when it is not"
+    ),
+    "execution/vm/kernel/frames.py:69:46 constant": "RECORD_NUMBER is 0, and 9 · 0 = 8 · 0",
+    "execution/vm/kernel/outbox.py:121:27 operator": "TABLE is a multiple of the table's bytes: the mask drops it",
+    "execution/compiler/check_statements.py:206:70 constant": "every statement of a parsed tree has a line",
+}
+TESTED_SINCE: dict[str, str] = {
+    "execution/vm/kernel/fees.py:106:16 constant": "tests/vm_kernel/test_purses.py: a hook's price of one unit",
+    "execution/vm/kernel/hooks.py:138:12 operator": "tests/vm_kernel/test_hooks.py: its record of failures",
+    "execution/compiler/optimise_touch.py:92:51 operator": "tests/compiler/test_survivors.py: touches behind a branch",
+}
