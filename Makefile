@@ -17,6 +17,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@# trio-typing, which py-libp2p brings, shadows trio's own types with stubs of an old version
 	@rm -rf $(VENV)/lib/python3*/site-packages/trio-stubs
 	@$(VENV)/bin/python -m compileall -q genesis execution p2p settlement node devnet
+	@$(VENV)/bin/python -m node.compiled
 	@touch $(STAMP)
 
 devnet: $(STAMP)
