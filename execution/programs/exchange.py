@@ -511,18 +511,18 @@ class Exchange(Program):
                 return Taken(remaining, notional, True)
             price = market.tick * abs(best)
             level = book[best]
-            left, met = self.match_level(market, level, taker, price, remaining, met)
-            notional += (remaining - left) * price
-            remaining = left
+            remaining, worth, met = self.match_level(market, level, taker, price, remaining, met)
+            notional += worth
             if level.head == 0:
                 del book[best]
         return Taken(remaining, notional, False)
 
     def match_level(
         self, market: Market, level: Level, taker: Taker, price: Decimal, size: Decimal, met: int
-    ) -> tuple[Decimal, int]:
-        """Trade with one level; the size left and the resting orders met so far."""
+    ) -> tuple[Decimal, Decimal, int]:
+        """Trade with one level; the size left, the notional traded, and the resting orders met so far."""
         remaining = size
+        total = Decimal(0)
         while remaining > 0 and level.head != 0 and met < taker.fills_max:
             slot = level.head
             maker = self.orders[slot]
@@ -531,21 +531,24 @@ class Exchange(Program):
                 self.drop(market, level, slot, Cause.SELF_TRADE)
                 continue
             traded = min(remaining, maker.size)
-            verdict = self.fill(market, maker, taker, price, traded)
+            notional = traded * price
+            verdict = self.fill(market, maker, taker, price, traded, notional)
             if verdict != Verdict.DONE:
                 self.drop(market, level, slot, cause_of(verdict))
                 continue
             remaining -= traded
+            total += notional
             maker.size -= traded
             level.size -= traded
             if maker.size == 0:
                 self.unlink(level, slot)
         if remaining != size:
             market.last = price
-        return remaining, met
+        return remaining, total, met
 
-    def fill(self, market: Market, maker: Order, taker: Taker, price: Decimal, size: Decimal) -> Verdict:
-        notional = size * price
+    def fill(
+        self, market: Market, maker: Order, taker: Taker, price: Decimal, size: Decimal, notional: Decimal
+    ) -> Verdict:
         taker_fee = mul_up(notional, market.taker_fee)
         maker_fee = mul_up(notional, market.maker_fee)
         newest = maker.older if size == maker.size and maker.newer == 0 else -1
