@@ -190,7 +190,7 @@ def test_programs_do_what_is_shown(number: int, engine: type[Engine]) -> None:
     calls = [line.split("  →  ")[0] for line in said.splitlines() if "  →  " in line and not line.startswith(" ")]
     assert calls, f"{REFERENCE.name}:{block.line} shows no calls"
     try:
-        got = told(Run(Chain(engine()), False), block.text, calls)
+        got = told(Run(Chain(engine()), "perpetual" in calls[0]), block.text, calls)
     except Invalid as error:
         raise AssertionError(f"{REFERENCE.name}:{block.line} {error}") from error
     assert matches(said, got), f"{REFERENCE.name}:{block.line}\n{got}"
