@@ -6,11 +6,12 @@ EQUIVALENT: dict[str, str] = {
     ),
     "execution/vm/kernel/frames.py:69:46 constant": "RECORD_NUMBER is 0, and 9 · 0 = 8 · 0",
     "execution/vm/kernel/outbox.py:121:27 operator": "TABLE is a multiple of the table's bytes: the mask drops it",
-    "execution/vm/kernel/services.py:71:22 constant": "the word behind a quote is above the stack: nobody reads it unwritten",
-    "execution/compiler/optimise_inline.py:41:27 constant": "how much may still be written out: one instruction more or less",
+    "execution/vm/kernel/services.py:71:22 constant": "the word behind a quote lies above the stack: free",
+    "execution/compiler/optimise_inline.py:41:27 constant": "a bound of growth, one instruction more",
     "execution/compiler/check_statements.py:206:70 constant": "every statement of a parsed tree has a line",
 }
 TESTED_SINCE: dict[str, str] = {
+    "execution/compiler/check.py:186:12 dropped call": "tests/compiler/test_refusals.py, not asked then: struct_with_method",
     "execution/vm/runtime/slots.py:147:21 constant": "tests/vm/test_growth.py: a list of many segments",
     "execution/compiler/optimise_touch.py:92:36 operator": "tests/compiler_back/test_touch.py: before a told address",
     "execution/compiler/check_expressions.py:232:16 dropped rejection": "tests/compiler/refused_more.py: in_chained",
