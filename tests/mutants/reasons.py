@@ -11,7 +11,7 @@ EQUIVALENT: dict[str, str] = {
     "execution/compiler/check_statements.py:206:70 constant": "every statement of a parsed tree has a line",
 }
 TESTED_SINCE: dict[str, str] = {
-    "execution/compiler/check.py:186:12 dropped call": "tests/compiler/test_refusals.py, not asked then: struct_with_method",
+    "execution/compiler/check.py:186:12 dropped call": "tests/compiler/test_refusals.py: struct_with_method",
     "execution/vm/runtime/slots.py:147:21 constant": "tests/vm/test_growth.py: a list of many segments",
     "execution/compiler/optimise_touch.py:92:36 operator": "tests/compiler_back/test_touch.py: before a told address",
     "execution/compiler/check_expressions.py:232:16 dropped rejection": "tests/compiler/refused_more.py: in_chained",
