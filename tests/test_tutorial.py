@@ -57,7 +57,7 @@ def follow(todo: list[Block], shell: Shell, folder: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_tutorial_ends_with_an_own_payoff_traded(tmp_path: Path) -> None:
     environment = {**shell_environment(tmp_path), "HOME": str(tmp_path), "LIFE": LIFE}
     shell = Shell(environment, tmp_path)
