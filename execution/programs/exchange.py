@@ -62,7 +62,8 @@ class Order(Record):
     """
     A resting order, or a free slot (id 0; next: the next free slot). Links are slots, 0 is none.
 
-    ticks: price in ticks. size: what is left. next, prev: the queue of its level. older, newer: its owner's orders.
+    ticks: price in ticks. size: what is left. next, prev: the queue of its level; prev of the first one there means
+    nothing. older, newer: its owner's orders.
     """
 
     id: int
@@ -305,55 +306,48 @@ class Exchange(Program):
         lot. client: a number of the owner's own, told in Accepted. reduce_only: the size is first cut to the position
         it closes (Rejected "nothing to reduce"), and a resting part never does anything else.
         """
-        book = self.market_at(market)
-        ticks = 0
-        limit = ANY_PRICE
-        if kind != Kind.MARKET or price != 0:
-            ticks = self.ticks_of(book, price)
-            limit = limit_of(side, ticks)
-        self.check_size(book, size)
-        if reduce_only:
-            size = self.reducible(book.contract, tx.sender, side, size)
-        slot = self.take_slot()
-        order = self.next_id(slot)
-        emit(Accepted(order, market, tx.sender, side, price, size, client))
-        taker = Taker(order, market, tx.sender, side, limit, size, False, FILLS_MAX)
-        taken = self.match_book(book, taker)
-        remaining = taken.remaining
-        if remaining > 0 and kind == Kind.LIMIT and not taken.stopped:
-            self.rest(book, slot, taker.replace(size=remaining), ticks, client, reduce_only)
-        else:
-            self.give_back(slot)
-            if remaining > 0:
-                cause = Cause.FILL_LIMIT if taken.stopped else Cause.REMAINDER
-                emit(Cancelled(order, market, tx.sender, remaining, cause, side, price, False))
-        return Placed(order, size - remaining, remaining, taken.notional)
+        return self.place_order(tx.sender, market, side, price, size, kind, client, reduce_only)
+
+    @external
+    def place_for(
+        self,
+        owner: Account,
+        market: int,
+        side: Side,
+        price: Decimal,
+        size: Decimal,
+        kind: Kind,
+        client: int,
+        reduce_only: bool,
+    ) -> Placed:
+        """
+        `place` for an account whose agent in the bank, for this exchange or for all programs, the sender is: a key or
+        a program. Rejected "not an agent of the owner".
+        """
+        self.check_agent(owner)
+        return self.place_order(owner, market, side, price, size, kind, client, reduce_only)
 
     @external(order="post_only")
     def post(self, market: int, side: Side, price: Decimal, size: Decimal, client: int) -> int:
         """Rest an order that trades with nobody now; its id. Rejected "post-only order would take"."""
-        book = self.market_at(market)
-        ticks = self.ticks_of(book, price)
-        self.check_size(book, size)
-        best = book.asks.first() if side == Side.BUY else book.bids.first()
-        limit = limit_of(side, ticks)
-        if best is not None:
-            require(best > limit, "post-only order would take")
-        slot = self.take_slot()
-        order = self.next_id(slot)
-        emit(Accepted(order, market, tx.sender, side, price, size, client))
-        self.rest(book, slot, Taker(order, market, tx.sender, side, limit, size, False, 0), ticks, client, False)
-        return order
+        return self.post_order(tx.sender, market, side, price, size, client)
+
+    @external(order="post_only")
+    def post_for(self, owner: Account, market: int, side: Side, price: Decimal, size: Decimal, client: int) -> int:
+        """`post` for an account whose agent the sender is, as `place_for`."""
+        self.check_agent(owner)
+        return self.post_order(owner, market, side, price, size, client)
 
     @external(order="cancel")
     def cancel(self, order: int) -> Decimal:
         """Take an own order out of the book; the size it had left. Rejected "unknown order", "not the owner"."""
-        slot = self.slot_of(order)
-        resting = self.orders[slot]
-        require(resting.owner == tx.sender, "not the owner")
-        remaining = resting.size
-        self.withdraw_order(slot, Cause.REQUESTED)
-        return remaining
+        return self.cancel_order(tx.sender, order)
+
+    @external(order="cancel")
+    def cancel_for(self, owner: Account, order: int) -> Decimal:
+        """`cancel` for an account whose agent the sender is, as `place_for`."""
+        self.check_agent(owner)
+        return self.cancel_order(owner, order)
 
     @external(order="cancel")
     def cancel_all(self, market: int, most: int) -> int:
@@ -458,6 +452,68 @@ class Exchange(Program):
         """How many markets there are; their ids are 0 up to this."""
         return len(self.markets)
 
+    # ---- what an account, or an agent for it, does
+
+    def check_agent(self, owner: Account) -> None:
+        require(self.clearing.acts_for(owner, tx.sender), "not an agent of the owner")
+
+    def place_order(
+        self,
+        owner: Account,
+        market: int,
+        side: Side,
+        price: Decimal,
+        size: Decimal,
+        kind: Kind,
+        client: int,
+        reduce_only: bool,
+    ) -> Placed:
+        book = self.market_at(market)
+        ticks = 0
+        limit = ANY_PRICE
+        if kind != Kind.MARKET or price != 0:
+            ticks = self.ticks_of(book, price)
+            limit = limit_of(side, ticks)
+        self.check_size(book, size)
+        if reduce_only:
+            size = self.reducible(book.contract, owner, side, size)
+        slot = self.take_slot()
+        order = self.next_id(slot)
+        emit(Accepted(order, market, owner, side, price, size, client))
+        taker = Taker(order, market, owner, side, limit, size, False, FILLS_MAX)
+        taken = self.match_book(book, taker)
+        remaining = taken.remaining
+        if remaining > 0 and kind == Kind.LIMIT and not taken.stopped:
+            self.rest(book, slot, taker.replace(size=remaining), price, ticks, client, reduce_only)
+        else:
+            self.give_back(slot)
+            if remaining > 0:
+                cause = Cause.FILL_LIMIT if taken.stopped else Cause.REMAINDER
+                emit(Cancelled(order, market, owner, remaining, cause, side, price, False))
+        return Placed(order, size - remaining, remaining, taken.notional)
+
+    def post_order(self, owner: Account, market: int, side: Side, price: Decimal, size: Decimal, client: int) -> int:
+        book = self.market_at(market)
+        ticks = self.ticks_of(book, price)
+        self.check_size(book, size)
+        best = book.asks.first() if side == Side.BUY else book.bids.first()
+        limit = limit_of(side, ticks)
+        if best is not None:
+            require(best > limit, "post-only order would take")
+        slot = self.take_slot()
+        order = self.next_id(slot)
+        emit(Accepted(order, market, owner, side, price, size, client))
+        self.rest(book, slot, Taker(order, market, owner, side, limit, size, False, 0), price, ticks, client, False)
+        return order
+
+    def cancel_order(self, owner: Account, order: int) -> Decimal:
+        slot = self.slot_of(order)
+        resting = self.orders[slot]
+        require(resting.owner == owner, "not the owner")
+        remaining = resting.size
+        self.withdraw_order(slot, Cause.REQUESTED)
+        return remaining
+
     # ---- checks
 
     def market_at(self, market: int) -> Market:
@@ -510,18 +566,18 @@ class Exchange(Program):
                 return Taken(remaining, notional, True)
             price = market.tick * abs(best)
             level = book[best]
-            left, met = self.match_level(market, level, taker, price, remaining, met)
-            notional += (remaining - left) * price
-            remaining = left
+            remaining, worth, met = self.match_level(market, level, taker, price, remaining, met)
+            notional += worth
             if level.head == 0:
                 del book[best]
         return Taken(remaining, notional, False)
 
     def match_level(
         self, market: Market, level: Level, taker: Taker, price: Decimal, size: Decimal, met: int
-    ) -> tuple[Decimal, int]:
-        """Trade with one level; the size left and the resting orders met so far."""
+    ) -> tuple[Decimal, Decimal, int]:
+        """Trade with one level; the size left, the notional traded, and the resting orders met so far."""
         remaining = size
+        total = Decimal(0)
         while remaining > 0 and level.head != 0 and met < taker.fills_max:
             slot = level.head
             maker = self.orders[slot]
@@ -530,21 +586,24 @@ class Exchange(Program):
                 self.drop(market, level, slot, Cause.SELF_TRADE)
                 continue
             traded = min(remaining, maker.size)
-            verdict = self.fill(market, maker, taker, price, traded)
+            notional = traded * price
+            verdict = self.fill(market, maker, taker, price, traded, notional)
             if verdict != Verdict.DONE:
                 self.drop(market, level, slot, cause_of(verdict))
                 continue
             remaining -= traded
+            total += notional
             maker.size -= traded
             level.size -= traded
             if maker.size == 0:
                 self.unlink(level, slot)
         if remaining != size:
             market.last = price
-        return remaining, met
+        return remaining, total, met
 
-    def fill(self, market: Market, maker: Order, taker: Taker, price: Decimal, size: Decimal) -> Verdict:
-        notional = size * price
+    def fill(
+        self, market: Market, maker: Order, taker: Taker, price: Decimal, size: Decimal, notional: Decimal
+    ) -> Verdict:
         taker_fee = mul_up(notional, market.taker_fee)
         maker_fee = mul_up(notional, market.maker_fee)
         newest = maker.older if size == maker.size and maker.newer == 0 else -1
@@ -578,7 +637,9 @@ class Exchange(Program):
 
     # ---- the book
 
-    def rest(self, market: Market, slot: int, taker: Taker, ticks: int, client: int, reduces: bool) -> None:
+    def rest(
+        self, market: Market, slot: int, taker: Taker, price: Decimal, ticks: int, client: int, reduces: bool
+    ) -> None:
         """Append what is left of an order to its level and tell clearing."""
         order = self.orders[slot]
         order.id = taker.order
@@ -601,7 +662,7 @@ class Exchange(Program):
         if older != 0:
             neighbour = self.orders[older]
             neighbour.newer = slot
-        emit(Rested(taker.order, taker.market, taker.owner, taker.side, market.tick * ticks, taker.size))
+        emit(Rested(taker.order, taker.market, taker.owner, taker.side, price, taker.size))
 
     def append(self, level: Level, slot: int, size: Decimal) -> int:
         """Queue a slot at the end of a level; the slot before it."""
@@ -629,16 +690,18 @@ class Exchange(Program):
     def unlink(self, level: Level, slot: int) -> None:
         """Take an order out of its level's queue and its owner's chain, and free its slot."""
         order = self.orders[slot]
-        if order.prev == 0:
+        if level.head == slot:
             level.head = order.next
+            if order.next == 0:
+                level.tail = 0
         else:
             before = self.orders[order.prev]
             before.next = order.next
-        if order.next == 0:
-            level.tail = order.prev
-        else:
-            behind = self.orders[order.next]
-            behind.prev = order.prev
+            if order.next == 0:
+                level.tail = order.prev
+            else:
+                behind = self.orders[order.next]
+                behind.prev = order.prev
         level.count -= 1
         if order.newer != 0:
             newer = self.orders[order.newer]
