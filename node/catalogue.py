@@ -54,7 +54,7 @@ class Catalogue:
     def event_view(self, record: Record, height: int) -> dict[str, Any]:
         """
         program: address; event: name; then the event's members, as `member_key` names them. The kernel's own
-        (HookFailed, HookDropped) tell of a hook.
+        (HookFailed, HookDropped) tell of a hook, StorageDeposit of what was paid for storage or given back.
         """
         if record.program == KERNEL:
             return _kernel_event(record, height)
