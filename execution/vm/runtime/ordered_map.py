@@ -30,7 +30,7 @@ from execution.vm.runtime.words import PROBE, STATE
 K = parameter("K")
 N = parameter("N")
 ROOT = TABLE
-LEVEL_PROBES = 4  # a level costs as much as this many probes
+LEVEL_PROBES = 20  # a level costs as much as this many probes
 
 
 @core()
