@@ -81,6 +81,7 @@ SERVICES: Mapping[str, Charge] = {
     "unsubscribe": FIND + DROP,
     "schedule": ORDERED_PUT + Charge(pages=2),
     "derive": Charge(hashes=1),
+    "invariants": Charge(),
 }
 
 AT_END = Charge(probes=QUEUE_MAX)
