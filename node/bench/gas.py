@@ -172,10 +172,8 @@ def kernel() -> Found:
     floor.result("oracle.py", "report", 1, gas_operations.RAW, 0, ENDLESS)
     yield floor, TRANSACTION
     for asking in gas_kernel.ASKINGS:
-        yield (
-            floor,
-            Pattern(asking.name, "caller.py", asking.name, (1,), asking.turns_max, once=asking.turns_max < ENDLESS),
-        )
+        once = asking.turns_max < ENDLESS
+        yield floor, Pattern(asking.name, "caller.py", asking.name, (1,), asking.turns_max, once=once)
 
 
 def transaction(floor: Floor, sizes: Sizes) -> float:

@@ -65,7 +65,6 @@ ARITHMETIC = (
     Operation("decimal_compare", "x = x + (y if x < z else z)"),
     Operation("decimal_order", "x = x + (y if x <= z else z if x >= y or x > z else y)"),
     Operation("decimal_same", "x = x + (y if x == z else z)"),
-    Operation("points_differ", "a = a + (1 if point != self.point else 2)", "point = Point(a, b, x)"),
     Operation("decimal_equal", "if x != z:\n    x = x + y"),
     Operation("decimal_of_int", "x = x + a"),
     _decimal("decimal_mul", "x * y", also=_WIDE),
@@ -100,19 +99,23 @@ MATHEMATICS = (
     _decimal("norm_inv", "norm_inv(x)", decimals=(RAW // 3, 0, 0), also=(("tail", (10**6, 0, 0)),)),
 )  # fmt: skip
 
+_ROW = "values: Array[int, 128] = Array()"
+_POINT = "point = Point(a, b, x)"
+
 SEQUENCES = (
     Operation("array_read", "a = values[a]", "values: Array[int, 64] = Array()\nvalues[0] = 5", ints=(0, 0, 0)),
     Operation("array_write", "values[a] = b\na = values[0]", "values: Array[int, 64] = Array()", ints=(1, 2, 3)),
-    Operation("array_copy", "row = values.copy()\nvalues[a] = row[0] + 1", "values: Array[int, 128] = Array()", unrolled=2),
+    Operation("array_copy", "row = values.copy()\nvalues[a] = row[0] + 1", _ROW, unrolled=2),
     Operation(
         "array_equal", "values[a] = values[a] + (1 if row == values else 0)",
-        "values: Array[int, 128] = Array()\nrow: Array[int, 128] = Array()", unrolled=2,
+        _ROW + "\nrow: Array[int, 128] = Array()", unrolled=2,
     ),
     Operation("array_field", "self.row[a] = b\nb = self.row[0] + 1", ints=(5, 2, 3)),
     Operation("bounded_list", "stack.append(a)\na = stack.pop()", "stack: BoundedList[int, 64] = BoundedList()"),
     Operation("bounded_field", "self.stack.append(a)\na = self.stack.pop()"),
-    Operation("struct_replace", "point = point.replace(x=point.y, y=point.x + a)", "point = Point(a, b, x)", ints=(0, 1, 2)),
+    Operation("struct_replace", "point = point.replace(x=point.y, y=point.x + a)", _POINT, ints=(0, 1, 2)),
     Operation("struct_field", "self.point = self.point.replace(x=self.point.y + a)"),
+    Operation("points_differ", "a = a + (1 if point != self.point else 2)", _POINT),
     Operation("large_struct_field", "large = self.large\nself.large = large.replace(a=large.b)", unrolled=2),
     Operation("function", "a = self.further(a, b)"),
     Operation("fields", "self.number = self.number + a"),
@@ -126,8 +129,8 @@ SEQUENCES = (
 HEAD = '''"""Operations in loops."""
 
 from execution.lang import (
-    Array, BoundedList, Bytes32, Decimal, Program, Struct, block, div_down, div_up, erf, exp, external, ln, log2, mul_div, mul_div_down,
-    mul_div_up, mul_down, mul_up, norm_cdf, norm_inv, norm_pdf, pow, sha256, sqrt, tx,
+    Array, BoundedList, Bytes32, Decimal, Program, Struct, block, div_down, div_up, erf, exp, external, ln, log2,
+    mul_div, mul_div_down, mul_div_up, mul_down, mul_up, norm_cdf, norm_inv, norm_pdf, pow, sha256, sqrt, tx,
 )
 
 
