@@ -1,6 +1,6 @@
 """
-The default gas table: units per operation. One unit is half a nanosecond of a 3 GHz core, typically, and a nanosecond
-and a quarter at most: whatever a program does, a million units take at most 1.25 ms.
+The default gas table: units per operation. One unit is about half a nanosecond of a 3 GHz core, and a nanosecond at
+most where the machine has its memory to itself.
 
 Measured by `tenor bench gas`, which does each of these in every way that makes a difference and tells nanoseconds per
 unit; the dearest is held to three times the median. A price is that of the worst case (containers beyond the
@@ -30,7 +30,7 @@ _INSTRUCTIONS = {
     "keep": 10, "return": 1,
     "word": 1,  # each word packed or unpacked by invoke, emit and service
     "link": 170,  # a step from an entry to the next: the processor waits for memory
-    "service:quote": 60, "service:derive": 20, "service:schedule": 600,
+    "service:quote": 60, "service:invariants": 60, "service:derive": 20, "service:schedule": 600,
 }  # fmt: skip
 
 _RUNTIME = {
