@@ -81,6 +81,7 @@ SERVICES: Mapping[str, Charge] = {
     "unsubscribe": FIND + DROP,
     "schedule": ORDERED_PUT + Charge(pages=2),
     "derive": Charge(hashes=1),
+    "invariants": Charge(),
     "subscribe_cross": FIND + PUT + PUT + PUT + ORDERED_PUT + Charge(pages=6),
     "unsubscribe_cross": FIND + FIND + FIND + DROP + PUT + DROP + LEVEL + ORDERED_DROP + Charge(pages=4),
     "subscribe_fills": FIND + PUT + PUT_OFF + Charge(pages=1),

@@ -19,9 +19,9 @@ LANGUAGE_TYPES = frozenset({
     "Record", "Rejected", "Struct", "Symbol", "Timestamp", "World",
 })  # fmt: skip
 LANGUAGE_WORDS = LANGUAGE_TYPES | frozenset({
-    "DONE", "RETRY", "at_end", "block", "emit", "external", "hook", "publish", "reason", "require", "schedule",
-    "subscribe", "unsubscribe", "subscribe_cross", "unsubscribe_cross", "subscribe_fills", "unsubscribe_fills",
-    "hears_fills", "report_fill", "resume", "tx", "view", "sha256",
+    "DONE", "RETRY", "at_end", "block", "emit", "external", "hook", "invariant", "publish", "reason", "require",
+    "schedule", "subscribe", "unsubscribe", "subscribe_cross", "unsubscribe_cross", "subscribe_fills",
+    "unsubscribe_fills", "hears_fills", "report_fill", "resume", "tx", "view", "sha256",
     "div_down", "div_up", "mul_div", "mul_div_down", "mul_div_up", "mul_down", "mul_up",
     "sqrt", "exp", "ln", "log2", "pow", "norm_pdf", "norm_cdf", "norm_inv", "erf",
 })  # fmt: skip
@@ -64,7 +64,9 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """function: unique name in the compiled module. kind: external, view, hook, internal (methods) or function."""
+    """
+    function: unique name in the compiled module. kind: external, view, hook, invariant, internal (methods) or function.
+    """
 
     name: str
     function: str
@@ -105,8 +107,8 @@ class Effects:
 
     writes: changes anything. kills: borrowable types that may have died. changes: container types whose keys may have
     changed.
-    calls: calls another program; uncapped: without a gas cap somewhere. frame: registers are counted later, in
-    `bounds`.
+    calls: calls another program; uncapped: without a gas cap somewhere. loops: has a loop. frame: registers are counted
+    later, in `bounds`.
     """
 
     writes: bool = False
@@ -114,6 +116,7 @@ class Effects:
     changes: set[Type] = field(default_factory=set)
     calls: bool = False
     uncapped: bool = False
+    loops: bool = False
 
     def include(self, other: Effects) -> None:
         self.writes |= other.writes
@@ -121,6 +124,7 @@ class Effects:
         self.changes |= other.changes
         self.calls |= other.calls
         self.uncapped |= other.uncapped
+        self.loops |= other.loops
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,11 @@ BLOCK_HOOK_GAS = 576  # used by hooks in this block
 EVENTS_LIMIT = 584  # events there may be when the outermost call at hand has ended
 HOOK_PRICE = 592  # per gas, of the hook at hand; 0 when nobody pays
 HOOK_PURSE = 600  # three words: the account that pays for it
-HOOK_MISSED = 632  # fills that the hook at hand was told it missed
+HOOK_MISSED = 432  # fills that the hook at hand was told it missed
 BATCH_CLOSED = 624  # 1 once a transaction of the batch found no room: none after it runs
 WITHDRAWALS = 544  # of the batch, some of them perhaps undone since
 TRANSACTIONS = 528  # of the batch
+INVARIANTS_TOP = 632  # programs whose invariants wait for the end of the outermost call
 OPENING_EVENTS = 536  # 1 until the first batch of a block: events of its opening stand before the batch's
 
 # Scratch: limits from the chain's constants, written by the host before anything runs
@@ -103,6 +104,9 @@ TABLE_SLOTS = 8192  # u32 epoch, u32 index of the queue entry
 KNOWN = 0x260000  # programs looked up lately: address (3 words), registry entry; zeroed before a batch or system call
 KNOWN_BYTES = 32
 KNOWN_MAX = 64
+INVARIANTS = 0x270000  # one word each: number of a program entered in this outermost call that has invariants
+INVARIANTS_MAX = 4096
+INVARIANTS_PLACE = 0x280000  # u32 by program number: its place among them, true if it leads back here
 SCRATCH_BYTES = 4 << 20
 
 # Call frame (scratch), from the global `frame`

@@ -13,7 +13,7 @@ from execution.vm.kernel.crossings import subscribe_cross, unsubscribe_cross, wi
 from execution.vm.kernel.due import unpark
 from execution.vm.kernel.fills import hears_fills, number_of, report_fill, subscribe_fills, unsubscribe_fills
 from execution.vm.kernel.journal import charge
-from execution.vm.kernel.outbox import check_writable
+from execution.vm.kernel.outbox import check_writable, keep_invariants
 from execution.vm.kernel.words import (
     BAD_ARGUMENT,
     NOT_AUTHORISED,
@@ -43,13 +43,14 @@ SUBSCRIBE = 2
 UNSUBSCRIBE = 3
 SCHEDULE = 4
 DERIVE = 5
-SUBSCRIBE_CROSS = 6
-UNSUBSCRIBE_CROSS = 7
-SUBSCRIBE_FILLS = 8
-UNSUBSCRIBE_FILLS = 9
-HEARS_FILLS = 10
-REPORT_FILL = 11
-RESUME = 12
+INVARIANTS = 6
+SUBSCRIBE_CROSS = 7
+UNSUBSCRIBE_CROSS = 8
+SUBSCRIBE_FILLS = 9
+UNSUBSCRIBE_FILLS = 10
+HEARS_FILLS = 11
+REPORT_FILL = 12
+RESUME = 13
 
 TAG_LOW = int.from_bytes(DERIVED_TAG[:8], "little", signed=True)
 TAG_HIGH = int.from_bytes(DERIVED_TAG[8:], "little", signed=True)
@@ -216,6 +217,9 @@ def service(number: i32, args: i32) -> None:
         return
     if number == HEARS_FILLS:
         hears_fills(at)
+        return
+    if number == INVARIANTS:
+        keep_invariants()
         return
     check_writable()
     change(number, at)
