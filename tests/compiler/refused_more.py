@@ -6,11 +6,10 @@ from tests.compiler.hostile import MAIN, sources
 from tests.compiler.hostile.frame import indent
 
 HEAD = """from execution.lang import (
-    DONE, Account, Array, BoundedList, Bytes32, Crossing, Decimal, Duration, Enum, Event, Feed, Fill, List, Map, Optional,
-    OrderedMap,
-    Outcome, Program, ProgramRef, Queue, Quote, Record, Rejected, Struct, Symbol, Timestamp, at_end, block, emit,
-    external, hook, invariant, reason, require, schedule, sha256, subscribe_cross, subscribe_fills, tx, unsubscribe_cross,
-    view,
+    DONE, Account, Array, BoundedList, Bytes32, Crossing, Decimal, Duration, Enum, Event, Feed, Fill, List, Map,
+    Optional, OrderedMap, Outcome, Program, ProgramRef, Queue, Quote, Record, Rejected, Struct, Symbol, Timestamp,
+    at_end, block, emit, external, hook, invariant, reason, require, schedule, sha256, subscribe_cross,
+    subscribe_fills, tx, unsubscribe_cross, view,
 )
 
 

@@ -76,10 +76,11 @@ def unsubscribe_fills(args: i64) -> None:
 @core()
 def hears_fills(args: i64) -> None:
     """owner (3) → 1 when it is a program that listens to the calling venue, else 0."""
-    owner = number_of(load64(SCRATCH, args), load64(SCRATCH, args + 8), load64(SCRATCH, args + 16))
     entry = 0
-    if owner:
-        entry = listeners_find(p.FILLS, owner, load64(SCRATCH, g.frame + p.FRAME_NUMBER))
+    if load64(STATE, p.FILLS):
+        owner = number_of(load64(SCRATCH, args), load64(SCRATCH, args + 8), load64(SCRATCH, args + 16))
+        if owner:
+            entry = listeners_find(p.FILLS, owner, load64(SCRATCH, g.frame + p.FRAME_NUMBER))
     store64(SCRATCH, args, 1 if entry else 0)
 
 

@@ -48,7 +48,7 @@ def leave_frame() -> None:
     if load64(SCRATCH, frame + p.FRAME_WORLD_SAVED):
         for i in unroll(p.WORLD_WORDS):
             store64(SCRATCH, p.WORLD + 8 * i, load64(SCRATCH, frame + p.FRAME_WORLD + 8 * i))
-    g.sp = frame
+    g.sp = i32(load64(SCRATCH, frame + p.FRAME_SP))
     g.frame = i32(load64(SCRATCH, frame + p.FRAME_PREVIOUS))
     store64(SCRATCH, p.CALL_DEPTH, load64(SCRATCH, p.CALL_DEPTH) - 1)
 

@@ -16,6 +16,7 @@ GAP = 16
 SIGNER = 24  # three words
 WORLD = 48  # number; 0 is the real world
 WORLD_WORDS = 6  # number, price factor (2), volatility factor (2), shift in ms
+WORLD_BYTES = 8 * WORLD_WORDS
 WORLD_PRICE = 56
 WORLD_VOLATILITY = 72
 WORLD_SHIFT = 88
@@ -118,7 +119,9 @@ FRAME_PREVIOUS = 64
 FRAME_FLAGS = 72
 FRAME_WORLD_SAVED = 80  # 1 when the words behind it hold the world to return to
 FRAME_WORLD = 88
-FRAME_BYTES = 136
+FRAME_SP = 136  # the stack pointer to return to
+FRAME_BYTES = 144
+ARGS_BYTES = 1024  # kept free for arguments and results, whatever the caller expects: PARAMETER_WORDS_MAX words
 
 FLAG_VIEW = 1
 FLAG_KERNEL = 2  # of dispatch: the kernel itself calls, hooks may be reached
@@ -291,6 +294,7 @@ CALL_GAS = 32  # 0: no cap
 CALL_ARGS = 40
 CALL_HEADER = 40
 CALL_WORDS_MAX = 512
+RESULT_WORDS_MAX = 128  # of one call; an entry that gives more cannot be called from outside
 CALL_MALFORMED = 0xFFFF  # in place of the argument words: they do not fit the entry; none follow
 TX_ATOMIC = 1
 
@@ -304,6 +308,7 @@ RECEIPT_EVENTS_FROM = 40  # u32
 RECEIPT_EVENTS_TO = 44  # u32
 RECEIPT_CALLS = 48
 RECEIPT_HEADER = 56
+RECEIPT_CALL_MAX = 16 + 8 * RESULT_WORDS_MAX  # bytes that one call may add
 
 STATUS_DONE = 0
 STATUS_FAILED = 1
@@ -311,6 +316,8 @@ STATUS_REFUSED = 2
 
 # Event in io: u32 program, u32 event number, u64 words, then the words
 EVENT_HEADER = 16
+EVENT_WORDS_MAX = 64
+EVENT_BYTES_MAX = EVENT_HEADER + 8 * EVENT_WORDS_MAX
 KERNEL_EVENT_HOOK_FAILED = 0  # program, selector, reason, tries: failures so far, this one included
 KERNEL_EVENT_HOOK_DROPPED = 1  # the same words; nobody runs it any more
 KERNEL_EVENT_HOOK_PARKED = 2  # the same words; it waits until the purse is funded
