@@ -1,7 +1,7 @@
 """
 Conservation, block by block, from the programs' own memory: what was let in, less what was let out, is what is there.
 
-    per asset: genesis allocations + credited deposits − withdrawals burnt = sum over all balances (and a fee held)
+    per asset: allocations + credited deposits − withdrawals burnt = balances + storage deposits (+ a fee held)
     in clearing: sum of cash + fees not collected = clearing's balance in the bank, in the settlement asset
     per contract: the quantities of all positions sum to zero
 
@@ -77,7 +77,7 @@ class Books:
     def _add_up(self, bank_memory: bytes, clearing_memory: bytes) -> tuple[dict[int, int], str | None]:
         """Sums of balances by asset, and what is wrong inside clearing."""
         bank = decode_state(self._abis["bank"], bank_memory)
-        sums: dict[int, int] = {FEE_ASSET: bank["held"]}
+        sums: dict[int, int] = {FEE_ASSET: bank["held"] + bank["deposits"]}
         for (_, asset), amount in bank["balances"]:
             sums[asset] = sums.get(asset, 0) + amount
         home = (genesis_address("clearing"), SETTLEMENT_ASSET)

@@ -16,6 +16,7 @@ from execution.compiler import Artifact, compile_bundle, compile_ir
 from execution.compiler.abi_state import decode_state
 from execution.compiler.optimise import optimise
 from execution.executor import BatchResult, Opening
+from execution.vm.kernel.places import KERNEL_EVENT_HOOK_PARKED
 from execution.vm.mirror import Mirror
 from genesis.chain import Call, Deployment
 from genesis.derived import PURSE, derived_address
@@ -106,9 +107,9 @@ class Town(Node):
         told = [event for event in result.events if event.program == 0]
         self.failed += sum(event.event == 0 for event in told)
         self.dropped += sum(event.event == 1 for event in told)
-        self.parked += sum(event.event == 2 for event in told)
+        self.parked += sum(event.event == KERNEL_EVENT_HOOK_PARKED for event in told)
         state = decode_state(compiled().abi, self.machine.memory(BANK))
-        assert state["held"] == 0 and sum(held for _, held in state["balances"]) == MONEY
+        assert state["held"] == 0 and state["deposits"] + sum(held for _, held in state["balances"]) == MONEY
         return result
 
 

@@ -44,6 +44,8 @@ GLOBALS: dict[str, ValueType] = {
     "before_top": "i32",
     "sp": "i32",
     "frame": "i32",
+    "owed": "i64",
+    "paying": "i32",
 }
 TAGS: dict[str, tuple[ValueType, ...]] = {"reject": ("i64",), "exhausted": ()}
 TABLES = ("dispatch", "restore")

@@ -15,7 +15,7 @@ from execution.vm.core import core, i32, i64, load32, load64, rem_u, store64, u6
 from execution.vm.kernel import places as p
 from execution.vm.kernel.crossings import begin_sweep, expand_crossings, forget_crossing
 from execution.vm.kernel.due import distance, expand_waiting, make_due, park, put_off, unpark
-from execution.vm.kernel.fees import hold_hook_fee, settle_hook_fee
+from execution.vm.kernel.fees import cover, hold_hook_fee, pay_storage, settle
 from execution.vm.kernel.fills import listener_at_hand, pass_fill, write_fill
 from execution.vm.kernel.frames import entry_of, invoke
 from execution.vm.kernel.journal import charge, keep_savepoint, open_savepoint, undo_savepoint, undo_savepoints
@@ -169,7 +169,7 @@ def settle_hook(outcome: i64, why: i64, tries: i64) -> None:
     argument = load64(SCRATCH, p.HOOK_ARGUMENT)
     if why:
         record_failure(p.KERNEL_EVENT_HOOK_FAILED, why, tries + 1)
-        if load64(SCRATCH, p.HOOK_PRICE) or tries + 1 < load64(SCRATCH, p.LIMIT_HOOK_TRIES):
+        if load64(SCRATCH, p.PAYER_PRICE) or tries + 1 < load64(SCRATCH, p.LIMIT_HOOK_TRIES):
             put_off(program, selector, kind, argument, distance(tries + 1), tries + 1)
         else:
             finish_hook(0)
@@ -243,10 +243,11 @@ def end_hook(outcome: i64, why: i64) -> None:
     """Account for the gas of the hook at hand, have it paid, and settle what becomes of it."""
     cap = load64(SCRATCH, p.LIMIT_HOOK_GAS)
     used = cap - (g.gas if g.gas > 0 else 0)
+    owed = g.owed
     spend(used)
     begin_scope(p.STAGE_CLOSING)
-    settle_hook_fee(used)
-    if load64(SCRATCH, p.HOOK_PRICE) and load64(STATE, p.PARKED):
+    settle(used, owed)
+    if load64(SCRATCH, p.HOOK_PAYS) and load64(STATE, p.PARKED):
         unpark(load64(SCRATCH, p.HOOK_PROGRAM), UNPARKED_MAX)
     settle_hook(outcome, why, load64(SCRATCH, p.HOOK_TRIES))
     store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
@@ -307,12 +308,15 @@ def run_hook(queue: i64, entry: i64) -> None:
         store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
         return
     begin_scope(p.STAGE_HOOK)
+    if load64(SCRATCH, p.HOOK_PAYS):
+        pay_storage()
     outcome = 0
     why = 0
     open_savepoint()
     g.gas = load64(SCRATCH, p.LIMIT_HOOK_GAS)
     try:
         outcome = call_hook()
+        cover(1)
     except reject as refusal:
         why = refusal.value
     except exhausted:
