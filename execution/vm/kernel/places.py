@@ -82,7 +82,7 @@ LIMIT_EVENTS = 720  # per outermost call
 LIMIT_BLOCK_HOOK_GAS = 728
 LIMIT_HOOK_PRICE = 736  # raw decimal per gas
 LIMIT_BATCH_EVENTS = 744
-LIMIT_DEPOSIT = 752  # raw decimal of the fee asset per byte of storage; 0: nobody pays for any
+LIMIT_DEPOSIT = 760  # raw decimal of the fee asset per byte of storage; 0: nobody pays for any
 WITHDRAWN_EVENT = 712  # number of the bank's event that tells of a burnt withdrawal; negative: none
 
 # Scratch: who pays for the transaction or hook at hand
