@@ -56,6 +56,9 @@ DROP = FIND + Charge(pages=2 + 3 + 7 + MIGRATION_PAGES, probes=PROBES + MIGRATIO
 ORDERED_PUT = LEVEL + LEVEL + Charge(pages=3 + 2 * (LEVELS + 1) + ENTRY_PAGES + 1, words=(LEVELS + 1) * PAGE_WORDS)
 ORDERED_DROP = LEVEL + Charge(pages=2 + 2 * LEVELS + 7, words=(2 * LEVELS + 3) * PAGE_WORDS)
 
+PUT_OFF = PUT + ORDERED_PUT + Charge(pages=3)
+QUEUE_PUSH = Charge(pages=5)
+
 RUNTIME: Mapping[str, Charge] = {
     "map_find": FIND,
     "map_put": PUT,
@@ -68,7 +71,7 @@ RUNTIME: Mapping[str, Charge] = {
     "list_at": Charge(probes=ITEM_PROBES),
     "list_push": Charge(pages=3 + SEGMENT_PAGES),
     "list_pop": Charge(pages=3, words=PAGE_WORDS),
-    "queue_push": Charge(pages=5),
+    "queue_push": QUEUE_PUSH,
     "queue_next": Charge(),
     "queue_pop": Charge(pages=4, words=PAGE_WORDS),
 }
@@ -82,6 +85,12 @@ SERVICES: Mapping[str, Charge] = {
     "schedule": ORDERED_PUT + Charge(pages=2),
     "derive": Charge(hashes=1),
     "invariants": Charge(),
+    "subscribe_cross": FIND + PUT + PUT + PUT + ORDERED_PUT + Charge(pages=6),
+    "unsubscribe_cross": FIND + FIND + FIND + DROP + PUT + DROP + LEVEL + ORDERED_DROP + Charge(pages=4),
+    "subscribe_fills": FIND + PUT + PUT_OFF + Charge(pages=1),
+    "hears_fills": FIND + FIND,
+    "report_fill": FIND + FIND + QUEUE_PUSH + PUT_OFF + Charge(pages=1),
+    "resume": FIND + FIND + PUT_OFF + DROP + DROP + Charge(pages=1),
 }
 
 AT_END = Charge(probes=QUEUE_MAX)
