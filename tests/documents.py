@@ -115,14 +115,15 @@ class Devnet:
     """A running `tenor devnet …`, as typed in a terminal of its own. log: what it has printed so far."""
 
     def __init__(self, line: str, environment: dict[str, str], folder: Path) -> None:
-        self._log = (folder / "devnet.log").open("w+")
-        self._process = subprocess.Popen(
-            ["sh", "-c", f"exec {line}"], env=environment, cwd=folder, stdout=self._log, stderr=self._log
-        )
+        self._log = folder / "devnet.log"
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                ["sh", "-c", f"exec {line}"], env=environment, cwd=folder, stdout=log, stderr=log
+            )
 
     @property
     def log(self) -> str:
-        return Path(self._log.name).read_text()
+        return self._log.read_text()
 
     def wait_until_trading(self) -> None:
         """Return when its market has two sides. Raises AssertionError."""
