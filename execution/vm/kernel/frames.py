@@ -157,8 +157,8 @@ def call(a: i64, b: i64, c: i64, selector: i32, args: i32, words: i32, flags: i3
     Call another program from the one on top of the stack.
 
     words: argument words at `args`, already checked by the compiler; what lies behind them is zeroed, so that neither a
-    callee that answers less nor one that reads more sees what was on the stack before. flags: bit 0 view, inherited by everything below.
-    cap: gas of its own, negative for none. world: scratch address of a World, views only; 0 for none.
+    callee that answers less nor one that reads more sees what was on the stack before. flags: bit 0 view, inherited by
+    everything below. cap: gas of its own, negative for none. world: scratch address of a World, views only; 0 for none.
     """
     frame = g.frame
     flags = flags | i32(load64(SCRATCH, frame + p.FRAME_FLAGS) & p.FLAG_VIEW)

@@ -67,7 +67,7 @@ def selector(signature: str) -> int:
 REASONS = (
     "overflow", "division by zero", "missing key", "key exists", "empty", "index out of range", "out of gas",
     "call depth", "on the stack", "unknown program", "unknown entry", "order class", "bad argument",
-    "changed while iterating", "read only", "trap", "too many events", "state full", "too many probes",
+    "changed while iterating", "read only", "trap", "too many events", "state full",
     "not authorised", "invalid number", "expired", "sequence used", "sequence gap", "too many lanes",
     "gas too low", "gas too high", "block full", "fee unpayable", "too many subscribers", "too many handlers",
     "atomic", "list is full",
