@@ -38,6 +38,7 @@ from execution.lang.struct import Event
 from execution.lang.values import Account, Duration, Timestamp
 
 DEPTH_MAX = 16  # programs on the stack, as the chain's constants set it
+FEEDS_MAX = 1024  # numbers a subscription may name, as the kernel sets it
 
 
 class Runner:
@@ -271,6 +272,8 @@ class Runner:
 
     def subscribe(self, feed: Feed, handler: Callable[..., Any]) -> None:
         self._check_writable()
+        if not 0 <= feed.index < FEEDS_MAX:
+            raise Rejected(BAD_ARGUMENT)
         self.hooks.subscribe(feed.index, self._handler(handler))
 
     def unsubscribe(self, feed: Feed, handler: Callable[..., Any]) -> None:

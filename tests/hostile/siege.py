@@ -30,6 +30,7 @@ from node.wallet import Wallet
 from tests.hostile import sources
 from tests.hostile.cases import ATTACKS, Attack
 from tests.hostile.cases import CREATED as IN_PROCESS
+from tests.hostile.grinding import ground_times
 from tests.node.running import ADMIN, Node, report, running
 
 SPEC = load_preset("devnet")
@@ -106,6 +107,7 @@ _HEAVY: tuple[tuple[str, str, Values], ...] = (
     ("hook_storm", "attack", (1_000,)),
     ("same_millisecond", "attack", (1_000,)),
     ("hydra", "attack", ()),
+    ("chosen_times", "attack", ("!times",)),
     ("event_hook", "attack", ()),
     ("writing_hook", "attack", ()),
     ("subscriber_flood", "attack", (0,)),
@@ -186,6 +188,7 @@ class Siege:
         self.seen = Evidence(folder)
         self._url = node.url.replace("http", "ws") + "/ws"
         self._over = trio.Event()
+        self._times: list[int] = []
 
     async def run(self) -> None:
         await self._deploy()
@@ -204,6 +207,8 @@ class Siege:
     # ---- programs
 
     def _resolved(self, values: Values) -> Values:
+        if values == ("!times",):
+            return (self._times,)
         return tuple(self._address(one) if isinstance(one, str) and one[:1] in ("@", "#") else one for one in values)
 
     def _address(self, name: str) -> bytes:
@@ -245,6 +250,9 @@ class Siege:
 
     async def _equip(self) -> None:
         """Money for programs and purses; hostile instruments listed by an admin who was talked into it."""
+        numbers = [bytes.fromhex(one["address"][2:]) for one in await self.client.programs()]
+        ring = sources.compiled("chosen_times").abi.entry("ring")
+        self._times = ground_times(1 + numbers.index(self.seen.deployed["chosen_times"]), ring.selector, 64)
         there = {name: where for name, where in self.seen.deployed.items() if name not in NEVER_THERE}
         bank, clearing = self.node.programs[genesis_address("bank")], self.node.programs["clearing"]
         hostile = sorted(set(there) - {LISTENER})

@@ -22,7 +22,7 @@ from execution.vm.kernel.words import REASONS, reason
 from execution.vm.machine import Machine
 from execution.vm.mirror import Mirror
 from execution.vm.programs import code_of
-from genesis.chain import Call, Deployment, SignedTransaction, Transaction, unsigned
+from genesis.chain import Call, Deployment, InboxEntry, SignedTransaction, Transaction, unsigned
 from genesis.derived import PURSE, derived_address
 from genesis.gas import GAS_TABLE
 from genesis.spec import Allocation, ChainSpec, Validator
@@ -92,6 +92,7 @@ class Town:
         self.height, self.time_ms = 1, 1_000
         self._sequences: dict[tuple[bytes, int], int] = {}
         self._waiting: tuple[Deployment, ...] = ()
+        self._inbox: tuple[InboxEntry, ...] = ()
         self._opened = False
         self.last: BatchResult
 
@@ -115,6 +116,13 @@ class Town:
             address_of(name), bytes(32), EVE, name, packed, b"", "1", made.ir_hash, made.wasm, made.abi.text()
         )
 
+    def deposit(self, account: bytes, amount: int) -> None:
+        """Credit money from the settlement chain, in a block of its own."""
+        self._inbox = (InboxEntry(0, account, 0, amount, 1),)
+        self.run()
+        self._inbox = ()
+        self.seal()
+
     # ---- transactions
 
     def signed(
@@ -136,7 +144,7 @@ class Town:
     def run(self, *batch: SignedTransaction) -> BatchResult:
         """A batch on both engines; raises AssertionError where they differ or money is not conserved."""
         self._opened = True
-        opening = Opening(self.height, self.time_ms, 0, b"", (), self._waiting)
+        opening = Opening(self.height, self.time_ms, 0, b"", self._inbox, self._waiting)
         real = self.last = self.machine.apply(opening, batch)
         if self.mirror is not None:
             dream = self.mirror.apply(opening, batch)

@@ -70,7 +70,7 @@ REASONS = (
     "changed while iterating", "read only", "trap", "too many events", "state full",
     "not authorised", "invalid number", "expired", "sequence used", "sequence gap", "too many lanes",
     "gas too low", "gas too high", "block full", "fee unpayable", "too many subscribers", "too many handlers",
-    "atomic", "list is full",
+    "atomic", "list is full", "too many schedules",
 )  # fmt: skip
 """Texts of the reasons that kernel and runtime give; receipts carry the word, the host puts the text back."""
 
@@ -93,6 +93,7 @@ BLOCK_FULL = reason("block full")
 FEE_UNPAYABLE = reason("fee unpayable")
 TOO_MANY_SUBSCRIBERS = reason("too many subscribers")
 TOO_MANY_HANDLERS = reason("too many handlers")
+TOO_MANY_SCHEDULES = reason("too many schedules")
 KEY_EXISTS = reason("key exists")
 ATOMIC = reason("atomic")
 
