@@ -19,12 +19,10 @@ import pytest
 from execution.compiler.abi_values import pack, unpack_event
 from execution.executor import Query
 from execution.lang import Decimal
-from execution.standard import standard_artifact
 from execution.vm.machine import Machine
 from genesis.chain import Block, Receipt
 from genesis.derived import PURSE, derived_address
 from genesis.devkeys import development_address
-from genesis.gas import GAS_TABLE
 from genesis.spec import GENESIS_PROGRAMS, genesis_address, genesis_hash
 from node.compiled import genesis_code
 from node.engine import on_engine_stack
@@ -33,6 +31,7 @@ from node.open_block import decode_results
 from node.recovery import initial_tip, replay_block, stored_block
 from node.store import Store
 from tests.hostile import siege
+from tests.hostile.market import abi_of
 from tests.hostile.siege import BYSTANDER, HONEST, HOSTILE, LISTENER, SPEC, Evidence, besieged, has_hooks
 
 LATE_MS = 20 * SPEC.block_time_ms
@@ -91,7 +90,7 @@ def _read(folder: Path) -> Ledger:
             _add(ledger, block, decode_results(row.receipts))
 
     def ask(program: str, name: str, *values: object) -> int:
-        entry = standard_artifact(program, GAS_TABLE).abi.entry(name)
+        entry = abi_of(program).entry(name)
         query = Query(genesis_address(program), entry.selector, pack(entry, values), SPEC.gas_query_max)
         (answer,) = on_engine_stack(lambda: machine.query([query]))
         return int.from_bytes(answer.result, "little", signed=True)
@@ -113,7 +112,7 @@ def _add(ledger: Ledger, block: Block, results: Any) -> None:
             ledger.failures.append((event.event, int.from_bytes(event.data[:8], "little")))
         elif event.program <= len(GENESIS_PROGRAMS):
             program = GENESIS_PROGRAMS[event.program - 1]
-            name, members = unpack_event(standard_artifact(program, GAS_TABLE).abi, event.event, event.data)
+            name, members = unpack_event(abi_of(program), event.event, event.data)
             ledger.told.append(Told(block.header.height, program, name, members))
 
 
