@@ -95,8 +95,8 @@ class ChainSpec:
 
     # Fees
     fee_min: int = 1_000_000_000  # raw 10⁻¹⁸ of the fee asset per gas: a full transaction costs 0.005
-    storage_deposit: int = (
-        100_000_000_000_000  # raw per container entry, returned on deletion; formats, Storage deposit
+    deposit_byte: int = (
+        0  # raw 10⁻¹⁸ of the fee asset per byte in containers, given back on deletion; formats, Storage deposit
     )
 
     # Bounds of execution

@@ -13,7 +13,7 @@ from execution.compiler.abi import Abi, parse_abi
 from execution.compiler.abi_values import plain_event, plain_result
 from execution.executor import ProgramInfo, Record
 from execution.lang.decimal import Decimal
-from execution.vm.kernel.places import KERNEL_EVENT_HOOK_DROPPED
+from execution.vm.kernel.places import KERNEL_EVENT_DEPOSIT, KERNEL_EVENT_HOOK_DROPPED
 from genesis.spec import GENESIS_PROGRAMS, genesis_address
 
 KERNEL = 0
@@ -54,7 +54,7 @@ class Catalogue:
     def event_view(self, record: Record, height: int) -> dict[str, Any]:
         """
         program: address; event: name; then the event's members, as `member_key` names them. The kernel's own
-        (HookFailed, HookDropped) tell of a hook.
+        (HookFailed, HookDropped) tell of a hook, StorageDeposit of what was paid for storage or given back.
         """
         if record.program == KERNEL:
             return _kernel_event(record, height)
@@ -84,7 +84,17 @@ def member_key(name: str) -> str:
 
 
 def _kernel_event(record: Record, height: int) -> dict[str, Any]:
-    """Words: number of the program, selector, reason, tries so far."""
+    """Of a deposit: who paid it or had it back. Else words: number of the program, selector, reason, tries so far."""
+    if record.event == KERNEL_EVENT_DEPOSIT:
+        account, count, low, high = struct.unpack_from("<20s4xqQq", record.data)
+        return {
+            "height": height,
+            "program": KERNEL_ADDRESS,
+            "event": "StorageDeposit",
+            "account": account,
+            "bytes": count,
+            "amount": str(Decimal.from_raw(low + (high << 64))),
+        }
     program, selector, reason, tries = struct.unpack_from("<4q", record.data)
     return {
         "height": height,

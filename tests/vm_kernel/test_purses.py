@@ -107,7 +107,7 @@ class Town(Node):
         self.failed += sum(event.event == 0 for event in told)
         self.dropped += sum(event.event == 1 for event in told)
         state = decode_state(compiled().abi, self.machine.memory(BANK))
-        assert state["held"] == 0 and sum(held for _, held in state["balances"]) == MONEY
+        assert state["held"] == 0 and state["deposits"] + sum(held for _, held in state["balances"]) == MONEY
         return result
 
 

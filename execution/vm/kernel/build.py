@@ -17,7 +17,7 @@ from execution.vm.runtime import emit_runtime
 from execution.vm.runtime.words import PRICES as RUNTIME_PRICES
 from execution.wasm import ModuleBuilder, ValueType
 
-INTERFACE = 1
+INTERFACE = 2
 """
 Number of all that host and programs rely on: exports, memories, places in scratch and io, layout of the kernel's state.
 Whoever changes one of them raises it, and drops from INTERFACES what this Tenor cannot run any more.
@@ -44,6 +44,8 @@ GLOBALS: dict[str, ValueType] = {
     "before_top": "i32",
     "sp": "i32",
     "frame": "i32",
+    "owed": "i64",
+    "paying": "i32",
 }
 TAGS: dict[str, tuple[ValueType, ...]] = {"reject": ("i64",), "exhausted": ()}
 TABLES = ("dispatch", "restore")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from execution.vm.core import core, i32, i64, load32, load64, rem_u, store64, u64
 from execution.vm.kernel import places as p
-from execution.vm.kernel.fees import hold_hook_fee, settle_hook_fee
+from execution.vm.kernel.fees import cover, hold_hook_fee, pay_storage, settle
 from execution.vm.kernel.frames import entry_of, invoke
 from execution.vm.kernel.journal import charge, keep_savepoint, open_savepoint, undo_savepoint, undo_savepoints
 from execution.vm.kernel.outbox import append_event, run_handlers
@@ -173,7 +173,7 @@ def settle_hook(outcome: i64, why: i64, tries: i64) -> None:
     batch = load64(SCRATCH, p.BATCH_NUMBER)
     if why:
         record_failure(p.KERNEL_EVENT_HOOK_FAILED, why, tries + 1)
-        if load64(SCRATCH, p.HOOK_PRICE) or tries + 1 < load64(SCRATCH, p.LIMIT_HOOK_TRIES):
+        if load64(SCRATCH, p.PAYER_PRICE) or tries + 1 < load64(SCRATCH, p.LIMIT_HOOK_TRIES):
             make_due(program, selector, kind, argument, batch, tries + 1)
         return
     if outcome == RETRY:
@@ -236,9 +236,10 @@ def end_hook(outcome: i64, why: i64) -> None:
     """Account for the gas of the hook at hand, have it paid, and settle what becomes of it."""
     cap = load64(SCRATCH, p.LIMIT_HOOK_GAS)
     used = cap - (g.gas if g.gas > 0 else 0)
+    owed = g.owed
     spend(used)
     begin_scope(p.STAGE_CLOSING)
-    settle_hook_fee(used)
+    settle(used, owed)
     settle_hook(outcome, why, load64(SCRATCH, p.HOOK_TRIES))
     spend_queueing()
     store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
@@ -271,12 +272,15 @@ def run_hook(queue: i64, entry: i64) -> None:
     if pay_ahead() == 0:
         return
     begin_scope(p.STAGE_HOOK)
+    if load64(SCRATCH, p.HOOK_PAYS):
+        pay_storage()
     outcome = 0
     why = 0
     open_savepoint()
     g.gas = load64(SCRATCH, p.LIMIT_HOOK_GAS)
     try:
         outcome = call_hook()
+        cover(1)
     except reject as refusal:
         why = refusal.value
     except exhausted:

@@ -58,11 +58,12 @@ SAVED_GAS = 560  # block gas
 SAVED_HOOK_GAS = 568
 BLOCK_HOOK_GAS = 576  # used by hooks in this block
 EVENTS_LIMIT = 584  # events there may be when the outermost call at hand has ended
-HOOK_PRICE = 592  # per gas, of the hook at hand; 0 when nobody pays
-HOOK_PURSE = 600  # three words: the account that pays for it
+HOOK_PAYS = 592  # 1 when the hook at hand is paid from a purse
 BATCH_CLOSED = 624  # 1 once a transaction of the batch found no room: none after it runs
 WITHDRAWALS = 544  # of the batch, some of them perhaps undone since
 TRANSACTIONS = 528  # of the batch
+COVERED = 600  # bytes of storage whose deposit the bank holds in this transaction or hook
+HELD = 608  # 1 when the bank holds money for it
 INVARIANTS_TOP = 632  # programs whose invariants wait for the end of the outermost call
 OPENING_EVENTS = 536  # 1 until the first batch of a block: events of its opening stand before the batch's
 
@@ -80,7 +81,12 @@ LIMIT_EVENTS = 720  # per outermost call
 LIMIT_BLOCK_HOOK_GAS = 728
 LIMIT_HOOK_PRICE = 736  # raw decimal per gas
 LIMIT_BATCH_EVENTS = 744
+LIMIT_DEPOSIT = 760  # raw decimal of the fee asset per byte of storage; 0: nobody pays for any
 WITHDRAWN_EVENT = 712  # number of the bank's event that tells of a burnt withdrawal; negative: none
+
+# Scratch: who pays for the transaction or hook at hand
+PAYER = 768  # three words: its account, or its program's purse
+PAYER_PRICE = 792  # raw decimal per gas
 
 JOURNAL_BYTES_MAX = (
     7 << 28
@@ -273,3 +279,4 @@ EVENT_WORDS_MAX = 64
 EVENT_BYTES_MAX = EVENT_HEADER + 8 * EVENT_WORDS_MAX
 KERNEL_EVENT_HOOK_FAILED = 0  # program, selector, reason, tries: failures so far, this one included
 KERNEL_EVENT_HOOK_DROPPED = 1  # the same words; nobody runs it any more
+KERNEL_EVENT_DEPOSIT = 2  # account (three words), bytes, amount (two): paid for storage, negative when given back

@@ -15,7 +15,17 @@ BEFORE = Memory("before")
 STATE = Memory("state")
 IO = Memory("io")
 
-g = Globals(gas="i64", mark="i64", block_mark="i64", undo_top="i32", before_top="i32", sp="i32", frame="i32")
+g = Globals(
+    gas="i64",
+    mark="i64",
+    block_mark="i64",
+    undo_top="i32",
+    before_top="i32",
+    sp="i32",
+    frame="i32",
+    owed="i64",
+    paying="i32",
+)
 
 dispatch = Table("dispatch", ("i32", "i32", "i32"), ())
 restore = Table("restore", ("i32", "i32"), ())
@@ -70,7 +80,7 @@ REASONS = (
     "changed while iterating", "read only", "trap", "too many events", "state full",
     "not authorised", "invalid number", "expired", "sequence used", "sequence gap", "too many lanes",
     "gas too low", "gas too high", "block full", "fee unpayable", "too many subscribers", "too many handlers",
-    "atomic", "list is full", "too many schedules",
+    "atomic", "list is full", "storage deposit unpayable", "too many schedules",
 )  # fmt: skip
 """Texts of the reasons that kernel and runtime give; receipts carry the word, the host puts the text back."""
 
@@ -91,14 +101,15 @@ GAS_TOO_LOW = reason("gas too low")
 GAS_TOO_HIGH = reason("gas too high")
 BLOCK_FULL = reason("block full")
 FEE_UNPAYABLE = reason("fee unpayable")
+DEPOSIT_UNPAYABLE = reason("storage deposit unpayable")
 TOO_MANY_SUBSCRIBERS = reason("too many subscribers")
 TOO_MANY_HANDLERS = reason("too many handlers")
 TOO_MANY_SCHEDULES = reason("too many schedules")
 KEY_EXISTS = reason("key exists")
 ATOMIC = reason("atomic")
 
-OPEN_FEE = selector("open_fee(account,decimal)")
-CLOSE_FEE = selector("close_fee(account,decimal,decimal)")
+HOLD = selector("hold(account,decimal,decimal)")
+SETTLE = selector("settle(account,decimal,decimal)")
 MAY_ACT = selector("may_act(account,account,account,timestamp)")
 CHECK_INVARIANTS = selector("@invariants()")
 """The entry that the compiler makes of a program's invariants; no name in a source can be its name."""
