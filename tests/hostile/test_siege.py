@@ -19,6 +19,7 @@ import pytest
 from execution.compiler.abi_values import pack, unpack_event
 from execution.executor import Query
 from execution.lang import Decimal
+from execution.vm.kernel import places
 from execution.vm.machine import Machine
 from genesis.chain import Block, Receipt
 from genesis.derived import PURSE, derived_address
@@ -59,13 +60,15 @@ class Told:
 @dataclass(slots=True)
 class Ledger:
     """
-    The stored chain, run again after the node has stopped. paid: fees by the account that acted. failures: kernel
+    The stored chain, run again after the node has stopped. paid: fees by the account that acted; stored: deposits for
+    storage, by who paid. failures: kernel
     events of hooks, and the program's number. balance, cash: what an account has in the end, in bank and clearing.
     """
 
     blocks: list[Block] = field(default_factory=list)
     receipts: list[list[Receipt]] = field(default_factory=list)
     paid: dict[bytes, int] = field(default_factory=dict)
+    stored: dict[bytes, int] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
     failures: list[tuple[int, int]] = field(default_factory=list)
     balance: Callable[[bytes], int] = lambda _: 0
@@ -108,7 +111,10 @@ def _add(ledger: Ledger, block: Block, results: Any) -> None:
         account = signed.transaction.account
         ledger.paid[account] = ledger.paid.get(account, 0) + fees[signed.id]
     for event in results.events:
-        if event.program == 0:
+        if event.program == 0 and event.event == places.KERNEL_EVENT_DEPOSIT:
+            payer, amount = event.data[:20], int.from_bytes(event.data[32:48], "little", signed=True)
+            ledger.stored[payer] = ledger.stored.get(payer, 0) + amount
+        elif event.program == 0:
             ledger.failures.append((event.event, int.from_bytes(event.data[:8], "little")))
         elif event.program <= len(GENESIS_PROGRAMS):
             program = GENESIS_PROGRAMS[event.program - 1]
@@ -184,7 +190,10 @@ def test_the_honest_pay_their_own_fees_and_trades_and_nothing_else(seen: Evidenc
             for one in ledger.of("bank.Transferred")
             if account in (bytes(one["source"].data), bytes(one["target"].data))
         )
-        assert ledger.balance(account) == allocated[account] - ledger.paid.get(account, 0) + moved, key
+        assert (
+            ledger.balance(account)
+            == allocated[account] - ledger.paid.get(account, 0) - ledger.stored.get(account, 0) + moved
+        ), key
         assert ledger.cash(account) == deposits.get(account, 0) + trades.get(account, 0), key
     assert not [one for one in ledger.of("bank.Transferred") if bytes(one["source"].data) in untouched()]
     assert ledger.paid.get(development_address(BYSTANDER), 0) == 0
@@ -238,7 +247,7 @@ def test_who_attacks_pays_for_all_of_it(seen: Evidence, ledger: Ledger) -> None:
         if source in purses:
             spent[purses[source]] -= one["amount"].raw
     for purse, name in purses.items():
-        spent[name] -= ledger.balance(purse)
+        spent[name] -= ledger.balance(purse) + ledger.stored.get(purse, 0)
     assert all(one >= 0 for one in spent.values())
     assert spent["hook_burner"] > 0 and spent["hook_retrier"] > 0
     assert ledger.balance(SPEC.fee_account) - FEES_AT_GENESIS == fees + sum(spent.values())
