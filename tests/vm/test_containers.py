@@ -364,7 +364,7 @@ def test_gas_runs_out_at_a_line() -> None:
 
 
 def test_chosen_keys_are_taken_found_and_paid_by_who_comes_near_them() -> None:
-    """Keys of one hash neighbourhood, more than an index has room for there; keys elsewhere cost what they always do."""
+    """Keys of one hash neighbourhood, more than an index has room for; keys elsewhere cost what they always do."""
     twin = Twin(["start", "map_put.k1.v1", "map_find.k1.v1", "map_drop.k1.v1"])
     twin.call("start", HEAP)
     hashed = twin.mirror.function(hash_key, K=1)
