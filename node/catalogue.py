@@ -13,7 +13,12 @@ from execution.compiler.abi import Abi, parse_abi
 from execution.compiler.abi_values import plain_event, plain_result
 from execution.executor import ProgramInfo, Record
 from execution.lang.decimal import Decimal
-from execution.vm.kernel.places import KERNEL_EVENT_DEPOSIT, KERNEL_EVENT_HOOK_DROPPED
+from execution.vm.kernel.places import (
+    KERNEL_EVENT_DEPOSIT,
+    KERNEL_EVENT_HOOK_DROPPED,
+    KERNEL_EVENT_HOOK_FAILED,
+    KERNEL_EVENT_HOOK_PARKED,
+)
 from genesis.spec import GENESIS_PROGRAMS, genesis_address
 
 KERNEL = 0
@@ -54,7 +59,7 @@ class Catalogue:
     def event_view(self, record: Record, height: int) -> dict[str, Any]:
         """
         program: address; event: name; then the event's members, as `member_key` names them. The kernel's own
-        (HookFailed, HookDropped) tell of a hook, StorageDeposit of what was paid for storage or given back.
+        (HookFailed, HookDropped, HookParked) tell of a hook, StorageDeposit of what was paid for storage or given back.
         """
         if record.program == KERNEL:
             return _kernel_event(record, height)
@@ -78,6 +83,13 @@ class Catalogue:
         }
 
 
+KERNEL_EVENTS = {
+    KERNEL_EVENT_HOOK_FAILED: "HookFailed",
+    KERNEL_EVENT_HOOK_DROPPED: "HookDropped",
+    KERNEL_EVENT_HOOK_PARKED: "HookParked",
+}
+
+
 def member_key(name: str) -> str:
     """Key of an event's member in its view: the name, with an underscore behind it when EVENT_HEAD has taken it."""
     return f"{name}_" if name in EVENT_HEAD else name
@@ -99,7 +111,7 @@ def _kernel_event(record: Record, height: int) -> dict[str, Any]:
     return {
         "height": height,
         "program": KERNEL_ADDRESS,
-        "event": "HookDropped" if record.event == KERNEL_EVENT_HOOK_DROPPED else "HookFailed",
+        "event": KERNEL_EVENTS[record.event],
         "number": program,
         "selector": (selector & 0xFFFFFFFF).to_bytes(4, "little"),
         "reason": f"0x{reason & (1 << 64) - 1:016x}",

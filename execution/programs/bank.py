@@ -26,6 +26,7 @@ from execution.lang import (
     emit,
     external,
     require,
+    resume,
     tx,
     view,
 )
@@ -246,8 +247,12 @@ class Bank(Program):
 
     @external
     def fund_gas(self, program: Account, amount: Decimal) -> None:
-        """Put the sender's money, in asset 0, into a program's purse: it pays for the program's hooks."""
+        """
+        Put the sender's money, in asset 0, into a program's purse: it pays for the program's hooks, and those that
+        waited for money try again, one after the other.
+        """
         self.move(Asset(0), tx.sender, Account.derived(program, PURSE), amount)
+        resume(program)
 
     @external
     def take_gas(self, amount: Decimal) -> None:

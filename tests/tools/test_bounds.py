@@ -224,7 +224,8 @@ class Pair(Program):
     chain = Chain(Wasm())
     program = chain.create(loaded)
     program.move(5, sender=Accounts().alice)
-    assert chain.gas_used <= bounds["move"].gas <= chain.gas_used * 1.15
+    saved = GAS["dirty_page"]  # its page was new to the block when it was created
+    assert chain.gas_used <= bounds["move"].gas <= (chain.gas_used + saved) * 1.05
     program.seen()
     assert chain.gas_used <= bounds["seen"].gas < 1_000
 
