@@ -73,6 +73,8 @@ IN_PROCESS_ALONE = {
     "fat_arguments",
 }
 """Attacks on a program's own arithmetic and on rules that a node cannot bend: a chain in process shows them exactly."""
+OTHER_LIMITS = {"event_flood"}
+"""Where the chain in process has other bounds than the devnet."""
 NEVER_THERE = ("create_burner", "create_refuser")
 """Deployed and paid for like the others, they refuse to exist."""
 MAX = SPEC.gas_transaction_max
@@ -97,6 +99,8 @@ _HEAVY: tuple[tuple[str, str, Values], ...] = (
     ("churn", "attack", (800,)),
     ("vanishing_events", "relay", ("@vanishing_events_2", 1_000)),
     ("fat_events", "attack", (1_000,)),
+    ("event_flood", "attack", (1_025,)),
+    ("event_flood", "attack", (1_000,)),
     ("at_end_flood", "attack", (3_000,)),
     ("dust_sower", "attack", (150,)),
     ("sub_account_mill", "attack", (150,)),
@@ -133,7 +137,7 @@ _HEAVY: tuple[tuple[str, str, Values], ...] = (
 
 def light_attacks() -> list[Attack]:
     """Those of the attacks in process whose programs are on the chain, too."""
-    return [one for one in ATTACKS if one.program not in IN_PROCESS_ALONE]
+    return [one for one in ATTACKS if one.program not in IN_PROCESS_ALONE | OTHER_LIMITS]
 
 
 def storm() -> list[tuple[str, str, Values, int]]:

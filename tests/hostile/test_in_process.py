@@ -216,14 +216,14 @@ def test_a_hook_that_calls_back_into_its_program_fails_alone() -> None:
 
 def test_hooks_that_fill_the_events_wait_for_room() -> None:
     """A batch never has more events than it may, and transactions come after hooks with room for theirs."""
-    town = hooked("event_hook", "event_hook_2", runs=20, events_batch_max=700, events_transaction_max=200)
+    town = hooked("event_hook", "event_hook_2", runs=20, events_batch_max=70, events_transaction_max=20)
     town.deploy(("event_flood", ()))
     begin(town, "event_hook")
     begin(town, "event_hook_2")
     for _ in range(4):
-        outcome = town.do(ALICE, sources.call("event_flood", address_of("event_flood"), "attack", 200))
+        outcome = town.do(ALICE, sources.call("event_flood", address_of("event_flood"), "attack", 20))
         assert outcome.status == "done", outcome.reason
-        assert len(town.last.events) <= 700
+        assert len(town.last.events) <= 70
 
 
 def test_a_hook_that_dirties_pages_pays_for_them() -> None:
