@@ -96,7 +96,7 @@ _HEAVY: tuple[tuple[str, str, Values], ...] = (
     ("zigzag_keys", "attack", (1_200,)),
     ("nested_bloat", "attack", (150,)),
     ("undone_growth", "relay", ("@undone_growth_2", FAR)),
-    ("churn", "attack", (800,)),
+    ("churn", "attack", (40,)),
     ("vanishing_events", "relay", ("@vanishing_events_2", 1_000)),
     ("fat_events", "attack", (1_000,)),
     ("event_flood", "attack", (1_025,)),
