@@ -20,10 +20,12 @@ from genesis.block import event_item
 from genesis.chain import Call, SignedTransaction, Transaction
 from genesis.errors import Corrupt
 from genesis.merkle import leaf
-from node.bench.desk import ADMIN, GAS_MAX, Plain, desk_spec
+from node.bench.desk import ADMIN, Plain, desk_spec
 
 CHAIN_ID = 7_358
-EVENTS_MAX = 60_000
+GAS = 1 << 30
+"""What a call may use."""
+EVENTS_MAX = 6_000
 LANE = 1
 BLOCK_MS = 1_000
 
@@ -126,5 +128,5 @@ class Floor:
 
     def _signed(self, call: Call) -> SignedTransaction:
         self.sequence += 1
-        transaction = Transaction(CHAIN_ID, ADMIN, LANE, self.sequence, 1 << 62, GAS_MAX, 0, False, (call,))
+        transaction = Transaction(CHAIN_ID, ADMIN, LANE, self.sequence, 1 << 62, GAS, 0, False, (call,))
         return SignedTransaction(transaction, b"", ADMIN, self.sequence.to_bytes(32, "big"), b"")

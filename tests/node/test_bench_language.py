@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from execution.vm.layout import LIVE_ENTRIES
+from execution.vm.layout import LIVE_BYTES
 from node.bench.desk import ADDRESS
 from node.bench.language import MARKS, RAW, Signer, Sizes, measure
 from node.bench.language_program import SOURCE
@@ -35,5 +35,5 @@ def test_a_block_has_as_much_work_as_it_should_and_ordered_maps_end_as_they_bega
     before = desk.machine.memory(ADDRESS)[:1024]
     desk.ns(SMALL, "insert", "skip", 5, undo="remove")
     assert desk.height == 1 + 5
-    live = slice(LIVE_ENTRIES, LIVE_ENTRIES + 8)
+    live = slice(LIVE_BYTES, LIVE_BYTES + 8)
     assert desk.machine.memory(ADDRESS)[live] == before[live]
