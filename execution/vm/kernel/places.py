@@ -197,7 +197,10 @@ RECORD_LAYOUT = 7  # four words: hash of the storage layout
 RECORD_CODE = 11  # four words: hash of the WASM
 RECORD_SOURCE = 15  # four words
 RECORD_SPARE = 19  # two words; what pays for hooks lies in the bank
+RECORD_SCHEDULED = 23  # schedules of the program whose time has not come
 RECORD_WORDS = 24
+SCHEDULES_MAX = 4096  # of one program
+FEEDS_MAX = 1024  # numbers a subscription may name; the oracle has no more
 
 # Feed: words of a FEEDS value, then three containers
 FEED_PRICE = 0

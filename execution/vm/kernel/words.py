@@ -103,10 +103,10 @@ def selector(signature: str) -> int:
 REASONS = (
     "overflow", "division by zero", "missing key", "key exists", "empty", "index out of range", "out of gas",
     "call depth", "on the stack", "unknown program", "unknown entry", "order class", "bad argument",
-    "changed while iterating", "read only", "trap", "too many events", "state full", "too many probes",
+    "changed while iterating", "read only", "trap", "too many events", "state full",
     "not authorised", "invalid number", "expired", "sequence used", "sequence gap", "too many lanes",
     "gas too low", "gas too high", "block full", "fee unpayable", "too many subscribers", "too many handlers",
-    "atomic", "list is full", "storage deposit unpayable", "too many crossings",
+    "atomic", "list is full", "storage deposit unpayable", "too many crossings", "too many schedules",
 )  # fmt: skip
 """Texts of the reasons that kernel and runtime give; receipts carry the word, the host puts the text back."""
 
@@ -131,6 +131,7 @@ DEPOSIT_UNPAYABLE = reason("storage deposit unpayable")
 TOO_MANY_SUBSCRIBERS = reason("too many subscribers")
 TOO_MANY_HANDLERS = reason("too many handlers")
 TOO_MANY_CROSSINGS = reason("too many crossings")
+TOO_MANY_SCHEDULES = reason("too many schedules")
 KEY_EXISTS = reason("key exists")
 ATOMIC = reason("atomic")
 
