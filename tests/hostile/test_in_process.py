@@ -340,7 +340,6 @@ def test_a_program_waits_for_so_many_times_and_no_more() -> None:
     begin(town, "hook_storm", 10)
 
 
-@pytest.mark.xfail(strict=True, reason="an OrderedMap of 800 loses a key that is deleted from the top: missing key")
 def test_what_was_entered_from_the_top_is_deleted_from_the_top() -> None:
     town = Town(mirrored=False, gas_transaction_max=5_000_000, gas_batch_max=25_000_000)
     town.deploy(("churn", ()))

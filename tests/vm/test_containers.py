@@ -185,6 +185,21 @@ def test_ordered_map_is_sorted(key: str) -> None:
     assert not any(pair.state[HEADER : HEADER + HEADER_BYTES])
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_ordered_map_entered_and_deleted_in_order(order: int) -> None:
+    """Keys below all others make nodes whose first key is larger than the second."""
+    pair = Pair([f"omap_{operation}.k1.v2" for operation in ("find", "put", "drop")])
+    keys = list(range(900))[::order]
+    for key in keys:
+        pair.call("omap_put.k1.v2", HEADER, key)
+    assert [key for _, (key,), _ in entries(pair.state, HEADER, 1)] == sorted(keys)
+    for key in keys:
+        assert pair.call("omap_find.k1.v2", HEADER, key)
+        assert pair.call("omap_drop.k1.v2", HEADER, key) == 1
+    assert entries(pair.state, HEADER, 1) == []
+    pair.check_equal()
+
+
 @pytest.mark.parametrize("value_words", [1, 3, 100])
 def test_list_keeps_items_in_a_row(value_words: int) -> None:
     shape = f"v{value_words}"

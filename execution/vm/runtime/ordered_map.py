@@ -89,12 +89,16 @@ def reaches(node: i64, i: i64, key: Words) -> i32:
 
 
 @core(key=K)
-def rank(node: i64, key: Words) -> i64:
-    """How many keys of the node are smaller than or equal to the key. Halves without a branch: none can be guessed."""
-    low = 0
-    left = load32(STATE, node + NODE_COUNT)
+def rank(node: i64, first: i64, key: Words) -> i64:
+    """
+    How many of the node's keys are smaller than or equal to the key, the first `first` taken as such.
+
+    Halves without a branch: none can be guessed.
+    """
+    low = first
+    left = load32(STATE, node + NODE_COUNT) - first
     if left == 0:
-        return 0
+        return first
     while left > 1:
         half = shr_u(left, 1)
         low = select(reaches(node, low + half - 1, key), low + half, low)
@@ -104,9 +108,8 @@ def rank(node: i64, key: Words) -> i64:
 
 @core(key=K)
 def branch(node: i64, key: Words) -> i64:
-    """Which child of a node above the leaves the key belongs to."""
-    smaller = rank(node, key)
-    return smaller - 1 if smaller else 0
+    """Which child of a node above the leaves the key belongs to. The first key there may be larger than what follows."""
+    return rank(node, 1, key) - 1
 
 
 @core(key=K)
@@ -125,7 +128,7 @@ def omap_find(header: i64, key: Words) -> i64:
     if load64(STATE, header + COUNT) == 0:
         return 0
     leaf = leaf_of(header, key)
-    smaller = rank(leaf, key)
+    smaller = rank(leaf, 0, key)
     if smaller != 0 and compare(leaf, smaller - 1, key) == 0:
         return child(leaf, smaller - 1)
     return 0
@@ -137,7 +140,7 @@ def omap_floor(header: i64, key: Words) -> i64:
     if load64(STATE, header + COUNT) == 0:
         return 0
     leaf = leaf_of(header, key)
-    smaller = rank(leaf, key)
+    smaller = rank(leaf, 0, key)
     if smaller:
         return child(leaf, smaller - 1)
     return load32(STATE, child(leaf, 0) + PREV)
@@ -149,7 +152,7 @@ def omap_ceil(header: i64, key: Words) -> i64:
     if load64(STATE, header + COUNT) == 0:
         return 0
     leaf = leaf_of(header, key)
-    smaller = rank(leaf, key)
+    smaller = rank(leaf, 0, key)
     if smaller == 0:
         return child(leaf, 0)
     entry = child(leaf, smaller - 1)
@@ -257,14 +260,14 @@ def omap_put(header: i64, key: Words) -> i64:
     i = 0
     if load64(STATE, header + COUNT):
         leaf = leaf_of(header, key)
-        i = rank(leaf, key)
+        i = rank(leaf, 0, key)
         if i != 0 and compare(leaf, i - 1, key) == 0:
             return child(leaf, i - 1)
     check_still(header)
     touch(header, HEADER_BYTES)
     if leaf == 0 or load32(STATE, leaf + NODE_COUNT) == N:
         leaf = roomy_leaf(header, key)
-        i = rank(leaf, key)
+        i = rank(leaf, 0, key)
     before = child(leaf, i - 1) if i else 0
     after = child(leaf, i) if i < load32(STATE, leaf + NODE_COUNT) else 0
     if before != 0 and after == 0:
@@ -321,7 +324,7 @@ def omap_drop(header: i64, key: Words) -> i64:
             fork = node
             fork_child = i
         node = child(node, i)
-    place = rank(node, key) - 1
+    place = rank(node, 0, key) - 1
     if place < 0 or compare(node, place, key) != 0:
         return 0
     check_still(header)
