@@ -132,13 +132,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ProgramInfo:
-    """number: index of creation, 1 is the first program (0 is the kernel)."""
+    """
+    number: index of creation, 1 is the first program (0 is the kernel). admin: who may upgrade it, zero for nobody.
+    version: counts from 1.
+    """
 
     number: int
     address: bytes
     name: str
     code_hash: bytes
     abi_json: str
+    admin: bytes = bytes(20)
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

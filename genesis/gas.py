@@ -9,6 +9,8 @@ spec, never from here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 _CHEAP = (
     "copy.w copy.d add.w sub.w neg.w abs.w min.w max.w address.w low.d high.d join.d eq.w ne.w lt.w le.w gt.w ge.w "
     "eq.d ne.d lt.d le.d gt.d ge.d not.w and.w or.w"
@@ -54,3 +56,8 @@ _KERNEL = {
 }
 
 GAS_TABLE: tuple[tuple[str, int], ...] = tuple(sorted((_OPERATIONS | _INSTRUCTIONS | _RUNTIME | _KERNEL).items()))
+
+
+def instance_price(table: Mapping[str, int]) -> int:
+    """Of a program that a program creates: its memories and its place in the tree, but nothing to compile."""
+    return table["deploy_base"] // 4

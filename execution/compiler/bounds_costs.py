@@ -80,4 +80,7 @@ SERVICES: Mapping[str, Charge] = {
     "derive": Charge(hashes=1),
 }
 
+CREATION = PUT + Charge(pages=4, hashes=1)
+"""Asking for a program: its entry in the queue, the creator's record, two counters, an address."""
+
 AT_END = Charge(probes=QUEUE_MAX)

@@ -18,8 +18,8 @@ LANGUAGE_TYPES = frozenset({
     "Record", "Rejected", "Struct", "Symbol", "Timestamp", "World",
 })  # fmt: skip
 LANGUAGE_WORDS = LANGUAGE_TYPES | frozenset({
-    "DONE", "RETRY", "at_end", "block", "emit", "external", "hook", "publish", "reason", "require", "schedule",
-    "subscribe", "unsubscribe", "tx", "view", "sha256",
+    "DONE", "RETRY", "at_end", "block", "create_like", "emit", "external", "hook", "publish", "reason", "require",
+    "schedule", "subscribe", "unsubscribe", "tx", "view", "sha256",
     "div_down", "div_up", "mul_div", "mul_div_down", "mul_div_up", "mul_down", "mul_up",
     "sqrt", "exp", "ln", "log2", "pow", "norm_pdf", "norm_cdf", "norm_inv", "erf",
 })  # fmt: skip

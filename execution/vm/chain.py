@@ -114,9 +114,10 @@ class Chain:
         self._opened = opening.height
         self._withdrawals, self._gas_used = [], 0
         self._host.call("open_block", opening.height, opening.time_ms, opening.gap_ms)
+        asked = deploy.create_asked(self._host, self._programs)
         for entry in opening.inbox:
             deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
-        if opening.deployments_active:
+        if asked or opening.deployments_active:
             for deployment in opening.deployments_active:
                 if deployment.address == KERNEL_ADDRESS:
                     continue
@@ -264,10 +265,7 @@ class Chain:
         return tuple(self._host.call("sequence", *packing.pack_address(signer), lane) for signer, lane in pairs)
 
     def programs(self) -> tuple[ProgramInfo, ...]:
-        return tuple(
-            ProgramInfo(number, p.address, p.code.name, p.code.code_hash, p.code.abi_json)
-            for number, p in enumerate(self._programs, 1)
-        )
+        return tuple(deploy.info_of(self._host, number, program) for number, program in enumerate(self._programs, 1))
 
     def memory(self, program: bytes) -> bytes:
         number = self._number(program)

@@ -30,6 +30,9 @@ Native stack of one call into WASM: 16 programs of at most 64 KiB of frames, twi
 takes.
 """
 WASM_PAGE_BYTES = 1 << 16
+LARGE_PAGE_BYTES = 2 << 20
+LARGE_PROGRAMS = 8
+"""The first ones, which are the chain's own, get large pages from the beginning of their memories."""
 PROGRAM_MEMORIES = ("state", "marks")
 
 _LIBC = ctypes.CDLL(None)
@@ -53,22 +56,25 @@ def compiled(wasm: bytes) -> wasmtime.Module:
     return wasmtime.Module(_engine(), wasm)
 
 
-def _advise_large_pages(base: int) -> None:
+def _advise_large_pages(base: int, small: bool) -> None:
     """
     Ask the kernel for 2 MiB pages where a memory will grow: state is read at random, and half of the time would go into
     address translation. Advice only; where there are none, nothing changes.
+
+    small: not for the beginning; a program would take 2 MiB and milliseconds to zero them, however little it keeps.
     """
     if hasattr(_LIBC, "madvise"):
-        _LIBC.madvise(ctypes.c_void_p(base), ctypes.c_size_t(STATE_BYTES_MAX), _MADV_HUGEPAGE)
+        start = (base // LARGE_PAGE_BYTES + 1) * LARGE_PAGE_BYTES if small else base
+        _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(base + STATE_BYTES_MAX - start), _MADV_HUGEPAGE)
 
 
 class _Memory:
     """A linear memory and where it lies."""
 
-    def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory) -> None:
+    def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory, small: bool = False) -> None:
         self._store, self._memory = store, memory
         self.base = ctypes.addressof(memory.data_ptr(store).contents)
-        _advise_large_pages(self.base)
+        _advise_large_pages(self.base, small)
 
     def read(self, offset: int, size: int) -> bytes:
         return ctypes.string_at(self.base + offset, size)
@@ -138,7 +144,8 @@ class WasmHost:
         self.call("begin_system")
         module = compiled(code.wasm)
         exports = wasmtime.Instance(self._store, module, self._imports(module, number)).exports(self._store)
-        self._memories.append({name: self._memory(exports, name) for name in PROGRAM_MEMORIES})
+        small = number > LARGE_PROGRAMS
+        self._memories.append({name: self._memory(exports, name, small) for name in PROGRAM_MEMORIES})
         self._tables["dispatch"].set(self._store, number, exports["dispatch"])
         self._tables["restore"].set(self._store, number, exports["restore"])
         start: Any = exports["start"]
@@ -161,8 +168,8 @@ class WasmHost:
     def write(self, program: int, memory: str, offset: int, data: bytes) -> None:
         self._memories[program][memory].write(offset, data)
 
-    def _memory(self, exports: Any, name: str) -> _Memory:
-        return _Memory(self._store, exports[name])
+    def _memory(self, exports: Any, name: str, small: bool = False) -> _Memory:
+        return _Memory(self._store, exports[name], small)
 
     def _imports(self, module: wasmtime.Module, number: int) -> list[Any]:
         """What the module asks of "k": the kernel's exports, and its own number."""

@@ -12,12 +12,13 @@ from typing import Any
 
 from execution.vm.core import CoreFunction
 from execution.vm.core_wasm import Emitter, Names
-from execution.vm.kernel import batch, frames, journal, outbox, places, reversal, services, system, words
+from execution.vm.kernel import batch, creations, journal, outbox, places, requests, reversal, services, system, words
 from execution.vm.runtime import emit_runtime
 from execution.vm.runtime.words import PRICES as RUNTIME_PRICES
 from execution.wasm import ModuleBuilder, ValueType
+from genesis.gas import instance_price
 
-INTERFACE = 1
+INTERFACE = 2
 """
 Number of all that host and programs rely on: exports, memories, places in scratch and io, layout of the kernel's state.
 Whoever changes one of them raises it, and drops from INTERFACES what this Tenor cannot run any more.
@@ -54,11 +55,12 @@ CONTAINERS = (
     "map_find.k4.v1", "map_put.k4.v1", "map_find.k1.v56", "map_put.k1.v56", "map_put.k1.v1", "map_drop.k1.v1",
     "map_put.k2.v1",
     "map_drop.k2.v1", "omap_put.d.v2", "omap_drop.d.v2", "map_put.k4.v2", "map_drop.k4.v2", "map_put.k2.v4",
+    "map_put.k1.v80", "map_drop.k1.v80",
 )  # fmt: skip
 """Runtime functions of the kernel's own state, under the names `words` declares."""
 
 PROGRAM_EXPORTS: dict[str, CoreFunction[..., Any]] = {
-    "call": frames.call,
+    "call": requests.call,
     "open_savepoint": journal.open_savepoint,
     "keep_savepoint": journal.keep_savepoint,
     "undo_savepoint": journal.undo_savepoint,
@@ -82,12 +84,15 @@ HOST_EXPORTS: dict[str, CoreFunction[..., Any]] = {
     "create_program": system.create_program,
     "pin": system.pin,
     "query": system.query,
+    "creations": creations.creations,
+    "take_creation": creations.take_creation,
+    "tell_creation": creations.tell_creation,
 }
 
 
 def prices(table: Mapping[str, int]) -> dict[str, int]:
     """Of a chain's gas table, what kernel and runtime charge."""
-    return {name: table[name] for name in (*RUNTIME_PRICES, *words.PRICES)}
+    return {name: table[name] for name in (*RUNTIME_PRICES, *words.PRICES)} | {"instance": instance_price(table)}
 
 
 def build_kernel(table: Mapping[str, int]) -> bytes:

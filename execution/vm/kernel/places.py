@@ -78,6 +78,7 @@ LIMIT_EVENTS = 720  # per outermost call
 LIMIT_BLOCK_HOOK_GAS = 728
 LIMIT_HOOK_PRICE = 736  # raw decimal per gas
 LIMIT_BATCH_EVENTS = 744
+LIMIT_PROGRAMS = 752  # of the chain, those waiting to be created included
 WITHDRAWN_EVENT = 712  # number of the bank's event that tells of a burnt withdrawal; negative: none
 
 JOURNAL_BYTES_MAX = (
@@ -152,6 +153,7 @@ DUE_PROGRAMS = 1152
 FAILURES = 1280  # Map program, selector → count, reason, height, time
 RESERVED = 1408  # queue of fill handlers: same shape as DUE_PROGRAMS, kind 2
 COUNTERS = 1536
+CREATIONS = 1664  # Map running number → CREATION_… words: programs that the next block opens with
 HEAP = 2048
 
 BATCHES = COUNTERS  # batches run since genesis
@@ -163,6 +165,7 @@ ROTATION = COUNTERS + 40
 LAST_HEIGHT = COUNTERS + 48
 LAST_TIME = COUNTERS + 56
 LAST_GAP = COUNTERS + 64
+CREATED = COUNTERS + 96  # creations ever asked for by programs
 
 # Program record: words of a REGISTRY value
 RECORD_NUMBER = 0
@@ -173,8 +176,22 @@ RECORD_TIME_LOCK = 6  # ms between announcing and switching to a next version
 RECORD_LAYOUT = 7  # four words: hash of the storage layout
 RECORD_CODE = 11  # four words: hash of the WASM
 RECORD_SOURCE = 15  # four words
-RECORD_SPARE = 19  # two words; what pays for hooks lies in the bank
+RECORD_CREATED = 19  # programs it has asked for: the number of the next one's address
+RECORD_SPARE = 20  # four words; what pays for hooks lies in the bank
 RECORD_WORDS = 24
+
+# Creation: words of a CREATIONS value
+CREATION_TEMPLATE = 0  # its number
+CREATION_ADDRESS = 1  # three words
+CREATION_CREATOR = 4  # three words
+CREATION_ADMIN = 7  # three words; zero: nobody
+CREATION_SELECTOR = 10  # of `create`
+CREATION_GAS = 11  # what `create` may use, paid already
+CREATION_COUNT = 12  # of argument words
+CREATION_ARGUMENTS = 16
+CREATION_ARGUMENT_WORDS_MAX = 64
+CREATION_WORDS = CREATION_ARGUMENTS + CREATION_ARGUMENT_WORDS_MAX
+CREATIONS_MAX = 64  # programs that one block opens with
 
 # Feed: words of a FEEDS value, then three containers
 FEED_PRICE = 0
@@ -259,3 +276,5 @@ STATUS_REFUSED = 2
 EVENT_HEADER = 16
 KERNEL_EVENT_HOOK_FAILED = 0  # program, selector, reason, tries: failures so far, this one included
 KERNEL_EVENT_HOOK_DROPPED = 1  # the same words; nobody runs it any more
+KERNEL_EVENT_CREATED = 8  # number, address (3), creator (3): a program that a program asked for
+KERNEL_EVENT_NOT_CREATED = 9  # reason, address (3), creator (3): its `create` refused, there is none

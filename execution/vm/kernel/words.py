@@ -46,6 +46,8 @@ schedules_put = _container("omap_put.d.v2", 3)
 schedules_drop = _container("omap_drop.d.v2", 3)
 due_put = _container("map_put.k4.v2", 5)
 due_drop = _container("map_drop.k4.v2", 5)
+creations_put = _container("map_put.k1.v80", 2)
+creations_drop = _container("map_drop.k1.v80", 2)
 failures_put = _container("map_put.k2.v4", 3)
 mul_d = Extern("mul_d", ("i64", "i64", "i64", "i64"), ("i64", "i64"))
 
@@ -70,7 +72,7 @@ REASONS = (
     "changed while iterating", "read only", "trap", "too many events", "state full", "too many probes",
     "not authorised", "invalid number", "expired", "sequence used", "sequence gap", "too many lanes",
     "gas too low", "gas too high", "block full", "fee unpayable", "too many subscribers", "too many handlers",
-    "atomic", "list is full",
+    "atomic", "list is full", "too many programs",
 )  # fmt: skip
 """Texts of the reasons that kernel and runtime give; receipts carry the word, the host puts the text back."""
 
@@ -79,6 +81,7 @@ DEEP = reason("call depth")
 ON_STACK_REASON = reason("on the stack")
 UNKNOWN_PROGRAM = reason("unknown program")
 BAD_ARGUMENT = reason("bad argument")
+UNKNOWN_ENTRY = reason("unknown entry")
 READ_ONLY = reason("read only")
 TRAP = reason("trap")
 TOO_MANY_EVENTS = reason("too many events")
@@ -95,6 +98,7 @@ TOO_MANY_SUBSCRIBERS = reason("too many subscribers")
 TOO_MANY_HANDLERS = reason("too many handlers")
 KEY_EXISTS = reason("key exists")
 ATOMIC = reason("atomic")
+TOO_MANY_PROGRAMS = reason("too many programs")
 
 OPEN_FEE = selector("open_fee(account,decimal)")
 CLOSE_FEE = selector("close_fee(account,decimal,decimal)")
@@ -110,6 +114,7 @@ HOOK_BASE = parameter("hook_base")
 REJECT = parameter("reject")
 PROBE = parameter("probe")
 SHA256_BLOCK = parameter("sha256_block")
+INSTANCE = parameter("instance")
 PRICES = ("emit_base", "emit_word", "call_base", "argument_word", "hook_base", "reject", "probe", "sha256_block")
 
 SYSTEM_GAS = 1 << 40
