@@ -2,7 +2,7 @@
 A program's page in Markdown: what its docstrings say, arranged by what its ABI says.
 
 Entries with their order class, hooks, events, the structs and enums that cross its border, and every reason it may
-reject with. Only the text is read; nothing of the program is run.
+reject with; invariants by their names. Only the text is read; nothing of the program is run.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from execution.compiler import types as t
 from execution.compiler.abi import Abi, AbiEntry
+from execution.compiler.check_invariants import CHECK_INVARIANTS
 from node.programs import signature
 
 ORDERS = {
@@ -28,7 +29,9 @@ def markdown(abi: Abi, files: Mapping[str, str], main: str) -> str:
     lines = [f"# {abi.name}", "", *_paragraph(documented.module)]
     lines += _paragraph(documented.of(abi.name))
     for kind, title in KINDS:
-        lines += _section(title, (_entry(abi.name, entry, documented) for entry in abi.entries if entry.kind == kind))
+        shown = [entry for entry in abi.entries if entry.kind == kind and entry.name != CHECK_INVARIANTS]
+        lines += _section(title, (_entry(abi.name, entry, documented) for entry in shown))
+    lines += _section("Invariants", ([f"### {name}", "", *_paragraph(text)] for name, text in documented.invariants))
     lines += _section("Events", (_members(event, documented) for event in abi.events))
     lines += _section("Types", (_members(of, documented) for of in _crossing(abi)))
     lines += _section("Reasons", ([f"* {reason}"] for reason in abi.reasons))
@@ -42,6 +45,12 @@ class _Docstrings:
         trees = {path: ast.parse(text) for path, text in files.items()}
         self.module = ast.get_docstring(trees[main]) or ""
         self._texts: dict[str, str] = {}
+        self.invariants = [
+            (node.name, ast.get_docstring(node) or "")
+            for tree in trees.values()
+            for _, node in _named(tree)
+            if any(isinstance(word, ast.Name) and word.id == "invariant" for word in node.decorator_list)
+        ]
         for path in sorted(trees, key=lambda path: path == main):  # main's own names win
             for name, node in _named(trees[path]):
                 self._texts[name] = ast.get_docstring(node) or ""

@@ -2,20 +2,22 @@
 The executor's own thread. Everything asked of the engine goes through here, one call at a time, in order.
 
 The thread has a stack of its own size (deep calls between programs run on it) and is the only one that ever enters the
-executor. Reads are gathered while a batch runs and then answered in one call.
+executor. Reads take turns with the chain's own work: between two batches runs one read, however many wait, so a flood
+of the dearest views costs a batch one of them.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 from outcome import Outcome, capture
 
-from genesis.errors import Corrupt
+from genesis.errors import Corrupt, Unavailable
 
 THREAD_STACK_BYTES = 64 << 20
 READS_WAITING_MAX = 4096
@@ -42,10 +44,15 @@ def on_engine_stack(work: Callable[[], T]) -> T:
 
 
 class EngineThread:
-    """`await run(f, …)` runs f on the engine's thread and returns its value or raises its error."""
+    """
+    `await run(f, …)` runs f on the engine's thread and returns its value or raises its error; so does `read`, for what
+    may wait.
+    """
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._jobs: deque[Callable[[], None] | None] = deque()
+        self._reads: deque[Callable[[], None]] = deque()
         self._waiting = 0
         self._thread: threading.Thread | None = None
 
@@ -54,7 +61,8 @@ class EngineThread:
 
     def stop(self) -> None:
         """Let the job at hand finish, then end the thread."""
-        self._jobs.put(None)
+        self._jobs.append(None)
+        self._wakes.put(None)
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -68,6 +76,20 @@ class EngineThread:
 
         A job that has begun is never abandoned: cancellation waits for it, so that the engine's state is known.
         """
+        return await self._run(self._jobs, work, args)
+
+    async def read(self, work: Callable[..., T], *args: object) -> T:
+        """
+        As `run`, in turn with it: in the order of the reads, one after each job while jobs are waiting.
+
+        Raises:
+            Unavailable: READS_WAITING_MAX are waiting.
+        """
+        if len(self._reads) >= READS_WAITING_MAX:
+            raise Unavailable("Too many reads are waiting for the engine; try again.")
+        return await self._run(self._reads, work, args)
+
+    async def _run(self, queue: Any, work: Callable[..., T], args: tuple[object, ...]) -> T:
         if self._thread is None:
             raise Corrupt("the engine's thread is not running: call start() first")
         token = trio.lowlevel.current_trio_token()
@@ -79,12 +101,20 @@ class EngineThread:
             token.run_sync_soon(done.set)
 
         self._waiting += 1
-        self._jobs.put(job)
+        queue.append(job)
+        self._wakes.put(None)
         with trio.CancelScope(shield=True):
             await done.wait()
         self._waiting -= 1
         return results[0].unwrap()
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        """There is a wake for each job: one of the two queues is never empty then."""
+        read_last = True
+        while True:
+            self._wakes.get()
+            read_last = bool(self._reads) and (not read_last or not self._jobs)
+            job = self._reads.popleft() if read_last else self._jobs.popleft()
+            if job is None:
+                return
             job()

@@ -222,7 +222,7 @@ class Service:
         }
 
     async def _sequence(self, signer: bytes, lane: int) -> int:
-        (last,) = await self._engine.run(self._executor.sequences, ((signer, lane),))
+        (last,) = await self._engine.read(self._executor.sequences, ((signer, lane),))
         return last + 1
 
     async def _withdrawals(self, account: bytes, first_height: int) -> list[dict[str, Any]]:
@@ -242,7 +242,7 @@ class Service:
 
         while True:
             life = self._sequencer
-            height, path = await self._engine.run(prove)
+            height, path = await self._engine.read(prove)
             while (self._tip().header.height if self._tip().header else 0) < height and life is self._sequencer:
                 await trio.sleep(STORED_POLL_S)
             if life is self._sequencer:  # else the chain went back, and that block is no more
@@ -265,7 +265,7 @@ class Service:
             gas=gas or spec.gas_transaction_max, fee=0, atomic=atomic, calls=members,
         )  # fmt: skip
         batch = (chain.unsigned(transaction, key[0]),)
-        result = await self._engine.run(self._executor.simulate, batch)
+        result = await self._engine.read(self._executor.simulate, batch)
         outcome = result.outcomes[0]
         events = [self._catalogue.event_view(event, 0) for event in result.events[slice(*outcome.events)]]
         return {
@@ -281,7 +281,7 @@ class Service:
     # Inside
 
     async def _query(self, calls: Sequence[Query]) -> tuple[Answer, ...]:
-        return await self._engine.run(self._executor.query, calls)
+        return await self._engine.read(self._executor.query, calls)
 
     async def _learn_programs(self) -> None:
         self._catalogue.learn(await self._engine.run(self._executor.programs))

@@ -25,6 +25,7 @@ PLAIN: dict[str, t.Type] = {
     "Duration": t.DURATION, "Symbol": t.SYMBOL, "Feed": t.FEED, "Reason": t.REASON, "Quote": t.QUOTE,
     "QuoteStatus": t.QUOTE_STATUS, "Outcome": t.OUTCOME, "World": t.WORLD, "Bytes32": t.BYTES32,
 }  # fmt: skip
+ENTRY_WORDS = ("external", "view", "hook", "invariant")
 GENERIC = {"Map": 2, "OrderedMap": 2, "List": 1, "Queue": 1, "Optional": 1, "ProgramRef": 1}
 
 
@@ -211,9 +212,11 @@ def _decorators(find: Find, source: Source, node: ast.FunctionDef, owner: str | 
     name = decorator.func if isinstance(decorator, ast.Call) else decorator
     entity = find(name.id, name) if isinstance(name, ast.Name) else None
     word = entity.name if isinstance(entity, Word) else ""
-    if owner is None or len(node.decorator_list) > 1 or word not in ("external", "view", "hook"):
+    if owner is None or len(node.decorator_list) > 1 or word not in ENTRY_WORDS:
         raise source.at(
-            decorator, "this decorator is not part of the language", "one of @external, @view, @hook on a method"
+            decorator,
+            "this decorator is not part of the language",
+            "one of @external, @view, @hook, @invariant on a method",
         )
     if not isinstance(decorator, ast.Call):
         return word, "trade"
@@ -235,6 +238,11 @@ def _check_entry(source: Source, signature: Signature) -> None:
         wrong = f"more than {limits.INTERNAL_WORDS_MAX} words go in or come out"
         raise source.at(signature.node, wrong, "pass what is needed, or keep it in fields")
     if signature.kind in ("internal", "function"):
+        return
+    if signature.kind == "invariant":
+        if types or signature.result != t.BOOL:
+            wrong = "an invariant takes nothing and returns whether it holds"
+            raise source.at(signature.node, wrong, f"def {signature.name}(self) -> bool")
         return
     for of in [*types, *results]:
         if not (t.is_flat(of) or of == t.NONE) or (isinstance(of, t.StructType) and of.event):

@@ -16,6 +16,7 @@ from typing import Any
 from execution.compiler.bounds_costs import AT_END, CREATION, RUNTIME, SERVICES
 from execution.compiler.bounds_loops import counted
 from execution.compiler.bounds_ranges import UNKNOWN, Interval, Known, Test
+from execution.compiler.check_invariants import CHECK_INVARIANTS
 from execution.compiler.gas import GAS
 from execution.compiler.ir import (
     AtEnd,
@@ -42,11 +43,13 @@ from execution.compiler.ir import (
 )
 from execution.compiler.ir_walk import walk, writes, written
 from execution.compiler.places import Places
+from execution.compiler.selector import selector
 from execution.compiler.types import words as words_of
 from execution.vm.layout import LINE_BYTES, LINES_PER_PAGE, PAGE_BYTES
 from execution.vm.runtime.sha256 import BLOCK_BYTES
 from genesis.gas import instance_price
 
+CHECK_SELECTOR = selector(CHECK_INVARIANTS, ())
 PADDING_BYTES_MIN = 9  # of a message that SHA-256 digests
 
 
@@ -70,7 +73,8 @@ class Unbounded(Exception):
 def entry_bounds(module: Module, words: Mapping[str, int], table: Mapping[str, int] = GAS) -> dict[str, Bound]:
     """
     Per entry the most gas that a transaction with this one call can use; of a view, that its query can; of a hook,
-    that one run can. Handlers queued with `at_end` are counted in, whatever other programs queue is not.
+    that one run can. Invariants and handlers queued with `at_end` are counted in, whatever other programs queue is
+    not.
 
     module: as `optimise` gives it. words: of the arguments, by entry.
     """
@@ -245,7 +249,8 @@ class _Path:
             case Service(_, name):
                 if name not in SERVICES:
                     raise Unbounded(f"the service {name}", one.line)
-                return SERVICES[name].gas(self._table)
+                after = self._walker.handler(CHECK_SELECTOR, one.line) if name == "invariants" else 0
+                return SERVICES[name].gas(self._table) + after
             case Emit(_, args):
                 words = sum(1 if arg.kind == "w" else 2 for arg in args)
                 return self._table["emit_base"] + self._table["emit_word"] * words

@@ -78,6 +78,7 @@ SERVICES: Mapping[str, Charge] = {
     "unsubscribe": FIND + DROP,
     "schedule": ORDERED_PUT + Charge(pages=2),
     "derive": Charge(hashes=1),
+    "invariants": Charge(),
 }
 
 CREATION = PUT + Charge(pages=4, hashes=1)

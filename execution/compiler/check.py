@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from execution.compiler import limits, tree
 from execution.compiler import types as t
 from execution.compiler.check_bodies import check_body
 from execution.compiler.check_expressions import check_expression
+from execution.compiler.check_invariants import check_function, invariant_reasons
 from execution.compiler.context import Context, Shared
 from execution.compiler.errors import Source
 from execution.compiler.fold import NotConstant, fold
@@ -139,7 +140,12 @@ def check(files: Mapping[str, Source], main: str) -> tree.Program:
         raise module.source.whole(f"more than {limits.FUNCTIONS_MAX} functions", "split the program")
     functions = tuple(function for _, function in state.finished.values())
     shared = state.shared
-    return tree.Program(program.name, functions, methods, program.fields, tuple(shared.events), tuple(shared.reasons))
+    reasons = tuple(dict.fromkeys((*shared.reasons, *invariant_reasons(program))))
+    made = tree.Program(program.name, functions, methods, program.fields, tuple(shared.events), reasons)
+    checks = check_function(program, module.source)
+    if checks is None:
+        return made
+    return replace(made, functions=(*functions, checks[0]), methods=(*methods, checks[1]), guarded=True)
 
 
 def check_library(files: Mapping[str, Source], main: str) -> None:
@@ -195,7 +201,7 @@ def _methods(module: Module, program: Interface, shared: Shared) -> tuple[tree.M
     methods: list[tree.Method] = []
     numbers: dict[int, str] = {}
     for name, signature in program.methods.items():
-        if signature.kind == "internal" and name not in shared.handlers:
+        if signature.kind == "invariant" or (signature.kind == "internal" and name not in shared.handlers):
             continue
         parameters = tuple((p.name, p.type) for p in signature.parameters)
         number = selector(name, [of for _, of in parameters])

@@ -104,6 +104,7 @@ def _loop(
     Returns (test, body, flow after the test, exits). A borrow from before the loop may not be used in it when a turn
     may delete it.
     """
+    context.loop(node)
     if len(context.loops) >= limits.LOOP_DEPTH_MAX:
         raise context.error(
             node, f"loops are nested more than {limits.LOOP_DEPTH_MAX} deep", "move the inner one to a method"

@@ -195,7 +195,7 @@ def _call_program(
         raise context.error(node, "`world` is for views only", "remove it, or call a view")
     if not view:
         context.write(node)
-    context.effects.calls = True
+    context.call_out(node)
     if "gas" not in options:
         context.effects.uncapped = True
         if context.tolerating:

@@ -144,6 +144,26 @@ class Context:
         self.effects.writes = True
         if self.signature is not None and self.signature.kind == "view":
             raise self.error(node, "a view changes nothing", "make the method @external or internal")
+        if self.invariant:
+            raise self.error(node, "an invariant changes nothing", "change it where the entry does its work")
+
+    @property
+    def invariant(self) -> bool:
+        """Whether this is an invariant: it reads the program's own state in a fixed number of steps."""
+        return self.signature is not None and self.signature.kind == "invariant"
+
+    def loop(self, node: ast.AST) -> None:
+        """A loop begins here; not in an invariant."""
+        self.effects.loops = True
+        if self.invariant:
+            wrong = "an invariant has no loops: it is checked after every call that enters the program"
+            raise self.error(node, wrong, "keep a running sum where the values change, and compare that")
+
+    def call_out(self, node: ast.AST) -> None:
+        """Another program is called here; not in an invariant."""
+        self.effects.calls = True
+        if self.invariant:
+            raise self.error(node, "an invariant calls no other program", "compare what this program keeps itself")
 
     def change(self, container: t.Container | t.ArrayType, node: ast.AST) -> None:
         """A key is added to or removed from a container of this type."""
@@ -165,6 +185,10 @@ class Context:
         """A callee's effects happen here."""
         if effects.writes:
             self.write(node)
+        if effects.loops:
+            self.loop(node)
+        if effects.calls:
+            self.call_out(node)
         self.effects.include(effects)
         self.changed += effects.changes
         self.kill(effects.kills, getattr(node, "lineno", 0))

@@ -324,6 +324,7 @@ SERVICES: dict[str, tuple[tuple[Kind, ...], tuple[Kind, ...]]] = {
     "unsubscribe": (("w", "w"), ()),
     "schedule": (("w", "w"), ()),  # time_ms, selector
     "derive": (("w", "w", "w", "w"), ("w", "w", "w")),  # account, number → the account derived from them
+    "invariants": ((), ()),  # at the start of an entry: the program's invariants hold when the outermost call ends
 }
 
 # name → (argument kinds, result kinds). "checked" operations reject with the built-in reason named in the comment.

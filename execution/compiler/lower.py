@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from execution.compiler import ir, tree
 from execution.compiler import types as t
+from execution.compiler.check_invariants import CHECK_INVARIANTS
 from execution.compiler.ir_walk import falls_through
 from execution.compiler.layout import heap_start
 from execution.compiler.lower_build import Builder, Program
@@ -25,7 +26,7 @@ def lower(program: tree.Program) -> ir.Module:
     """The IR module of a checked program; functions in order of the source, then wrappers, then the compiler's own."""
     shared = Program()
     functions = [_function(shared, function) for function in program.functions]
-    functions += [_wrapper(shared, method) for method in program.methods]
+    functions += [_wrapper(shared, method, program.guarded) for method in program.methods]
     made: set[str] = set()
     while len(made) < len(shared.freeing):
         for of, name in list(shared.freeing.items()):
@@ -62,9 +63,11 @@ def _place_locals(builder: Builder, function: tree.Function) -> None:
             builder.write(builder.slots[number], builder.rooms[number])
 
 
-def _wrapper(shared: Program, method: tree.Method) -> ir.Function:
+def _wrapper(shared: Program, method: tree.Method, guarded: bool) -> ir.Function:
     builder = Builder(shared, lower_expression, name=method.function, line=method.line)
     address = builder.fixed("w")
+    if guarded and method.kind != "view" and method.name != CHECK_INVARIANTS:
+        builder.add(ir.Service((), "invariants", (), method.line))
     offset = 0
     args: list[ir.Operand] = []
     for _, of in method.parameters:

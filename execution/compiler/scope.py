@@ -18,7 +18,8 @@ LANGUAGE_TYPES = frozenset({
     "Record", "Rejected", "Struct", "Symbol", "Timestamp", "World",
 })  # fmt: skip
 LANGUAGE_WORDS = LANGUAGE_TYPES | frozenset({
-    "DONE", "RETRY", "at_end", "block", "create_like", "emit", "external", "hook", "publish", "reason", "require",
+    "DONE", "RETRY", "at_end", "block", "create_like", "emit", "external", "hook", "invariant", "publish", "reason",
+    "require",
     "schedule", "subscribe", "unsubscribe", "tx", "view", "sha256",
     "div_down", "div_up", "mul_div", "mul_div_down", "mul_div_up", "mul_down", "mul_up",
     "sqrt", "exp", "ln", "log2", "pow", "norm_pdf", "norm_cdf", "norm_inv", "erf",
@@ -62,7 +63,9 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """function: unique name in the compiled module. kind: external, view, hook, internal (methods) or function."""
+    """
+    function: unique name in the compiled module. kind: external, view, hook, invariant, internal (methods) or function.
+    """
 
     name: str
     function: str
@@ -103,8 +106,8 @@ class Effects:
 
     writes: changes anything. kills: borrowable types that may have died. changes: container types whose keys may have
     changed.
-    calls: calls another program; uncapped: without a gas cap somewhere. frame: registers are counted later, in
-    `bounds`.
+    calls: calls another program; uncapped: without a gas cap somewhere. loops: has a loop. frame: registers are counted
+    later, in `bounds`.
     """
 
     writes: bool = False
@@ -112,6 +115,7 @@ class Effects:
     changes: set[Type] = field(default_factory=set)
     calls: bool = False
     uncapped: bool = False
+    loops: bool = False
 
     def include(self, other: Effects) -> None:
         self.writes |= other.writes
@@ -119,6 +123,7 @@ class Effects:
         self.changes |= other.changes
         self.calls |= other.calls
         self.uncapped |= other.uncapped
+        self.loops |= other.loops
 
 
 @dataclass(frozen=True, slots=True)

@@ -444,7 +444,11 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A checked bundle. reasons: every text it may reject with; enums and structs: those that its ABI mentions."""
+    """
+    A checked bundle. reasons: every text it may reject with; enums and structs: those that its ABI mentions.
+
+    guarded: it has invariants, of which the last method, INVARIANTS, checks all.
+    """
 
     name: str
     functions: tuple[Function, ...]
@@ -452,3 +456,4 @@ class Program:
     fields: tuple[tuple[str, Type], ...]
     events: tuple[Type, ...]
     reasons: tuple[str, ...]
+    guarded: bool = False

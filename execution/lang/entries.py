@@ -70,6 +70,18 @@ def _entry(method: Callable[..., Any]) -> EntryPoint:
 
 def entries_of(cls: type[Program]) -> dict[str, EntryPoint]:
     """External and view entries by signature."""
-    names = [name for name in dir(cls) if getattr(getattr(cls, name), ENTRY, ("hook",))[0] != "hook"]
+    names = [name for name in dir(cls) if getattr(getattr(cls, name), ENTRY, ("hook",))[0] in ("external", "view")]
     entries = (entry_of(cls, name) for name in names)
     return {entry.signature: entry for entry in entries}
+
+
+_invariants: dict[type, tuple[str, ...]] = {}
+
+
+def invariants_of(cls: type[Program]) -> tuple[str, ...]:
+    """Names of the invariants, in order of the text, those of bases first."""
+    if cls not in _invariants:
+        names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
+        kinds = {name: getattr(getattr(cls, name), ENTRY, ("hook",))[0] for name in names}
+        _invariants[cls] = tuple(name for name, kind in kinds.items() if kind == "invariant")
+    return _invariants[cls]

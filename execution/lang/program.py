@@ -2,9 +2,9 @@
 Program: the class a bundle deploys, its entry points, and what it asks of the chain.
 
 Fields are the annotations of the class, zero at first; `create` runs once at deployment. `@external` entries change
-state, `@view` entries cannot, `@hook` methods are called by the chain; everything else is internal. A ProgramRef[T]
-is typed as T, whose entries take two keywords more: `gas`, a cap, and (views only) `world`; its address is
-`reference.me`.
+state, `@view` entries cannot, `@hook` methods are called by the chain, `@invariant` methods say what always holds;
+everything else is internal. A ProgramRef[T] is typed as T, whose entries take two keywords more: `gas`, a cap, and
+(views only) `world`; its address is `reference.me`.
 """
 
 from __future__ import annotations
@@ -75,6 +75,15 @@ def view(method: Method[P, R]) -> View[P, R]:
 def hook(method: Callable[P, R]) -> Callable[P, R]:
     """A handler for subscribe or schedule, called by the chain only."""
     marked: Callable[P, R] = _mark(method, "hook", "cancel")
+    return marked
+
+
+def invariant(method: Callable[[T], bool]) -> Callable[[T], bool]:
+    """
+    What holds whenever an outermost call ends that entered the program by anything but a view; the call is rejected
+    otherwise, "invariant NAME". Reads the program's own state without a loop.
+    """
+    marked: Callable[[T], bool] = _mark(method, "invariant", "cancel")
     return marked
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from execution.lang.ambient import entered
 from execution.lang.creation import CREATIONS_MAX, PROGRAMS_MAX, Creations, create_of, signature_of_create
 from execution.lang.decimal import Decimal
-from execution.lang.entries import RANKS, EntryPoint, entry_of
+from execution.lang.entries import RANKS, EntryPoint, entry_of, invariants_of
 from execution.lang.feeds import Feed, Quote, World
 from execution.lang.frames import Deployed, Emitted, Frame, Opened, Stored, answer, shifted
 from execution.lang.hooks import Handler, Hooks
@@ -67,6 +67,7 @@ class Runner:
         self._rank = RANKS["trade"]
         self._queue: list[tuple[Account, str, Account]] = []
         self._begun = 0
+        self._entered: list[Account] = []
 
     # ---- what programs see
 
@@ -173,6 +174,7 @@ class Runner:
         return deployed
 
     def _run(self, deployed: Deployed, entry: EntryPoint, plain: tuple[Plain, ...] | None) -> Plain:
+        self._keep_invariants(deployed)
         if plain is None:
             raise Rejected(BAD_ARGUMENT)
         try:
@@ -209,9 +211,10 @@ class Runner:
         self._signer, self._rank = signer, rank
         try:
             with entered(self), opened(self.journal), self.savepoint():
-                self._queue, self._begun = [], 0
+                self._queue, self._begun, self._entered = [], 0, []
                 yield
                 self._run_handlers()
+                self._check_invariants()
         finally:
             self._signer, self._rank = before
 
@@ -220,6 +223,26 @@ class Runner:
             program, name, account = self._queue[self._begun]
             self._begun += 1
             self.enter_hook(program, program, name, (account,))
+
+    def _check_invariants(self) -> None:
+        """Of every program entered, in the order of its first entry; they change nothing, so none is added."""
+        for address in self._entered:
+            deployed = self._push(Frame(address, address, True, None))
+            try:
+                for name in invariants_of(deployed.cls):
+                    with opened(self._read_only):
+                        holds = getattr(deployed.program, name)()
+                    if not holds:
+                        raise Rejected(f"invariant {name}")
+            finally:
+                self._frames.pop()
+
+    def _keep_invariants(self, deployed: Deployed) -> None:
+        """The program on top was entered by what may write: its invariants hold when the outermost call ends."""
+        address = self._frames[-1].me
+        if not self.view and address not in self._entered and invariants_of(deployed.cls):
+            record(self._entered.pop)
+            self._entered.append(address)
 
     # ---- what programs leave behind
 

@@ -15,7 +15,9 @@ Margin is by execution: at each price of its feed a contract is valued in 17 wor
 of an account is, for each feed, its largest loss over the worlds, contracts of one feed netting, and feeds adding;
 initial margin counts open orders on their worse side and is `initial_factor` times that. Losses round up, against the
 account. At the end of every outermost call an account that opened needs equity >= initial; one that only reduced, >=
-maintenance.
+maintenance. What is left of the equity (the slack) is remembered, and each fill and order takes off it the most that
+it can cost. So the slots are walked again only when that does not suffice, or when a mark, a risk or a factor has
+changed since (a new era): who has slack left would pass.
 
 Insurance is the account of clearing itself: it receives liquidation fees, takes over what the book cannot, and covers
 what bankrupt accounts owe. While its equity is negative (the shortfall), withdrawals are paid in proportion balance /
@@ -137,14 +139,16 @@ class Group(Record):
 
 class Ledger(Record):
     """
-    An account. head: first of its slots, 0 for none; count: how many. opened: it took on risk in this call, to be
-    checked at its end.
+    An account. head: first of its slots, 0 for none; count: how many.
+
+    slack: while `era` is that of clearing, equity less initial margin is at least this.
     """
 
     cash: Decimal
+    slack: Decimal
     head: int
     count: int
-    opened: bool
+    era: int
 
 
 class Slot(Record):
@@ -300,7 +304,10 @@ def is_reduction(before: Decimal, after: Decimal) -> bool:
 
 
 class Clearing(Program):
-    """admin: lists contracts, admits exchanges, sets risk parameters. asset: all cash is in it."""
+    """
+    admin: lists contracts, admits exchanges, sets risk parameters. asset: all cash is in it. era: counts what makes
+    every account's slack unknown.
+    """
 
     bank: ProgramRef[Bank]
     asset: Asset
@@ -309,6 +316,7 @@ class Clearing(Program):
     mark_age: Duration
     grace: Timestamp
     covered: Decimal
+    era: int
     contracts: List[Contract]
     listings: Map[Listing, int]
     groups: Map[Feed, Group]
@@ -324,6 +332,7 @@ class Clearing(Program):
         self.admin = admin
         self.initial_factor = INITIAL_FACTOR
         self.mark_age = Duration.seconds(MARK_AGE_MS // 1000)
+        self.era = 1
         self.slots.add()
         self.accounts.create(self.me)
 
@@ -350,6 +359,7 @@ class Clearing(Program):
         equity, risk = self.assess(ledger, True)
         require(equity - amount >= mul_up(risk, self.initial_factor), "initial margin")
         ledger.cash -= amount
+        self.covers(ledger, -amount)
         paid = amount
         missing = self.missing()
         if missing > 0:
@@ -380,6 +390,7 @@ class Clearing(Program):
             terms.fees = Decimal(0)
             ledger = self.accounts.obtain(terms.fee_account)
             ledger.cash += amount
+            self.covers(ledger, amount)
             emit(Collected(contract, amount))
         return amount
 
@@ -431,6 +442,7 @@ class Clearing(Program):
         require(mark_age.ms > 0, "mark age must be positive")
         self.initial_factor = initial_factor
         self.mark_age = mark_age
+        self.era += 1
 
     @external
     def admit(self, exchange: Account) -> None:
@@ -464,6 +476,7 @@ class Clearing(Program):
         require(abs(worth) <= VALUE_MAX, "value out of range")
         terms.paid = total
         terms.mark = worth
+        self.era += 1
         emit(Paid(contract, per_unit, total, worth))
 
     @external
@@ -576,12 +589,12 @@ class Clearing(Program):
             opening = slot.quantity - slot.selling < 0
         if opening:
             require(self.is_open(terms), "contract is halted")
-            ledger.opened = True
         else:
             require(not terms.finished, "contract is finished")
+        if not self.covers(ledger, -self.burden(terms, size)):
+            self.check_later(account, opening)
         before = slot.newest
         slot.newest = newest
-        at_end(self.check_margin, account)
         return before
 
     @external(order="cancel")
@@ -652,6 +665,7 @@ class Clearing(Program):
             fee = mul_up(mul_up(closed + absorbed, abs(terms.mark)), LIQUIDATION_FEE)
             fee = max(min(fee, equity), Decimal(0))
             ledger.cash -= fee
+            self.covers(ledger, -fee)
             insurance.cash += fee
             emit(Liquidated(contract, account, closed, absorbed, fee))
             if equity < 0 and not self.has_positions(ledger):
@@ -854,10 +868,10 @@ class Clearing(Program):
                 return Verdict.HALTED
         slot.quantity = after
         ledger.cash += cash
-        equity, risk = self.assess(ledger, False)
-        if equity < risk:
+        if not self.covers(ledger, cash + mul_down(size, terms.mark + terms.paid)) and not self.reaches(ledger, False):
             slot.quantity = before
             ledger.cash -= cash
+            ledger.era = 0
             return Verdict.MARGIN
         if size > 0:
             slot.buying -= size
@@ -878,11 +892,14 @@ class Clearing(Program):
         slot.quantity = after
         ledger.cash += cash
         terms.open_interest += max(after, Decimal(0)) - max(before, Decimal(0))
+        worth = mul_down(size, terms.mark + terms.paid)
+        covered = self.covers(ledger, cash + worth - self.burden(terms, abs(size)))
         if not forced:
-            if not is_reduction(before, after):
+            opening = not is_reduction(before, after)
+            if opening:
                 require(terms.open_interest <= QUANTITY_MAX, "open interest limit")
-                ledger.opened = True
-            at_end(self.check_margin, account)
+            if not covered:
+                self.check_later(account, opening)
 
     def would_reduce(self, account: Account, contract: int, size: Decimal) -> bool:
         if account not in self.accounts:
@@ -890,19 +907,47 @@ class Clearing(Program):
         quantity = self.slots[self.slot_of(self.accounts[account], contract)].quantity
         return is_reduction(quantity, quantity + size)
 
+    def check_later(self, account: Account, opening: bool) -> None:
+        if opening:
+            at_end(self.check_initial, account)
+        else:
+            at_end(self.check_margin, account)
+
+    def check_initial(self, account: Account) -> None:
+        """At the end of the outermost call, for an account that took on risk in it."""
+        require(self.reaches(self.accounts[account], True), "initial margin")
+
     def check_margin(self, account: Account) -> None:
-        """At the end of the outermost call, for every account that took or rested an order in it."""
-        ledger = self.accounts[account]
-        opened = ledger.opened
-        if opened:
-            ledger.opened = False
-        equity, resting = self.assess(ledger, True)
-        if equity < mul_up(resting, self.initial_factor):
-            require(not opened, "initial margin")
-            same, risk = self.assess(ledger, False)
-            require(same >= risk, "maintenance margin")
+        """At the end of the outermost call, for an account that reduced its risk in it, or rested an order that may."""
+        require(self.reaches(self.accounts[account], False), "maintenance margin")
 
     # ---- margin
+
+    def covers(self, ledger: Ledger, change: Decimal) -> bool:
+        """
+        Whether the account surely has its initial margin, after a change of equity less initial margin by `change` at
+        least.
+        """
+        if ledger.era != self.era:
+            return False
+        slack = ledger.slack + change
+        ledger.slack = slack
+        return slack >= 0
+
+    def burden(self, terms: Contract, size: Decimal) -> Decimal:
+        """The most by which `size` more units, long or short, raise an account's initial margin."""
+        return mul_up(mul_up(size, max(terms.long_risk, terms.short_risk)), self.initial_factor)
+
+    def reaches(self, ledger: Ledger, initial: bool) -> bool:
+        """Whether equity reaches the initial margin, or else (unless `initial`) the maintenance margin."""
+        equity, resting = self.assess(ledger, True)
+        slack = equity - mul_up(resting, self.initial_factor)
+        ledger.slack = slack
+        ledger.era = self.era
+        if slack >= 0 or initial:
+            return slack >= 0
+        equity, risk = self.assess(ledger, False)
+        return equity >= risk
 
     def assess(self, ledger: Ledger, resting: bool) -> tuple[Decimal, Decimal]:
         """Equity, and the largest loss over the worlds; with `resting`, open orders count on their worse side."""
@@ -930,6 +975,8 @@ class Clearing(Program):
 
     def danger(self, terms: Contract, high: Decimal, low: Decimal) -> Decimal:
         """The largest loss of a position that may end anywhere from low to high."""
+        if terms.long_risk == terms.short_risk:
+            return mul_up(max(high, -low, Decimal(0)), terms.long_risk)
         loss = Decimal(0)
         if high > 0:
             loss = mul_up(high, terms.long_risk)
@@ -1018,6 +1065,7 @@ class Clearing(Program):
         terms.floor = mul_up(abs(base), RISK_FLOOR)
         terms.long_risk = max(loss, terms.floor)
         terms.short_risk = max(gain, terms.floor)
+        self.era += 1
         terms.marked = block.time
         terms.halted = False
         emit(Marked(contract, base, terms.long_risk, terms.short_risk))
@@ -1079,6 +1127,8 @@ class Clearing(Program):
         taken.quantity += moved
         ledger.cash += cost
         insurance.cash -= cost
+        ledger.era = 0
+        insurance.era = 0
         terms.open_interest += max(slot.quantity, Decimal(0)) + max(taken.quantity, Decimal(0)) - before
         return size
 
@@ -1092,6 +1142,7 @@ class Clearing(Program):
         deficit = -ledger.cash
         ledger.cash = Decimal(0)
         insurance.cash -= deficit
+        insurance.era = 0
         self.covered += deficit
         emit(Bankrupt(account, deficit, self.missing()))
 
@@ -1132,6 +1183,7 @@ class Clearing(Program):
         terms.floor = zero
         for world in range(WORLDS):
             terms.moves[world] = zero
+        self.era += 1
         self.leave_group(self.groups[terms.feed], contract)
         emit(Finished(contract, price, terms.paid, closed))
 
@@ -1162,6 +1214,8 @@ class Clearing(Program):
         taken.quantity += quantity
         ledger.cash += amount
         insurance.cash -= amount
+        ledger.era = 0
+        insurance.era = 0
         terms.open_interest += max(taken.quantity, Decimal(0)) - before
         emit(Redeemed(slot.contract, account, quantity, amount))
         return amount
@@ -1227,6 +1281,7 @@ class Clearing(Program):
                     previous.next = slot.next
                     previous.joined = previous.joined and slot.joined
                 slot.newest = 0
+                ledger.era = 0
                 return index
             last = index
             index = slot.next

@@ -62,7 +62,8 @@ class Order(Record):
     """
     A resting order, or a free slot (id 0; next: the next free slot). Links are slots, 0 is none.
 
-    ticks: price in ticks. size: what is left. next, prev: the queue of its level. older, newer: its owner's orders.
+    ticks: price in ticks. size: what is left. next, prev: the queue of its level; prev of the first one there means
+    nothing. older, newer: its owner's orders.
     """
 
     id: int
@@ -321,7 +322,7 @@ class Exchange(Program):
         taken = self.match_book(book, taker)
         remaining = taken.remaining
         if remaining > 0 and kind == Kind.LIMIT and not taken.stopped:
-            self.rest(book, slot, taker.replace(size=remaining), ticks, client, reduce_only)
+            self.rest(book, slot, taker.replace(size=remaining), price, ticks, client, reduce_only)
         else:
             self.give_back(slot)
             if remaining > 0:
@@ -342,7 +343,7 @@ class Exchange(Program):
         slot = self.take_slot()
         order = self.next_id(slot)
         emit(Accepted(order, market, tx.sender, side, price, size, client))
-        self.rest(book, slot, Taker(order, market, tx.sender, side, limit, size, False, 0), ticks, client, False)
+        self.rest(book, slot, Taker(order, market, tx.sender, side, limit, size, False, 0), price, ticks, client, False)
         return order
 
     @external(order="cancel")
@@ -510,18 +511,18 @@ class Exchange(Program):
                 return Taken(remaining, notional, True)
             price = market.tick * abs(best)
             level = book[best]
-            left, met = self.match_level(market, level, taker, price, remaining, met)
-            notional += (remaining - left) * price
-            remaining = left
+            remaining, worth, met = self.match_level(market, level, taker, price, remaining, met)
+            notional += worth
             if level.head == 0:
                 del book[best]
         return Taken(remaining, notional, False)
 
     def match_level(
         self, market: Market, level: Level, taker: Taker, price: Decimal, size: Decimal, met: int
-    ) -> tuple[Decimal, int]:
-        """Trade with one level; the size left and the resting orders met so far."""
+    ) -> tuple[Decimal, Decimal, int]:
+        """Trade with one level; the size left, the notional traded, and the resting orders met so far."""
         remaining = size
+        total = Decimal(0)
         while remaining > 0 and level.head != 0 and met < taker.fills_max:
             slot = level.head
             maker = self.orders[slot]
@@ -530,21 +531,24 @@ class Exchange(Program):
                 self.drop(market, level, slot, Cause.SELF_TRADE)
                 continue
             traded = min(remaining, maker.size)
-            verdict = self.fill(market, maker, taker, price, traded)
+            notional = traded * price
+            verdict = self.fill(market, maker, taker, price, traded, notional)
             if verdict != Verdict.DONE:
                 self.drop(market, level, slot, cause_of(verdict))
                 continue
             remaining -= traded
+            total += notional
             maker.size -= traded
             level.size -= traded
             if maker.size == 0:
                 self.unlink(level, slot)
         if remaining != size:
             market.last = price
-        return remaining, met
+        return remaining, total, met
 
-    def fill(self, market: Market, maker: Order, taker: Taker, price: Decimal, size: Decimal) -> Verdict:
-        notional = size * price
+    def fill(
+        self, market: Market, maker: Order, taker: Taker, price: Decimal, size: Decimal, notional: Decimal
+    ) -> Verdict:
         taker_fee = mul_up(notional, market.taker_fee)
         maker_fee = mul_up(notional, market.maker_fee)
         newest = maker.older if size == maker.size and maker.newer == 0 else -1
@@ -578,7 +582,9 @@ class Exchange(Program):
 
     # ---- the book
 
-    def rest(self, market: Market, slot: int, taker: Taker, ticks: int, client: int, reduces: bool) -> None:
+    def rest(
+        self, market: Market, slot: int, taker: Taker, price: Decimal, ticks: int, client: int, reduces: bool
+    ) -> None:
         """Append what is left of an order to its level and tell clearing."""
         order = self.orders[slot]
         order.id = taker.order
@@ -601,7 +607,7 @@ class Exchange(Program):
         if older != 0:
             neighbour = self.orders[older]
             neighbour.newer = slot
-        emit(Rested(taker.order, taker.market, taker.owner, taker.side, market.tick * ticks, taker.size))
+        emit(Rested(taker.order, taker.market, taker.owner, taker.side, price, taker.size))
 
     def append(self, level: Level, slot: int, size: Decimal) -> int:
         """Queue a slot at the end of a level; the slot before it."""
@@ -629,16 +635,18 @@ class Exchange(Program):
     def unlink(self, level: Level, slot: int) -> None:
         """Take an order out of its level's queue and its owner's chain, and free its slot."""
         order = self.orders[slot]
-        if order.prev == 0:
+        if level.head == slot:
             level.head = order.next
+            if order.next == 0:
+                level.tail = 0
         else:
             before = self.orders[order.prev]
             before.next = order.next
-        if order.next == 0:
-            level.tail = order.prev
-        else:
-            behind = self.orders[order.next]
-            behind.prev = order.prev
+            if order.next == 0:
+                level.tail = order.prev
+            else:
+                behind = self.orders[order.next]
+                behind.prev = order.prev
         level.count -= 1
         if order.newer != 0:
             newer = self.orders[order.newer]

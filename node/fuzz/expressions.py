@@ -219,6 +219,8 @@ class Expressions:
 
     def callable_here(self, method: Method) -> bool:
         scope = self.scope
+        if scope.method.kind == "invariant":  # whatever loops or calls programs is refused there
+            return method.name.startswith("maybe_")
         if method.kind == "function":
             return scope.fits(method.cost)
         allowed = not method.writes or (scope.method.writes and not scope.pure)
@@ -242,7 +244,7 @@ class Expressions:
     def reachable(self, method: Method) -> bool:
         """Whether an entry of another program may be called here."""
         allowed = method.kind == "view" or (method.kind == "external" and self.scope.method.writes)
-        return allowed and self.scope.fits(method.cost + 10)
+        return allowed and self.scope.method.kind != "invariant" and self.scope.fits(method.cost + 10)
 
     def ask(self, ref: str, method: Method, depth: int) -> str:
         """A call of another program; now and then without gas, or in a world."""

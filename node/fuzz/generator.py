@@ -251,6 +251,8 @@ class _Writer:
         for number in range(int(dice.random() * 1.8)):
             result = self._result()
             self._method(f"see{number}", "view", self._parameters(), t.INT if result == t.NONE else result, False)
+        for number in range(int(dice.random() * 1.3)):
+            self._invariant(f"holds{number}")
 
     def _parameters(self) -> tuple[tuple[str, t.Type], ...]:
         return tuple((f"a{number}", self._flat()) for number in range(int(self.dice.random() * 3.5)))
@@ -278,6 +280,15 @@ class _Writer:
             decorator = [f"@external{self.dice.pick(ORDERS)}"]
         body = self._body(method, True)
         self.bodies.append([*decorator, self._head(method, "self"), *indent(body), ""])
+        self.shape.methods.append(method)
+
+    def _invariant(self, name: str) -> None:
+        """Holds in most blocks, so that most calls go through."""
+        method = Method(name, "invariant", (), t.BOOL, False)
+        self.statements.scope = Scope(method, pure=True)
+        begun = f"return block.height % 4 != {int(self.dice.random() * 4)} or "
+        holds = self.statements.retried(lambda depth: begun + self.statements.of(t.BOOL, min(depth, 2)))
+        self.bodies.append(["@invariant", self._head(method, "self"), f"    {holds}", ""])
         self.shape.methods.append(method)
 
     def _head(self, method: Method, first: str) -> str:

@@ -22,7 +22,7 @@ def held(kind: Container) -> t.Type:
 @dataclass(slots=True)
 class Method:
     """
-    kind: external, view, hook, create, internal, handler (of at_end) or function (of the module).
+    kind: external, view, hook, create, invariant, internal, handler (of at_end) or function (of the module).
 
     writes: changes something. uncapped: calls another program without a gas cap. cost: statements it may run.
     """

@@ -8,7 +8,7 @@ from tests.compiler.hostile.frame import indent
 HEAD = """from execution.lang import (
     DONE, Account, Array, BoundedList, Bytes32, Decimal, Duration, Enum, Event, Feed, List, Map, Optional, OrderedMap,
     Outcome, Program, ProgramRef, Queue, Quote, Record, Rejected, Struct, Symbol, Timestamp, at_end, block, emit,
-    external, hook, reason, require, schedule, sha256, tx, view,
+    external, hook, invariant, reason, require, schedule, sha256, tx, view,
 )
 
 
@@ -134,6 +134,16 @@ BODIES: dict[str, str] = {
 METHODS: dict[str, str] = {
     "create_decorated": "    @external\n    def create(self) -> None:\n        self.a = 1\n",
     "create_result": "    def create(self) -> int:\n        return 1\n",
+    "invariant_of_nothing": "    @invariant\n    def v(self) -> None:\n        return\n",
+    "invariant_of_something": "    @invariant\n    def v(self, n: int) -> bool:\n        return self.a > n\n",
+    "invariant_writes": "    @invariant\n    def v(self) -> bool:\n        self.a += 1\n        return True\n",
+    "invariant_writes_below": "    @invariant\n    def v(self) -> bool:\n        return self.other(1) > 0 and self.w()\n\n    def w(self) -> bool:\n        self.q.push(1)\n        return True\n",  # noqa: E501
+    "invariant_emits": "    @invariant\n    def v(self) -> bool:\n        emit(V(1))\n        return True\n",
+    "invariant_loops": "    @invariant\n    def v(self) -> bool:\n        total = 0\n        for _, n in self.m.items():\n            total += n\n        return total == self.a\n",  # noqa: E501
+    "invariant_loops_below": "    @invariant\n    def v(self) -> bool:\n        return self.w() > 0\n\n    def w(self) -> int:\n        n = 1\n        while n < self.a:\n            n *= 2\n        return n\n",  # noqa: E501
+    "invariant_calls": "    @view\n    def seen(self) -> bool:\n        return True\n\n    @invariant\n    def v(self) -> bool:\n        return self.p.seen()\n",  # noqa: E501
+    "invariant_calls_below": "    @view\n    def seen(self) -> bool:\n        return True\n\n    @invariant\n    def v(self) -> bool:\n        return self.w()\n\n    def w(self) -> bool:\n        return ProgramRef[P](self.h).seen()\n",  # noqa: E501
+    "invariant_ordered": '    @invariant(order="cancel")\n    def v(self) -> bool:\n        return True\n',
     "view_of_nothing": "    @view\n    def v(self) -> None:\n        return\n",
     "many_parameters": "    def v(\n        self,\n        a0: int,\n        a1: int,\n        a2: int,\n        a3: int,\n        a4: int,\n        a5: int,\n        a6: int,\n        a7: int,\n        a8: int,\n        a9: int,\n        a10: int,\n        a11: int,\n        a12: int,\n        a13: int,\n        a14: int,\n        a15: int,\n        a16: int,\n        a17: int,\n        a18: int,\n        a19: int,\n        a20: int,\n        a21: int,\n        a22: int,\n        a23: int,\n        a24: int,\n        a25: int,\n        a26: int,\n        a27: int,\n        a28: int,\n        a29: int,\n        a30: int,\n        a31: int,\n        a32: int,\n    ) -> None:\n        return\n",  # noqa: E501
     "tuple_parameter": "    def v(self, a: tuple[int, int]) -> None:\n        return\n",

@@ -23,6 +23,7 @@ from execution.lang import (
     emit,
     external,
     hook,
+    invariant,
     reason,
     require,
     schedule,
@@ -61,6 +62,8 @@ class Alarm(Program):
     @external
     def set_mode(self, mode: int) -> None:
         self.mode = mode
+        if mode == 0:
+            self.tries = 0
 
     @external
     def listen(self, on: bool) -> None:
@@ -118,6 +121,15 @@ class Alarm(Program):
         require(owed <= 10, "owes too much")
         if owed < -10:
             at_end(self.forgive, account)
+
+    @invariant
+    def rested(self) -> bool:
+        return self.tries < 12
+
+    @invariant
+    def few_debtors(self) -> bool:
+        """Handlers forgive some before this is looked at."""
+        return len(self.owed) < 5
 
     def forgive(self, account: Account) -> None:
         emit(Failed(reason("forgiven"), self.owed.pop(account)))

@@ -310,6 +310,43 @@ def test_jobs_run_on_one_thread_in_the_order_of_the_calls() -> None:
     assert sorted(number for number, _ in seen) == list(range(20)) and len({thread for _, thread in seen}) == 1
 
 
+def test_however_many_reads_wait_a_batch_waits_for_one() -> None:
+    seen: list[str] = []
+    go = threading.Event()
+
+    async def work(engine: EngineThread) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(engine.run, go.wait, 10)
+            await trio.testing.wait_all_tasks_blocked()
+            for _ in range(50):
+                nursery.start_soon(engine.read, seen.append, "read")
+            await trio.testing.wait_all_tasks_blocked()
+            for _ in range(3):
+                nursery.start_soon(engine.run, seen.append, "batch")
+            await trio.testing.wait_all_tasks_blocked()
+            go.set()
+
+    engine_run(work)
+    assert seen == ["read", "batch"] * 3 + ["read"] * 47
+
+
+def test_too_many_reads_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.engine.READS_WAITING_MAX", 2)
+    go = threading.Event()
+
+    async def work(engine: EngineThread) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(engine.run, go.wait, 10)
+            for _ in range(2):
+                nursery.start_soon(engine.read, int)
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(Unavailable, match="Too many reads"):
+                await engine.read(int)
+            go.set()
+
+    engine_run(work)
+
+
 def test_errors_come_back_to_the_caller_and_the_thread_goes_on() -> None:
     async def work(engine: EngineThread) -> int:
         with pytest.raises(Corrupt, match="broken"):

@@ -103,14 +103,17 @@ class Venue:
         cash = sum(ledger.cash.raw for _, ledger in clearing.accounts.items())
         fees = sum(terms.fees.raw for terms in clearing.contracts)
         assert cash + fees == self.ask("bank", "balance", PROGRAMS["clearing"], USD).raw
-        equity = sum(self.ask("clearing", "equity", account).raw for account, _ in clearing.accounts.items())
-        assert 0 <= cash - equity <= len(clearing.slots)
+        worth = sum(self.ask("clearing", "equity", account).raw for account, _ in clearing.accounts.items())
+        assert 0 <= cash - worth <= len(clearing.slots)
         quantities: dict[int, int] = {}
         longs: dict[int, int] = {}
         owned: set[int] = set()
-        for _, ledger in clearing.accounts.items():
+        for account, ledger in clearing.accounts.items():
+            if ledger.era == clearing.era:
+                margin, equity = self.ask("clearing", "margin", account), self.ask("clearing", "equity", account)
+                assert ledger.slack <= equity - margin.initial, "slack is never more than there is"
             chain = chain_of(clearing, ledger)
-            assert len(chain) == ledger.count and not ledger.opened
+            assert len(chain) == ledger.count
             assert owned.isdisjoint(chain)
             owned |= set(chain)
             check_joins(clearing, chain)
@@ -166,7 +169,8 @@ class Venue:
         slot = level.head
         while slot:
             order = exchange.orders[slot]
-            assert (order.market, order.side.number, order.prev) == (number, side, before)
+            assert (order.market, order.side.number) == (number, side)
+            assert order.prev == before or before == 0
             assert order.ticks == abs(key)
             assert order.size > 0
             assert order.id % 16777216 == slot

@@ -197,6 +197,38 @@ def test_inserting_and_deleting_stays_below_over_a_long_life(tmp_path):
             chain.open_block()
 
 
+def test_invariants_are_part_of_what_an_entry_may_use():
+    source = """
+from execution.lang import Program, external, invariant, view
+
+
+class Pair(Program):
+    a: int
+    b: int
+
+    @external
+    def move(self, n: int) -> None:
+        self.a += n
+        self.b -= n
+
+    @view
+    def seen(self) -> int:
+        return self.a
+
+    @invariant
+    def even(self) -> bool:
+        return self.a + self.b == 0
+"""
+    loaded = load_text(source.lstrip())
+    bounds = bounds_of(loaded)
+    chain = Chain(Wasm())
+    program = chain.create(loaded)
+    program.move(5, sender=Accounts().alice)
+    assert chain.gas_used <= bounds["move"].gas <= chain.gas_used * 1.15
+    program.seen()
+    assert chain.gas_used <= bounds["seen"].gas <= chain.gas_used * 1.05
+
+
 def test_the_standard_programs_stay_below_theirs():
     from tests.differential.engines import DEPLOYED, Engines, path_of, source_of
     from tests.differential.session import Session

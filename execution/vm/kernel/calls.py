@@ -146,7 +146,7 @@ def outermost(at: i64, call: i64) -> None:
     words = call_words(call)
     charge(CALL_BASE + ARGUMENT_WORD * words)
     results = load16(IO, call + p.CALL_RESULT_WORDS)
-    if load16(IO, call + p.CALL_WORDS) == p.CALL_MALFORMED:
+    if load16(IO, call + p.CALL_WORDS) == p.CALL_MALFORMED or results > p.RESULT_WORDS_MAX:
         raise reject(BAD_ARGUMENT)
     args = take_arguments(call + p.CALL_ARGS, words, results)
     entry = lookup(load64(IO, call), load64(IO, call + 8), load64(IO, call + 16))

@@ -8,7 +8,7 @@ unwinds the frames through its savepoint. Calls of the kernel itself start at `i
 
 from __future__ import annotations
 
-from execution.vm.core import core, i32, i64, load8, load64, shr_u, store8, store64, u64, unroll
+from execution.vm.core import core, fill, i32, i64, load8, load64, shr_u, store8, store64, u64, unroll
 from execution.vm.kernel import places as p
 from execution.vm.kernel.journal import charge, leave_frame, undo_savepoints
 from execution.vm.kernel.words import (
@@ -64,14 +64,21 @@ def lookup(a: i64, b: i64, c: i64) -> i64:
 
 @core()
 def enter_frame(entry: i64, args: i32, flags: i32, a: i64, b: i64, c: i64) -> None:
-    """Push a frame for the program of a registry entry, called by (a, b, c)."""
+    """
+    Push a frame for the program of a registry entry, called by (a, b, c).
+
+    It lies beyond all that the program can write at `args`: what its caller expects of it is the caller's belief.
+    """
     number = load64(STATE, entry + VALUE_K3 + 8 * p.RECORD_NUMBER)
     depth = load64(SCRATCH, p.CALL_DEPTH) + 1
     if load8(SCRATCH, p.ON_STACK + number):
         raise reject(ON_STACK_REASON)
-    if depth > load64(SCRATCH, p.LIMIT_DEPTH) or g.sp > p.STACK_END - p.STACK_SLACK:
+    sp = g.sp
+    frame = args + p.ARGS_BYTES
+    if sp > frame:
+        frame = sp
+    if depth > load64(SCRATCH, p.LIMIT_DEPTH) or frame > p.STACK_END - p.STACK_SLACK:
         raise reject(DEEP)
-    frame = g.sp
     store64(SCRATCH, frame + p.FRAME_SENDER, a)
     store64(SCRATCH, frame + p.FRAME_SENDER + 8, b)
     store64(SCRATCH, frame + p.FRAME_SENDER + 16, c)
@@ -82,6 +89,7 @@ def enter_frame(entry: i64, args: i32, flags: i32, a: i64, b: i64, c: i64) -> No
     store64(SCRATCH, frame + p.FRAME_PREVIOUS, u64(g.frame))
     store64(SCRATCH, frame + p.FRAME_FLAGS, u64(flags))
     store64(SCRATCH, frame + p.FRAME_WORLD_SAVED, 0)
+    store64(SCRATCH, frame + p.FRAME_SP, u64(sp))
     store8(SCRATCH, p.ON_STACK + number, 1)
     store64(SCRATCH, p.CALL_DEPTH, depth)
     g.frame = frame
@@ -129,3 +137,14 @@ def capped(entry: i64, selector: i32, args: i32, flags: i32, world: i32, a: i64,
         charge(REJECT)
         raise reject(OUT_OF_GAS) from None
     g.gas = g.gas + rest
+
+
+@core()
+def clear_behind(args: i32, behind: i32, world: i32) -> None:
+    """Zero the rest of a call's room for arguments and results, but for a world that lies there."""
+    end = args + p.ARGS_BYTES
+    if world:
+        fill(SCRATCH, behind, 0, world - behind)
+        behind = world + p.WORLD_BYTES
+    if behind < end:
+        fill(SCRATCH, behind, 0, end - behind)

@@ -280,8 +280,10 @@ def has_room() -> i64:
     """Whether this batch has gas and events for one more hook."""
     if load64(SCRATCH, p.HOOK_GAS) < load64(SCRATCH, p.LIMIT_HOOK_GAS):
         return 0
-    most = load64(SCRATCH, p.LIMIT_BATCH_EVENTS) - load64(SCRATCH, p.LIMIT_EVENTS)
-    return 1 if load64(SCRATCH, p.EVENTS_COUNT) <= most else 0
+    most = load64(SCRATCH, p.LIMIT_EVENTS)
+    if load64(SCRATCH, p.EVENTS_TOP) + p.EVENT_BYTES_MAX * most > p.IO_EVENTS_END:
+        return 0
+    return 1 if load64(SCRATCH, p.EVENTS_COUNT) <= load64(SCRATCH, p.LIMIT_BATCH_EVENTS) - most else 0
 
 
 @core()

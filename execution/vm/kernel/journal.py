@@ -48,7 +48,7 @@ def leave_frame() -> None:
     if load64(SCRATCH, frame + p.FRAME_WORLD_SAVED):
         for i in unroll(p.WORLD_WORDS):
             store64(SCRATCH, p.WORLD + 8 * i, load64(SCRATCH, frame + p.FRAME_WORLD + 8 * i))
-    g.sp = frame
+    g.sp = i32(load64(SCRATCH, frame + p.FRAME_SP))
     g.frame = i32(load64(SCRATCH, frame + p.FRAME_PREVIOUS))
     store64(SCRATCH, p.CALL_DEPTH, load64(SCRATCH, p.CALL_DEPTH) - 1)
 
@@ -65,6 +65,7 @@ def open_savepoint() -> None:
     store64(SCRATCH, at + 24, load64(SCRATCH, p.QUEUE_TOP))
     store64(SCRATCH, at + 32, u64(g.sp))
     store64(SCRATCH, at + 40, u64(g.frame))
+    store64(SCRATCH, at + 48, load64(SCRATCH, p.INVARIANTS_TOP))
     store64(SCRATCH, p.SAVEPOINTS_OPEN, count + 1)
     g.mark += 1
 
@@ -85,6 +86,7 @@ def undo_savepoint() -> None:
     store64(SCRATCH, p.EVENTS_TOP, load64(SCRATCH, at + 8))
     store64(SCRATCH, p.EVENTS_COUNT, load64(SCRATCH, at + 16))
     store64(SCRATCH, p.QUEUE_TOP, load64(SCRATCH, at + 24))
+    store64(SCRATCH, p.INVARIANTS_TOP, load64(SCRATCH, at + 48))
     frame = i32(load64(SCRATCH, at + 40))
     while g.frame != frame:
         leave_frame()

@@ -2,7 +2,8 @@
 What a program leaves for later: events for the host, handlers for the end of the outermost call.
 
 The queue of handlers is found again through a small table of (epoch, index): an entry is valid while its epoch is the
-present outermost call's and its index below the queue's top, so that undoing is moving the top.
+present outermost call's and its index below the queue's top, so that undoing is moving the top. Invariants of the
+programs that were entered wait in a list of their own, which is checked when no handler is left.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from execution.vm.kernel.frames import entry_of, invoke
 from execution.vm.kernel.journal import charge
 from execution.vm.kernel.words import (
     CALL_BASE,
+    CHECK_INVARIANTS,
     EMIT_BASE,
     EMIT_WORD,
     IO,
@@ -77,6 +79,7 @@ def begin_outermost() -> None:
     store64(SCRATCH, p.EPOCH, load64(SCRATCH, p.EPOCH) + 1)
     store64(SCRATCH, p.QUEUE_TOP, 0)
     store64(SCRATCH, p.QUEUE_DONE, 0)
+    store64(SCRATCH, p.INVARIANTS_TOP, 0)
     limit = load64(SCRATCH, p.EVENTS_COUNT) + load64(SCRATCH, p.LIMIT_EVENTS)
     most = load64(SCRATCH, p.LIMIT_BATCH_EVENTS)
     store64(SCRATCH, p.EVENTS_LIMIT, limit if limit < most else most)
@@ -132,8 +135,39 @@ def at_end(selector: i32, a: i64, b: i64, c: i64) -> None:
 
 
 @core()
+def keep_invariants() -> None:
+    """The calling program was entered: its invariants hold at the end of the outermost call. Once is enough."""
+    program = load64(SCRATCH, g.frame + p.FRAME_NUMBER)
+    top = load64(SCRATCH, p.INVARIANTS_TOP)
+    place = p.INVARIANTS_PLACE + 4 * program
+    index = load32(SCRATCH, place)
+    if index < top and load64(SCRATCH, p.INVARIANTS + 8 * index) == program:
+        return
+    if top >= p.INVARIANTS_MAX:
+        raise reject(TOO_MANY_HANDLERS)
+    store64(SCRATCH, p.INVARIANTS + 8 * top, program)
+    store32(SCRATCH, place, top)
+    store64(SCRATCH, p.INVARIANTS_TOP, top + 1)
+
+
+@core()
+def check_invariants() -> None:
+    """Of every program entered, in the order of its first entry; they change nothing, so none is added meanwhile."""
+    for i in range(load64(SCRATCH, p.INVARIANTS_TOP)):
+        charge(CALL_BASE)
+        entry = entry_of(load64(SCRATCH, p.INVARIANTS + 8 * i))
+        x = load64(STATE, entry + 16)
+        y = load64(STATE, entry + 24)
+        z = load64(STATE, entry + 32)
+        invoke(entry, CHECK_INVARIANTS, g.sp, p.FLAG_KERNEL, 0, x, y, z)
+
+
+@core()
 def run_handlers() -> None:
-    """Run what is queued, in order, each as a call by its own program; a rejection is the outermost call's."""
+    """
+    Run what is queued, in order, each as a call by its own program, then check the invariants of the programs entered;
+    a rejection is the outermost call's.
+    """
     while load64(SCRATCH, p.QUEUE_DONE) < load64(SCRATCH, p.QUEUE_TOP):
         at = p.QUEUE + p.QUEUE_ENTRY_BYTES * load64(SCRATCH, p.QUEUE_DONE)
         store64(SCRATCH, p.QUEUE_DONE, load64(SCRATCH, p.QUEUE_DONE) + 1)
@@ -149,3 +183,4 @@ def run_handlers() -> None:
         z = load64(STATE, entry + 32)
         invoke(entry, selector, args, p.FLAG_KERNEL, 0, x, y, z)
         g.sp = args
+    check_invariants()

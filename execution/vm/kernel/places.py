@@ -16,6 +16,7 @@ GAP = 16
 SIGNER = 24  # three words
 WORLD = 48  # number; 0 is the real world
 WORLD_WORDS = 6  # number, price factor (2), volatility factor (2), shift in ms
+WORLD_BYTES = 8 * WORLD_WORDS
 WORLD_PRICE = 56
 WORLD_VOLATILITY = 72
 WORLD_SHIFT = 88
@@ -62,6 +63,7 @@ HOOK_PURSE = 600  # three words: the account that pays for it
 BATCH_CLOSED = 624  # 1 once a transaction of the batch found no room: none after it runs
 WITHDRAWALS = 544  # of the batch, some of them perhaps undone since
 TRANSACTIONS = 528  # of the batch
+INVARIANTS_TOP = 632  # programs whose invariants wait for the end of the outermost call
 OPENING_EVENTS = 536  # 1 until the first batch of a block: events of its opening stand before the batch's
 
 # Scratch: limits from the chain's constants, written by the host before anything runs
@@ -103,6 +105,9 @@ TABLE_SLOTS = 8192  # u32 epoch, u32 index of the queue entry
 KNOWN = 0x260000  # programs looked up lately: address (3 words), registry entry; zeroed before a batch or system call
 KNOWN_BYTES = 32
 KNOWN_MAX = 64
+INVARIANTS = 0x270000  # one word each: number of a program entered in this outermost call that has invariants
+INVARIANTS_MAX = 4096
+INVARIANTS_PLACE = 0x280000  # u32 by program number: its place among them, true if it leads back here
 SCRATCH_BYTES = 4 << 20
 
 # Call frame (scratch), from the global `frame`
@@ -114,7 +119,9 @@ FRAME_PREVIOUS = 64
 FRAME_FLAGS = 72
 FRAME_WORLD_SAVED = 80  # 1 when the words behind it hold the world to return to
 FRAME_WORLD = 88
-FRAME_BYTES = 136
+FRAME_SP = 136  # the stack pointer to return to
+FRAME_BYTES = 144
+ARGS_BYTES = 1024  # kept free for arguments and results, whatever the caller expects: PARAMETER_WORDS_MAX words
 
 FLAG_VIEW = 1
 FLAG_KERNEL = 2  # of dispatch: the kernel itself calls, hooks may be reached
@@ -254,6 +261,7 @@ CALL_GAS = 32  # 0: no cap
 CALL_ARGS = 40
 CALL_HEADER = 40
 CALL_WORDS_MAX = 512
+RESULT_WORDS_MAX = 128  # of one call; an entry that gives more cannot be called from outside
 CALL_MALFORMED = 0xFFFF  # in place of the argument words: they do not fit the entry; none follow
 TX_ATOMIC = 1
 
@@ -267,6 +275,7 @@ RECEIPT_EVENTS_FROM = 40  # u32
 RECEIPT_EVENTS_TO = 44  # u32
 RECEIPT_CALLS = 48
 RECEIPT_HEADER = 56
+RECEIPT_CALL_MAX = 16 + 8 * RESULT_WORDS_MAX  # bytes that one call may add
 
 STATUS_DONE = 0
 STATUS_FAILED = 1
@@ -274,6 +283,8 @@ STATUS_REFUSED = 2
 
 # Event in io: u32 program, u32 event number, u64 words, then the words
 EVENT_HEADER = 16
+EVENT_WORDS_MAX = 64
+EVENT_BYTES_MAX = EVENT_HEADER + 8 * EVENT_WORDS_MAX
 KERNEL_EVENT_HOOK_FAILED = 0  # program, selector, reason, tries: failures so far, this one included
 KERNEL_EVENT_HOOK_DROPPED = 1  # the same words; nobody runs it any more
 KERNEL_EVENT_CREATED = 8  # number, address (3), creator (3): a program that a program asked for

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from execution.vm.core import core, i32, i64, load32, load64, store64, u64, unroll
 from execution.vm.kernel import places as p
-from execution.vm.kernel.frames import capped, entry_of, invoke, lookup
+from execution.vm.kernel.frames import capped, clear_behind, entry_of, invoke, lookup
 from execution.vm.kernel.journal import charge
 from execution.vm.kernel.outbox import check_writable
 from execution.vm.kernel.words import (
@@ -100,8 +100,9 @@ def call(a: i64, b: i64, c: i64, selector: i32, args: i32, words: i32, flags: i3
     """
     Call another program from the one on top of the stack.
 
-    words: argument words at `args`, already checked by the compiler. flags: bit 0 view, inherited by everything below.
-    cap: gas of its own, negative for none. world: scratch address of a World, views only; 0 for none.
+    words: argument words at `args`, already checked by the compiler; what lies behind them is zeroed, so that neither a
+    callee that answers less nor one that reads more sees what was on the stack before. flags: bit 0 view, inherited by
+    everything below. cap: gas of its own, negative for none. world: scratch address of a World, views only; 0 for none.
     """
     if c < 0:  # no account has such a third word
         ask_for_program(u64(args), u64(words), cap)
@@ -111,6 +112,7 @@ def call(a: i64, b: i64, c: i64, selector: i32, args: i32, words: i32, flags: i3
     if world and (not flags & p.FLAG_VIEW or load64(SCRATCH, world) < 1):
         raise reject(BAD_ARGUMENT)
     entry = lookup(a, b, c)
+    clear_behind(args, args + 8 * words, world)
     x = load64(SCRATCH, frame + p.FRAME_ME)
     y = load64(SCRATCH, frame + p.FRAME_ME + 8)
     z = load64(SCRATCH, frame + p.FRAME_ME + 16)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from execution.vm.core import core, i32, i64, load32, load64, store64, u64, unroll
 from execution.vm.kernel import places as p
 from execution.vm.kernel.journal import charge
-from execution.vm.kernel.outbox import check_writable
+from execution.vm.kernel.outbox import check_writable, keep_invariants
 from execution.vm.kernel.words import (
     BAD_ARGUMENT,
     NOT_AUTHORISED,
@@ -40,6 +40,7 @@ SUBSCRIBE = 2
 UNSUBSCRIBE = 3
 SCHEDULE = 4
 DERIVE = 5
+INVARIANTS = 6
 
 TAG_LOW = int.from_bytes(DERIVED_TAG[:8], "little", signed=True)
 TAG_HIGH = int.from_bytes(DERIVED_TAG[8:], "little", signed=True)
@@ -162,6 +163,9 @@ def service(number: i32, args: i32) -> None:
         return
     if number == DERIVE:
         derive(at)
+        return
+    if number == INVARIANTS:
+        keep_invariants()
         return
     check_writable()
     if number == PUBLISH:

@@ -32,12 +32,28 @@ from execution.vm.runtime.words import DIRTY_PAGE
 
 
 @core()
+def has_io(calls: i64) -> i64:
+    """
+    Whether io takes the events of one outermost call more and a receipt of so many calls, the widest results assumed,
+    with a refusal for each transaction behind it: receipts must not run into the events.
+    """
+    most = load64(SCRATCH, p.LIMIT_EVENTS)
+    if load64(SCRATCH, p.EVENTS_COUNT) > load64(SCRATCH, p.LIMIT_BATCH_EVENTS) - most:
+        return 0
+    if load64(SCRATCH, p.EVENTS_TOP) + p.EVENT_BYTES_MAX * most > p.IO_EVENTS_END:
+        return 0
+    behind = load64(SCRATCH, p.TRANSACTIONS) - load64(SCRATCH, p.ORDER_TOP)
+    room = p.IO_RECEIPTS_END - load64(SCRATCH, p.RECEIPTS_TOP) - p.RECEIPT_HEADER * behind
+    return 1 if p.RECEIPT_CALL_MAX * calls <= room else 0
+
+
+@core()
 def check(at: i64) -> i64:
     """
     Reason why the transaction at io[at] cannot run, or 0; reads only.
 
     What finds no room is "block full", and so is all that comes after it in the batch: put back together, they keep
-    their order. Room are the batch's and the block's gas, the journal, and the events of one transaction.
+    their order. Room are the batch's and the block's gas, the journal, the events of one transaction, and its receipt.
     """
     gas = load64(IO, at + p.TX_GAS)
     if load64(SCRATCH, p.BATCH_CLOSED):
@@ -52,7 +68,7 @@ def check(at: i64) -> i64:
         return BLOCK_FULL
     if gas > load64(SCRATCH, p.LIMIT_BLOCK_GAS) - load64(SCRATCH, p.BLOCK_GAS):
         return BLOCK_FULL
-    if load64(SCRATCH, p.EVENTS_COUNT) > load64(SCRATCH, p.LIMIT_BATCH_EVENTS) - load64(SCRATCH, p.LIMIT_EVENTS):
+    if has_io(load64(IO, at + p.TX_CALLS)) == 0:
         return BLOCK_FULL
     pages = div_u(gas, DIRTY_PAGE) + p.UNPAID_PAGES
     if u64(g.before_top) + PAGE_RECORD_BYTES * pages > p.JOURNAL_BYTES_MAX:

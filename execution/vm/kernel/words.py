@@ -103,6 +103,8 @@ TOO_MANY_PROGRAMS = reason("too many programs")
 OPEN_FEE = selector("open_fee(account,decimal)")
 CLOSE_FEE = selector("close_fee(account,decimal,decimal)")
 MAY_ACT = selector("may_act(account,account,account,timestamp)")
+CHECK_INVARIANTS = selector("@invariants()")
+"""The entry that the compiler makes of a program's invariants; no name in a source can be its name."""
 
 # Prices in gas, constants of generation from the chain's table. Compiled code itself charges invoke, emit, at_end,
 # service and try before it asks.

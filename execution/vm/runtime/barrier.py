@@ -73,9 +73,10 @@ def save_page(page: i64) -> None:
 def save(line: i64) -> None:
     """Journal the line, and its page when that is new to the block. Journals grow as needed; that is not state."""
     charge(TOUCH_LINE)
-    page = line >> (PAGE_SHIFT - LINE_SHIFT)
-    if is_dirty(page) == 0:
-        save_page(page)
+    if load64(MARKS, line * MARK_BYTES) < g.block_mark:
+        page = line >> (PAGE_SHIFT - LINE_SHIFT)
+        if is_dirty(page) == 0:
+            save_page(page)
     if u64(g.undo_top) + LINE_RECORD_BYTES > size(UNDO) * WASM_PAGE_BYTES and grow(UNDO, GROWTH_PAGES) < 0:
         raise reject(STATE_FULL)
     store32(UNDO, g.undo_top, g.self_index)

@@ -1,0 +1,392 @@
+"""
+Every hostile program on WASM and on the mirror: how it comes out, what it pays, that it leaves nothing it has not paid
+for. The engines are compared after every batch (`town.Town.run`), and so is the sum of all money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from execution.lang import Decimal
+from genesis.chain import Call
+from tests.hostile import sources
+from tests.hostile.cases import ATTACKS, CREATED, Attack
+from tests.hostile.town import (
+    ADMIN,
+    ALICE,
+    BANK,
+    EVE,
+    FEES,
+    GAS_MAX,
+    HOOK_GAS_MAX,
+    MALLORY,
+    MONEY,
+    ORACLE,
+    PRICE,
+    UNIT,
+    Town,
+    address_of,
+)
+
+ACCOUNTS = {"#mallory": MALLORY, "#alice": ALICE, "#nobody": b"\x99" * 20}
+PROGRAMS = {"@bank": BANK, "@oracle": ORACLE}
+POCKET = Decimal("0.01")
+"""What each program is given, so that there is something to send and to steal."""
+
+
+def resolved(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(address(one) if isinstance(one, str) and one[0] in "@#" else one for one in values)
+
+
+def address(name: str) -> bytes:
+    return ACCOUNTS.get(name) or PROGRAMS.get(name) or address_of(name[1:])
+
+
+def created(name: str) -> tuple[Any, ...]:
+    return resolved(CREATED.get(name.removesuffix("_2"), ()))
+
+
+def called() -> list[str]:
+    """All programs that the attacks call or name."""
+    named = {one[1:] for attack in ATTACKS for one in attack.values if isinstance(one, str) and one[0] == "@"}
+    return sorted(({attack.program for attack in ATTACKS} | named) - {"bank", "oracle"})
+
+
+@pytest.fixture(scope="module")
+def town() -> Iterator[Town]:
+    """One chain for all attacks: what one of them spoils, the next ones find."""
+    made = Town()
+    programs = called()
+    made.deploy(*((name, created(name)) for name in programs))
+    pockets = [made.bank("transfer", 0, address_of(name), POCKET) for name in programs]
+    assert made.do(EVE, *pockets).status == "done"
+    assert made.do(ALICE, made.bank("allow", address_of("consent_drain"), 0, "0.5", 1 << 50)).status == "done"
+    yield made
+    made.seal()
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda one: f"{one.program}-{one.reason or 'done'}")
+def test_an_attack_comes_out_as_it_must_and_pays_for_itself(town: Town, attack: Attack) -> None:
+    before, memory = town.balances(), town.machine.memory(address_of(attack.program))
+    outcome = town.do(
+        EVE, sources.call(attack.program, address_of(attack.program), attack.method, *resolved(attack.values))
+    )
+    assert outcome.reason == attack.reason, outcome
+    assert outcome.status == ("failed" if attack.reason else "done")
+    assert 0 < outcome.gas_used <= GAS_MAX and outcome.fee == outcome.gas_used * PRICE
+    if attack.reason == "out of gas":
+        assert outcome.gas_used == GAS_MAX
+    after = town.balances()
+    assert after[EVE] == before[EVE] - outcome.fee, "the attacker pays"
+    assert after[FEES] == before.get(FEES, 0) + outcome.fee
+    if attack.reason:
+        assert town.machine.memory(address_of(attack.program)) == memory, "a failure leaves nothing"
+        assert {one: held for one, held in after.items() if one not in (EVE, FEES)} == {
+            one: held for one, held in before.items() if one not in (EVE, FEES)
+        }
+    elif attack.program != "consent_drain":
+        assert after[ALICE] == before[ALICE], "nobody else pays"
+
+
+def test_what_attacks_say_they_did_is_all_they_did(town: Town) -> None:
+    """Counters of what was undone stand where they stood; of what was tolerated, where the program put them."""
+    run = {attack.program for attack in ATTACKS}
+    assert {"reenter", "reenter_tolerated", "catch_exhaustion"} <= run
+    assert town.state("reenter") == {"inside": 0}
+    assert town.state("reenter_tolerated")["refused"] >= 0 and town.state("reenter_tolerated")["inside"] == 0
+    assert town.state("catch_exhaustion") == {"caught": 0}
+    assert town.state("out_of_gas_in_try") == {"before": 0, "inside": 0}
+    assert town.state("burn_all") == {"turns": 0}
+    assert town.state("undone_growth_2")["seen"] == []
+    assert town.state("at_end_refusal_2") == {"handled": 0}
+
+
+# ---- hooks: who pays, what becomes of them, and that others' run
+
+
+HOOK = HOOK_GAS_MAX * PRICE
+"""What a purse must have for a run."""
+
+
+def hooked(*names: str, runs: int = 5, **rules: int) -> Town:
+    """A chain with these programs, each purse good for so many whole runs."""
+    made = Town(**rules)
+    made.deploy(*((name, created(name)) for name in names))
+    for name in names:
+        made.fund(name, runs * HOOK)
+    return made
+
+
+def begin(town: Town, name: str, *values: Any) -> None:
+    outcome = town.do(EVE, sources.call(name, address_of(name), "attack", *values))
+    assert outcome.status == "done", outcome.reason
+
+
+def test_a_hook_that_burns_its_cap_is_paid_by_its_purse_to_the_last_unit() -> None:
+    town = hooked("hook_burner", runs=3)
+    begin(town, "hook_burner")
+    for left in (2, 1, 0):
+        assert town.run().gas_used == HOOK_GAS_MAX
+        assert town.hook_events() == [(0, "out of gas")] and town.purse("hook_burner") == left * HOOK
+    town.run()
+    assert town.hook_events() == [(1, "fee unpayable")]
+    assert town.run().gas_used == 0 and town.state("hook_burner") == {"turns": 0}
+
+
+@pytest.mark.parametrize(("name", "left"), [("hook_failer", {"tries": 0}), ("hook_retrier", None)])
+def test_what_is_never_done_ends_with_its_purse(name: str, left: dict[str, int] | None) -> None:
+    town = hooked(name, runs=1)
+    begin(town, name)
+    runs = 0
+    while (1, "fee unpayable") not in town.hook_events():
+        before = town.purse(name)
+        used = town.run().gas_used
+        assert before - town.purse(name) in (0, used * PRICE)
+        runs += 1
+        assert runs < 60
+    assert town.purse(name) < HOOK and town.run().gas_used == 0
+    assert left is None or town.state(name) == left
+
+
+def test_a_purse_emptied_by_the_hook_it_pays_has_paid_it() -> None:
+    """What the run may cost is held before it, so the hook finds the rest alone, and the next run nothing."""
+    town = hooked("purse_emptier", runs=3)
+    begin(town, "purse_emptier")
+    used = town.run().gas_used
+    assert 0 < used < HOOK_GAS_MAX
+    assert town.state("purse_emptier")["taken"] == 2 * HOOK
+    assert town.purse("purse_emptier") == HOOK - used * PRICE
+    town.run()
+    assert town.hook_events() == [(1, "fee unpayable")]
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_a_purse_at_exactly_the_cost_of_a_run(lacking: int) -> None:
+    town = Town()
+    town.deploy(("same_millisecond", ()))
+    town.fund("same_millisecond", HOOK - lacking)
+    begin(town, "same_millisecond", 100)
+    town.run()
+    assert town.state("same_millisecond") == {"runs": 1 - lacking}, "a hundred times the same is once"
+    assert town.hook_events() == [(1, "fee unpayable")] * lacking
+
+
+def test_a_storm_is_run_in_order_within_caps_and_others_get_their_turn() -> None:
+    town = hooked("hook_storm", "hydra", "price_listener", runs=40, gas_hooks_batch_max=3 * HOOK_GAS_MAX)
+    begin(town, "hook_storm", 60)
+    begin(town, "hydra")
+    outcome = town.do(ALICE, sources.call("price_listener", address_of("price_listener"), "wake"))
+    assert outcome.status == "done"
+    town.seal()
+    batches = 0
+    while town.state("price_listener")["heard"] == 0:
+        assert town.run().gas_used <= 3 * HOOK_GAS_MAX
+        batches += 1
+        assert batches < 30
+    assert town.state("hook_storm")["runs"] > 0
+
+
+def test_dropped_hooks_of_others_do_not_keep_one_from_being_called() -> None:
+    town = hooked("price_listener", runs=5)
+    town.deploy(("hook_storm", ()))
+    begin(town, "hook_storm", 150)
+    assert town.do(ALICE, sources.call("price_listener", address_of("price_listener"), "wake")).status == "done"
+    town.seal()
+    for _ in range(8):
+        assert town.run().gas_used <= 4 * HOOK_GAS_MAX
+    assert town.state("hook_storm") == {"runs": 0} and town.state("price_listener")["heard"] == 1
+
+
+def test_a_hook_that_calls_back_into_its_program_fails_alone() -> None:
+    town = hooked("reenter_from_hook", runs=2)
+    town.deploy(("echo", ()))
+    begin(town, "reenter_from_hook", address_of("echo"))
+    town.run()
+    assert town.hook_events() == [(0, "on the stack")] and town.state("reenter_from_hook")["inside"] == 0
+
+
+def test_hooks_that_fill_the_events_wait_for_room() -> None:
+    """A batch never has more events than it may, and transactions come after hooks with room for theirs."""
+    town = hooked("event_hook", "event_hook_2", runs=20, events_batch_max=700, events_transaction_max=200)
+    town.deploy(("event_flood", ()))
+    begin(town, "event_hook")
+    begin(town, "event_hook_2")
+    for _ in range(4):
+        outcome = town.do(ALICE, sources.call("event_flood", address_of("event_flood"), "attack", 200))
+        assert outcome.status == "done", outcome.reason
+        assert len(town.last.events) <= 700
+
+
+def test_a_hook_that_dirties_pages_pays_for_them() -> None:
+    town = hooked("writing_hook", runs=4)
+    begin(town, "writing_hook")
+    town.seal()
+    before = town.purse("writing_hook")
+    used = town.run().gas_used
+    assert before - town.purse("writing_hook") == used * PRICE and used > 3_000
+
+
+def opened_feed(town: Town) -> None:
+    calls = [town.oracle("add_feed", "BTC", 60_000, 1), town.oracle("add_reporter", 0, ADMIN)]
+    assert town.do(ADMIN, *calls).status == "done"
+
+
+def report(town: Town) -> None:
+    assert town.do(ADMIN, town.oracle("report", 0, "100", "1", town.time_ms)).status == "done"
+
+
+def test_a_flood_of_subscribers_starts_from_another_one_each_time() -> None:
+    """Each handler is paid, none is run out of turn, and one honest listener among them is called within a round."""
+    town = hooked("subscriber_flood", "price_listener", runs=30)
+    opened_feed(town)
+    begin(town, "subscriber_flood", 0)
+    begin(town, "price_listener", 0)
+    town.seal()
+    report(town)
+    for _ in range(12):
+        assert town.run().gas_used <= 4 * HOOK_GAS_MAX
+    assert town.state("price_listener")["heard"] >= 1
+    assert town.do(EVE, sources.call("subscriber_flood", address_of("subscriber_flood"), "leave")).status == "done"
+
+
+def test_programs_without_a_purse_hear_nothing_and_cost_others_little() -> None:
+    town = hooked("price_listener", runs=5)
+    town.deploy(("subscriber_flood", ()))
+    opened_feed(town)
+    begin(town, "subscriber_flood", 0)
+    begin(town, "price_listener", 0)
+    town.seal()
+    report(town)
+    town.run()
+    assert town.state("price_listener")["heard"] == 1
+    assert town.hook_events() == [(1, "fee unpayable")] * 24
+
+
+# ---- creation
+
+
+def test_a_program_that_will_not_be_leaves_nothing() -> None:
+    town = Town()
+    root_programs = len(town.machine.programs())
+    town.deploy(("create_refuser", ()), ("create_burner", ()), ("create_writer", (20,)))
+    assert [one.name for one in town.machine.programs()[root_programs:]] == ["create_writer"]
+    assert town.run().gas_used == 0, "what it scheduled is gone as well"
+    for gone in ("create_refuser", "create_burner"):
+        outcome = town.do(EVE, sources.call(gone, address_of(gone), "attack"))
+        assert outcome.reason == "unknown program"
+    again = town.do(EVE, sources.call("create_writer", address_of("create_writer"), "attack"))
+    assert again.status == "done" and int.from_bytes(again.results[0], "little") == 20
+
+
+def test_an_address_known_beforehand_gives_nothing_but_an_address() -> None:
+    """Money sent there waits for the program; calls find nobody; a second deployment there is refused."""
+    town = Town()
+    where = address_of("event_flood")
+    assert town.do(EVE, town.bank("transfer", 0, where, "1")).status == "done"
+    assert town.do(EVE, sources.call("event_flood", where, "attack", 1)).reason == "unknown program"
+    town.deploy(("event_flood", ()))
+    assert town.do(EVE, sources.call("event_flood", where, "attack", 1)).status == "done"
+    count = len(town.machine.programs())
+    town.deploy(("event_flood", ()))
+    assert len(town.machine.programs()) == count and town.balances()[where] == UNIT
+
+
+# ---- transactions
+
+
+def test_calls_that_fail_one_after_the_other_are_paid_one_by_one() -> None:
+    """As many as a transaction has room for with the longest arguments."""
+    town = Town()
+    town.deploy(("fat_arguments", ()))
+    call = sources.call("fat_arguments", address_of("fat_arguments"), "attack", [7] * 127, 1)
+    outcome = town.do(EVE, *[call] * 120, atomic=False, gas=150_000)
+    assert outcome.status == "failed" and outcome.gas_used == 150_000
+    ran = outcome.call_reasons.count("no, after all that")
+    assert 60 < ran < 120 and outcome.call_reasons[ran:] == ("out of gas",) * (120 - ran)
+    atomic = town.do(EVE, *[call] * 120)
+    assert atomic.call_reasons == ("no, after all that", *["atomic"] * 119)
+
+
+def test_calls_of_nobody_of_no_entry_and_of_no_shape() -> None:
+    town = Town()
+    town.deploy(("burn_all", ()), ("hook_failer", ()))
+    here = address_of("burn_all")
+    calls = (
+        Call(b"\x99" * 20, b"abcd", b""),
+        Call(here, b"abcd", bytes(4096)),
+        Call(here, sources.call("burn_all", here, "attack").selector, bytes(8)),
+        Call(address_of("hook_failer"), hook_selector("hook_failer"), bytes(8)),
+    )
+    outcome = town.do(EVE, *calls, atomic=False)
+    assert outcome.call_reasons == ("unknown program", "unknown entry", "bad argument", "unknown entry")
+
+
+def hook_selector(name: str) -> bytes:
+    return sources.compiled(name).abi.entry("ring").selector.to_bytes(4, "little")
+
+
+def test_lanes_are_bounded_and_an_order_class_reaches_its_own_entries_alone() -> None:
+    town = Town()
+    town.deploy(("burn_all", ()))
+    call = sources.call("burn_all", address_of("burn_all"), "attack")
+    for lane in range(1, 17):
+        assert town.do(EVE, town.bank("allow", BANK, 0, "1", 1 << 50), lane=lane).status == "done"
+    refused = town.do(EVE, call, lane=17)
+    assert (refused.status, refused.reason, refused.fee) == ("refused", "too many lanes", 0)
+    for lane in (1 << 30, 2 << 30):
+        assert town.do(MALLORY, call, lane=lane, gas=60_000).reason == "order class"
+
+
+def test_an_agent_signs_for_what_it_may_and_for_nothing_else() -> None:
+    town = Town()
+    assert town.do(ALICE, town.bank("authorise", MALLORY, ORACLE, town.time_ms + 1_500)).status == "done"
+    stolen = town.do(MALLORY, town.bank("transfer", 0, MALLORY, "1"), account=ALICE)
+    assert (stolen.status, stolen.reason) == ("refused", "not authorised")
+    mixed = town.do(MALLORY, town.oracle("feeds"), town.bank("transfer", 0, MALLORY, "1"), account=ALICE, sequence=0)
+    assert mixed.reason == "not authorised"
+    town.seal()
+    town.run()
+    town.seal()
+    late = town.do(MALLORY, town.oracle("feeds"), account=ALICE, sequence=0)
+    assert late.reason == "not authorised", "the mandate has expired"
+    assert town.balances()[ALICE] == MONEY - town.balances()[FEES]
+
+
+def test_withdrawals_are_what_the_bank_burnt_and_nothing_else() -> None:
+    """Forged events are no withdrawals, undone ones neither, though their places in the batch are taken by others."""
+    town = Town()
+    names = ("forged_withdrawal", "undone_withdrawal", "undone_withdrawal_2")
+    town.deploy(*((name, created(name)) for name in names))
+    for name in names:
+        assert town.do(EVE, town.bank("transfer", 0, address_of(name), "2")).status == "done"
+    second = sources.call("undone_withdrawal", address_of("undone_withdrawal"), "relay", address_of(names[2]), 1)
+    forged = sources.call("forged_withdrawal", address_of("forged_withdrawal"), "attack", MALLORY)
+    honest = town.bank("withdraw", 0, "0.125")
+    result = town.run(
+        town.signed(EVE, second), town.signed(EVE, forged), town.signed(ALICE, honest), town.signed(EVE, second),
+    )  # fmt: skip
+    assert [one.status for one in result.outcomes] == ["done"] * 4
+    sealed = town.machine.seal()
+    assert town.mirror is not None and town.mirror.seal() == sealed
+    assert [(one.account, one.amount) for one in sealed.withdrawals] == [(ALICE, UNIT // 8)]
+
+
+def test_receipts_have_an_end_before_the_events_begin() -> None:
+    """Results as wide as they come fill the batch, not the room behind it; the rest is refused and comes again."""
+    town = Town(mirrored=False, gas_transaction_max=5_000_000, gas_batch_max=60_000_000)
+    town.deploy(("fat_results", ()))
+    calls = [sources.call("fat_results", address_of("fat_results"), "attack")] * 256
+    used = town.do(EVE, *calls, gas=5_000_000).gas_used
+    burn = town.signed(ALICE, town.bank("withdraw", 0, "0.125"))
+    batch = [burn, *(town.signed(EVE, *calls, gas=used + 10_000) for _ in range(90))]
+    result = town.run(*batch)
+    reasons = [one.reason for one in result.outcomes]
+    ran = reasons.index("block full")
+    assert 50 < ran < 64 and set(reasons[ran:]) == {"block full"} and set(reasons[:ran]) == {""}
+    event = result.events[result.outcomes[0].events[0]]
+    assert event.program == 1, "the bank's"
+    sealed = town.machine.seal()
+    assert [(one.account, one.amount) for one in sealed.withdrawals] == [(ALICE, UNIT // 8)]
