@@ -86,7 +86,7 @@ class BatchResult:
     """
     outcomes: in the order of the batch given; order: the positions in the order they ran; events: all, hooks'
     included, those
-    of the block's opening (deposits, creations) first.
+    of the block's opening (deposits, creations) first. programs_changed: the opening created programs, or changed one.
 
     Outcomes and events are decoded when asked for; `tuple(…)` what is asked for often.
     """
@@ -95,6 +95,7 @@ class BatchResult:
     order: Sequence[int]
     events: Sequence[Record]
     gas_used: int
+    programs_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

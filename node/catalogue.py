@@ -4,8 +4,8 @@ The programs of the chain and how their words read: addresses, ABIs, events and 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from execution.compiler import types as t
@@ -13,8 +13,9 @@ from execution.compiler.abi import Abi, parse_abi
 from execution.compiler.abi_values import plain_event, plain_result
 from execution.executor import ProgramInfo, Record
 from execution.lang.decimal import Decimal
-from execution.vm.kernel.places import KERNEL_EVENT_HOOK_DROPPED
+from execution.vm.kernel.words import reason
 from genesis.spec import GENESIS_PROGRAMS, genesis_address
+from node.kernel_events import kernel_event
 
 KERNEL = 0
 KERNEL_ADDRESS = bytes(19) + b"\x01"
@@ -28,14 +29,16 @@ class Catalogue:
         self._programs: list[ProgramInfo] = []
         self._abis: dict[int, Abi] = {}
         self._numbers: dict[bytes, int] = {}
+        self._reasons: dict[int, str] = {}
 
     def learn(self, programs: Iterable[ProgramInfo]) -> None:
         """Take in all programs of the chain; those known already cost nothing."""
         self._programs = list(programs)
         for info in self._programs:
             if info.number not in self._abis or self._numbers.get(info.address) != info.number:
-                self._abis[info.number] = parse_abi(info.abi_json)
+                abi = self._abis[info.number] = _abi_of(info.abi_json)
                 self._numbers[info.address] = info.number
+                self._reasons |= {reason(text): text for text in abi.reasons}
 
     def all(self) -> tuple[ProgramInfo, ...]:
         return tuple(self._programs)
@@ -54,10 +57,10 @@ class Catalogue:
     def event_view(self, record: Record, height: int) -> dict[str, Any]:
         """
         program: address; event: name; then the event's members, as `member_key` names them. The kernel's own
-        (HookFailed, HookDropped) tell of a hook.
+        are those of `kernel_events`.
         """
         if record.program == KERNEL:
-            return _kernel_event(record, height)
+            return kernel_event(record, height, self._reasons)
         info, abi = self._programs[record.program - 1], self._abis[record.program]
         name, members = plain_event(abi, record.event, record.data)
         fields = abi.events[record.event].fields
@@ -74,27 +77,21 @@ class Catalogue:
             "address": info.address,
             "name": info.name,
             "code_hash": info.code_hash,
+            "admin": info.admin,
+            "version": info.version,
             "abi": info.abi_json,
         }
+
+
+@lru_cache(maxsize=256)
+def _abi_of(text: str) -> Abi:
+    """Programs made by programs share theirs."""
+    return parse_abi(text)
 
 
 def member_key(name: str) -> str:
     """Key of an event's member in its view: the name, with an underscore behind it when EVENT_HEAD has taken it."""
     return f"{name}_" if name in EVENT_HEAD else name
-
-
-def _kernel_event(record: Record, height: int) -> dict[str, Any]:
-    """Words: number of the program, selector, reason, tries so far."""
-    program, selector, reason, tries = struct.unpack_from("<4q", record.data)
-    return {
-        "height": height,
-        "program": KERNEL_ADDRESS,
-        "event": "HookDropped" if record.event == KERNEL_EVENT_HOOK_DROPPED else "HookFailed",
-        "number": program,
-        "selector": (selector & 0xFFFFFFFF).to_bytes(4, "little"),
-        "reason": f"0x{reason & (1 << 64) - 1:016x}",
-        "tries": tries,
-    }
 
 
 def readable(of: t.Type, plain: Any) -> Any:

@@ -57,7 +57,6 @@ class Service:
         self._reads = Reads(spec, self._query, self._catalogue)
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._sequencer: Sequencer | None = None
-        self._active_at = 0
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getReceipt": self._receipt,
@@ -89,9 +88,7 @@ class Service:
     # What the sequencer tells
 
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
-        opening = open_block.opening
-        if opening.deployments_active and opening.height != self._active_at:
-            self._active_at = opening.height
+        if result.programs_changed:
             await self._learn_programs()  # their first events are among these
         self._remember(open_block, receipts)
         if receipts and self.link.wanted("receipts"):
@@ -232,6 +229,7 @@ class Service:
     # Programs
 
     async def _programs(self) -> list[dict[str, Any]]:
+        await self._learn_programs()  # admins change with any transaction
         return [self._catalogue.view(info) for info in self._catalogue.all()]
 
     async def _proof(self, program: bytes, page: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from execution.executor import (
     Answer,
@@ -94,18 +95,25 @@ class Chain:
     # ---- blocks
 
     def apply(self, opening: Opening, batch: Sequence[SignedTransaction]) -> BatchResult:
-        self._open(opening)
+        changed = self._open(opening)
         result = self._run(batch)
+        if changed:
+            result = replace(result, programs_changed=True)
         self._gas_used += result.gas_used
         self._note_withdrawals(result)
         return result
 
-    def _open(self, opening: Opening) -> None:
-        """Open the block unless it is open: its deposits are credited, its programs created."""
+    def _open(self, opening: Opening) -> bool:
+        """
+        Open the block unless it is open: programs asked for are created, deposits credited, deployed ones created.
+
+        Returns:
+            Whether the chain has other programs than before.
+        """
         if self._opened is not None:
             if opening.height != self._opened:
                 raise Invalid(f"Block {self._opened} is open: seal it before block {opening.height}.", "block_open")
-            return
+            return False
         if opening.height != self._sealed + 1:
             raise Invalid(f"The next block is {self._sealed + 1}, not {opening.height}.", "wrong_height")
         kernel = upgrade.next_kernel(opening.deployments_active, self._spec)
@@ -114,15 +122,16 @@ class Chain:
         self._opened = opening.height
         self._withdrawals, self._gas_used = [], 0
         self._host.call("open_block", opening.height, opening.time_ms, opening.gap_ms)
-        asked = deploy.create_asked(self._host, self._programs)
+        changed = deploy.create_asked(self._host, self._programs) > 0
         for entry in opening.inbox:
             deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
-        if asked or opening.deployments_active:
-            for deployment in opening.deployments_active:
-                if deployment.address == KERNEL_ADDRESS:
-                    continue
+        for deployment in opening.deployments_active:
+            if deployment.address != KERNEL_ADDRESS:
                 deploy.activate(self._host, self._programs, deployment, opening.height, self._spec.gas_transaction_max)
+                changed = True
+        if changed:
             self._learn_programs()
+        return changed
 
     def _switch(self, kernel: bytes) -> bytes:
         """Go on under another kernel, between two blocks; return the one before. Raises Invalid when it cannot run."""

@@ -169,6 +169,10 @@ class Chain:
         self.programs.append(Deployed(self, place, loaded))
         return self.programs[-1]
 
+    def made(self, address: Account, like: Deployed) -> Deployed:
+        """The program that `create_like` of one of `like`'s code made at an address; there from the next block on."""
+        return Deployed(self, address, like._loaded)
+
     def standard(self, admin: Account) -> SimpleNamespace:
         """
         The standard programs, pinned and set up as at a genesis: bank, oracle, clearing, exchange, perpetual.
