@@ -755,6 +755,13 @@ class Clearing(Program):
         return cash
 
     @view
+    def acts_for(self, owner: Account, agent: Account) -> bool:
+        """
+        Whether the bank knows the agent as one of the owner (or it is the owner) for calls of the sender, an exchange.
+        """
+        return self.bank.may_act(owner, agent, tx.sender, block.time)
+
+    @view
     def contract_count(self) -> int:
         """How many contracts are listed; they are numbered from 0."""
         return len(self.contracts)

@@ -306,55 +306,48 @@ class Exchange(Program):
         lot. client: a number of the owner's own, told in Accepted. reduce_only: the size is first cut to the position
         it closes (Rejected "nothing to reduce"), and a resting part never does anything else.
         """
-        book = self.market_at(market)
-        ticks = 0
-        limit = ANY_PRICE
-        if kind != Kind.MARKET or price != 0:
-            ticks = self.ticks_of(book, price)
-            limit = limit_of(side, ticks)
-        self.check_size(book, size)
-        if reduce_only:
-            size = self.reducible(book.contract, tx.sender, side, size)
-        slot = self.take_slot()
-        order = self.next_id(slot)
-        emit(Accepted(order, market, tx.sender, side, price, size, client))
-        taker = Taker(order, market, tx.sender, side, limit, size, False, FILLS_MAX)
-        taken = self.match_book(book, taker)
-        remaining = taken.remaining
-        if remaining > 0 and kind == Kind.LIMIT and not taken.stopped:
-            self.rest(book, slot, taker.replace(size=remaining), price, ticks, client, reduce_only)
-        else:
-            self.give_back(slot)
-            if remaining > 0:
-                cause = Cause.FILL_LIMIT if taken.stopped else Cause.REMAINDER
-                emit(Cancelled(order, market, tx.sender, remaining, cause, side, price, False))
-        return Placed(order, size - remaining, remaining, taken.notional)
+        return self.place_order(tx.sender, market, side, price, size, kind, client, reduce_only)
+
+    @external
+    def place_for(
+        self,
+        owner: Account,
+        market: int,
+        side: Side,
+        price: Decimal,
+        size: Decimal,
+        kind: Kind,
+        client: int,
+        reduce_only: bool,
+    ) -> Placed:
+        """
+        `place` for an account whose agent in the bank, for this exchange or for all programs, the sender is: a key or
+        a program. Rejected "not an agent of the owner".
+        """
+        self.check_agent(owner)
+        return self.place_order(owner, market, side, price, size, kind, client, reduce_only)
 
     @external(order="post_only")
     def post(self, market: int, side: Side, price: Decimal, size: Decimal, client: int) -> int:
         """Rest an order that trades with nobody now; its id. Rejected "post-only order would take"."""
-        book = self.market_at(market)
-        ticks = self.ticks_of(book, price)
-        self.check_size(book, size)
-        best = book.asks.first() if side == Side.BUY else book.bids.first()
-        limit = limit_of(side, ticks)
-        if best is not None:
-            require(best > limit, "post-only order would take")
-        slot = self.take_slot()
-        order = self.next_id(slot)
-        emit(Accepted(order, market, tx.sender, side, price, size, client))
-        self.rest(book, slot, Taker(order, market, tx.sender, side, limit, size, False, 0), price, ticks, client, False)
-        return order
+        return self.post_order(tx.sender, market, side, price, size, client)
+
+    @external(order="post_only")
+    def post_for(self, owner: Account, market: int, side: Side, price: Decimal, size: Decimal, client: int) -> int:
+        """`post` for an account whose agent the sender is, as `place_for`."""
+        self.check_agent(owner)
+        return self.post_order(owner, market, side, price, size, client)
 
     @external(order="cancel")
     def cancel(self, order: int) -> Decimal:
         """Take an own order out of the book; the size it had left. Rejected "unknown order", "not the owner"."""
-        slot = self.slot_of(order)
-        resting = self.orders[slot]
-        require(resting.owner == tx.sender, "not the owner")
-        remaining = resting.size
-        self.withdraw_order(slot, Cause.REQUESTED)
-        return remaining
+        return self.cancel_order(tx.sender, order)
+
+    @external(order="cancel")
+    def cancel_for(self, owner: Account, order: int) -> Decimal:
+        """`cancel` for an account whose agent the sender is, as `place_for`."""
+        self.check_agent(owner)
+        return self.cancel_order(owner, order)
 
     @external(order="cancel")
     def cancel_all(self, market: int, most: int) -> int:
@@ -458,6 +451,68 @@ class Exchange(Program):
     def market_count(self) -> int:
         """How many markets there are; their ids are 0 up to this."""
         return len(self.markets)
+
+    # ---- what an account, or an agent for it, does
+
+    def check_agent(self, owner: Account) -> None:
+        require(self.clearing.acts_for(owner, tx.sender), "not an agent of the owner")
+
+    def place_order(
+        self,
+        owner: Account,
+        market: int,
+        side: Side,
+        price: Decimal,
+        size: Decimal,
+        kind: Kind,
+        client: int,
+        reduce_only: bool,
+    ) -> Placed:
+        book = self.market_at(market)
+        ticks = 0
+        limit = ANY_PRICE
+        if kind != Kind.MARKET or price != 0:
+            ticks = self.ticks_of(book, price)
+            limit = limit_of(side, ticks)
+        self.check_size(book, size)
+        if reduce_only:
+            size = self.reducible(book.contract, owner, side, size)
+        slot = self.take_slot()
+        order = self.next_id(slot)
+        emit(Accepted(order, market, owner, side, price, size, client))
+        taker = Taker(order, market, owner, side, limit, size, False, FILLS_MAX)
+        taken = self.match_book(book, taker)
+        remaining = taken.remaining
+        if remaining > 0 and kind == Kind.LIMIT and not taken.stopped:
+            self.rest(book, slot, taker.replace(size=remaining), price, ticks, client, reduce_only)
+        else:
+            self.give_back(slot)
+            if remaining > 0:
+                cause = Cause.FILL_LIMIT if taken.stopped else Cause.REMAINDER
+                emit(Cancelled(order, market, owner, remaining, cause, side, price, False))
+        return Placed(order, size - remaining, remaining, taken.notional)
+
+    def post_order(self, owner: Account, market: int, side: Side, price: Decimal, size: Decimal, client: int) -> int:
+        book = self.market_at(market)
+        ticks = self.ticks_of(book, price)
+        self.check_size(book, size)
+        best = book.asks.first() if side == Side.BUY else book.bids.first()
+        limit = limit_of(side, ticks)
+        if best is not None:
+            require(best > limit, "post-only order would take")
+        slot = self.take_slot()
+        order = self.next_id(slot)
+        emit(Accepted(order, market, owner, side, price, size, client))
+        self.rest(book, slot, Taker(order, market, owner, side, limit, size, False, 0), price, ticks, client, False)
+        return order
+
+    def cancel_order(self, owner: Account, order: int) -> Decimal:
+        slot = self.slot_of(order)
+        resting = self.orders[slot]
+        require(resting.owner == owner, "not the owner")
+        remaining = resting.size
+        self.withdraw_order(slot, Cause.REQUESTED)
+        return remaining
 
     # ---- checks
 

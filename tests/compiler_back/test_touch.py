@@ -59,3 +59,8 @@ def test_a_touch_never_grows_beyond_a_line() -> None:
 def test_what_grew_from_a_told_address_is_covered_from_the_base() -> None:
     text = "w2 = address.w w0, 24\n" + write("w2", 0) + write("w2", 8) + "if w1 {\n" + write("w0", 32) + "} else {\n}\n"
     assert touches(text) == [(0, 16)]
+
+
+def test_what_lies_before_a_told_address_is_not_covered() -> None:
+    text = "w2 = address.w w0, 24\n" + write("w2", 0) + write("w2", 8) + "if w1 {\n" + write("w0", 0) + "} else {\n}\n"
+    assert touches(text) == [(0, 16), (0, 8)]

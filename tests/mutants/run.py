@@ -24,8 +24,8 @@ from tests.mutants.reasons import EQUIVALENT, TESTED_SINCE
 
 SECONDS_MAX = 300.0
 COMPILER = (
-    "tests/compiler/test_golden.py", "tests/compiler/test_meaning.py", "tests/compiler/test_bundle.py",
-    "tests/compiler/test_survivors.py",
+    "tests/compiler/test_golden.py", "tests/compiler/test_refusals.py", "tests/compiler/test_meaning.py",
+    "tests/compiler/test_bundle.py", "tests/compiler/test_survivors.py",
 )  # fmt: skip
 SUITES = {
     "check": (COMPILER,),

@@ -2,4 +2,4 @@
 
 from execution.lang.instrument import install
 
-install("execution.programs", "tests.programs.broken")
+install("execution.programs", "tests.programs.broken", "tests.programs.desk")

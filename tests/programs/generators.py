@@ -19,6 +19,7 @@ from tests.programs.steps import (
     ADMIN,
     FEED,
     FEES,
+    FOREVER,
     KERNEL,
     OTHER_FEED,
     PROGRAMS,
@@ -220,7 +221,7 @@ def trade_calls(dice: Dice, book: Market) -> Calls:
     """One operation on the exchange."""
     owner, market, side = dice.account(), dice.number(3), dice.side()
     price, size = book.price(market, side), book.size(market)
-    match dice.randrange(20):
+    match dice.randrange(22):
         case 0 | 1 | 2 | 3 | 4 | 5:
             order: Any = dice.choice(("post_only", "trade"))
             answer = yield Call(owner, "exchange", "post", (market, side, price, size, 7), order)
@@ -242,10 +243,28 @@ def trade_calls(dice: Dice, book: Market) -> Calls:
             yield Ask("exchange", "best", (market,))
             yield Ask("exchange", "book", (market, side, dice.randrange(5)))
             yield Ask("exchange", "mid", (market,))
+        case 19 | 20:
+            yield from agent_calls(dice, book, owner, market, side, price, size)
         case _:
             owner, order_id = dice.choice(book.orders or [(owner, 5)])
             yield Ask("exchange", "order", (order_id,))
             yield Call(STRANGER, "exchange", "liquidate", (market, owner))
+
+
+def agent_calls(
+    dice: Dice, book: Market, owner: Account, market: int, side: Side, price: Decimal, size: Decimal
+) -> Calls:
+    """Another account acts for the owner, mostly with a mandate."""
+    agent = dice.account()
+    if dice.odd(0.4):
+        yield Call(owner, "bank", "authorise", (agent, PROGRAMS["exchange"], FOREVER))
+    terms = (owner, market, side, price, size)
+    answer = yield Call(agent, "exchange", "post_for", (*terms, 3), "post_only")
+    book.remember(owner, answer)
+    answer = yield Call(agent, "exchange", "place_for", (*terms, Kind.LIMIT, 4, dice.odd(0.1)))
+    book.remember(owner, answer)
+    owner, order = dice.choice(book.orders or [(owner, 5)])
+    yield Call(agent, "exchange", "cancel_for", (owner, order), "cancel")
 
 
 def move_market(dice: Dice, clock: Clock) -> Calls:

@@ -8,8 +8,9 @@ import pytest
 
 from execution.lang import Account, Decimal, Rejected
 from execution.programs.orders import Cause, Kind, Side
+from tests.programs.desk import Desk
 from tests.programs.generators import exchange_calls, record
-from tests.programs.steps import ADMIN, FEE_INCOME, TRADERS
+from tests.programs.steps import ADMIN, FEE_INCOME, FOREVER, PROGRAMS, TRADERS
 from tests.programs.venue import Venue
 
 ANN, BEN, CAT, DAN = TRADERS[:4]
@@ -253,3 +254,41 @@ def test_random_trading_keeps_every_invariant(seed: int) -> None:
     venue = Venue()
     record(venue.take, exchange_calls(seed), 2000, venue.check)
     assert events(venue, "Filled")
+
+
+def test_a_program_trades_for_whoever_consented_once(venue: Venue) -> None:
+    desk = Account(b"\xde" * 20)
+    venue.chain.deploy(Desk, PROGRAMS["exchange"], address=desk)
+    post(venue, BEN, SELL, "100", "3")
+
+    def buy() -> Any:
+        return venue.chain.call(CAT, desk, "buy", ANN, Decimal(100), Decimal(1))
+
+    with pytest.raises(Rejected, match="not an agent of the owner"):
+        buy()
+    venue.call(ANN, "bank", "authorise", desk, PROGRAMS["clearing"], FOREVER)
+    with pytest.raises(Rejected, match="not an agent of the owner"):
+        buy()
+    venue.call(ANN, "bank", "authorise", desk, PROGRAMS["exchange"], FOREVER)
+    assert buy().filled == 1
+    assert quantity(venue, ANN) == 1
+    assert quantity(venue, CAT) == 0
+    venue.call(ANN, "bank", "revoke", desk, order="cancel")
+    with pytest.raises(Rejected, match="not an agent of the owner"):
+        buy()
+    venue.check()
+
+
+def test_an_agent_rests_and_cancels_only_for_the_owner_it_names(venue: Venue) -> None:
+    venue.call(ANN, "bank", "authorise", DAN, PROGRAMS["exchange"], FOREVER)
+    mine = post(venue, DAN, BUY, "90")
+    hers = venue.call(DAN, "exchange", "post_for", ANN, 0, BUY, Decimal(95), Decimal(1), 0, order="post_only")
+    assert venue.ask("exchange", "order", hers).owner == ANN
+    with pytest.raises(Rejected, match="not the owner"):
+        venue.call(DAN, "exchange", "cancel_for", ANN, mine, order="cancel")
+    with pytest.raises(Rejected, match="not the owner"):
+        venue.call(DAN, "exchange", "cancel", hers, order="cancel")
+    with pytest.raises(Rejected, match="not an agent of the owner"):
+        venue.call(DAN, "exchange", "cancel_for", BEN, hers, order="cancel")
+    assert venue.call(DAN, "exchange", "cancel_for", ANN, hers, order="cancel") == 1
+    venue.check()
