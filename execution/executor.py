@@ -135,7 +135,8 @@ class Answer:
 class ProgramInfo:
     """
     number: index of creation, 1 is the first program (0 is the kernel). admin: who may upgrade it, zero for nobody.
-    version: counts from 1.
+    version: counts from 1. time_lock_ms: from the announcement of a next version to its switch. upgrade_time_ms: when
+    an announced one may run, None when none is. room: bytes of state that are its fields', later ones' included.
     """
 
     number: int
@@ -145,6 +146,9 @@ class ProgramInfo:
     abi_json: str
     admin: bytes = bytes(20)
     version: int = 1
+    time_lock_ms: int = 0
+    upgrade_time_ms: int | None = None
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from execution.compiler import types as t
 from execution.compiler.abi import Abi, parse_abi
 from execution.compiler.abi_values import plain_event, plain_result
+from execution.compiler.types import words
 from execution.executor import ProgramInfo, Record
 from execution.lang.decimal import Decimal
 from execution.vm.kernel.words import reason
@@ -30,12 +31,15 @@ class Catalogue:
         self._abis: dict[int, Abi] = {}
         self._numbers: dict[bytes, int] = {}
         self._reasons: dict[int, str] = {}
+        self._texts: dict[int, str] = {}
 
     def learn(self, programs: Iterable[ProgramInfo]) -> None:
         """Take in all programs of the chain; those known already cost nothing."""
         self._programs = list(programs)
         for info in self._programs:
-            if info.number not in self._abis or self._numbers.get(info.address) != info.number:
+            known = self._texts.get(info.number)
+            if known != info.abi_json or self._numbers.get(info.address) != info.number:
+                self._texts[info.number] = info.abi_json
                 abi = self._abis[info.number] = _abi_of(info.abi_json)
                 self._numbers[info.address] = info.number
                 self._reasons |= {reason(text): text for text in abi.reasons}
@@ -57,11 +61,14 @@ class Catalogue:
     def event_view(self, record: Record, height: int) -> dict[str, Any]:
         """
         program: address; event: name; then the event's members, as `member_key` names them. The kernel's own
-        are those of `kernel_events`.
+        are those of `kernel_events`. What an earlier version of the program emitted and this one does not know is shown
+        by its number and its bytes.
         """
         if record.program == KERNEL:
             return kernel_event(record, height, self._reasons)
         info, abi = self._programs[record.program - 1], self._abis[record.program]
+        if record.event >= len(abi.events) or len(record.data) != 8 * words(abi.events[record.event]):
+            return {"height": height, "program": info.address, "event": f"#{record.event}", "data": record.data}
         name, members = plain_event(abi, record.event, record.data)
         fields = abi.events[record.event].fields
         shown = {member_key(key): readable(of, value) for (key, of), value in zip(fields, members, strict=True)}
@@ -79,6 +86,8 @@ class Catalogue:
             "code_hash": info.code_hash,
             "admin": info.admin,
             "version": info.version,
+            "time_lock_ms": info.time_lock_ms,
+            "upgrade_time_ms": info.upgrade_time_ms,
             "abi": info.abi_json,
         }
 

@@ -22,9 +22,19 @@ EVENTS: Mapping[int, tuple[str, tuple[tuple[str, str], ...]]] = {
     places.KERNEL_EVENT_NOT_CREATED: (
         "ProgramNotCreated", (("reason", "reason"), ("address", "account"), ("creator", "account")),
     ),
+    places.KERNEL_EVENT_ADMIN: ("AdminChanged", (("number", "int"), ("admin", "account"))),
+    places.KERNEL_EVENT_TIME_LOCK: (
+        "TimeLockChanged", (("number", "int"), ("time_lock_ms", "int"), ("from_ms", "int")),
+    ),
+    places.KERNEL_EVENT_UPGRADE_ANNOUNCED: (
+        "UpgradeAnnounced", (("number", "int"), ("transaction", "head"), ("from_ms", "int")),
+    ),
+    places.KERNEL_EVENT_UPGRADE_CANCELLED: ("UpgradeCancelled", (("number", "int"),)),
+    places.KERNEL_EVENT_UPGRADED: ("Upgraded", (("number", "int"), ("version", "int"), ("code_hash", "hash"))),
+    places.KERNEL_EVENT_UPGRADE_FAILED: ("UpgradeFailed", (("number", "int"), ("reason", "reason"))),
 }  # fmt: skip
 """By number: name, and the members with what they are."""
-WORDS = {"int": 1, "selector": 1, "word": 1, "reason": 1, "account": 3, "hash": 4}
+WORDS = {"int": 1, "selector": 1, "word": 1, "reason": 1, "head": 1, "account": 3, "hash": 4}
 
 
 def kernel_event(record: Record, height: int, reasons: Mapping[int, str]) -> dict[str, Any]:
@@ -44,7 +54,7 @@ def _readable(kind: str, data: bytes, reasons: Mapping[int, str]) -> Any:
     match kind:
         case "account":
             return data[:20]
-        case "hash":
+        case "hash" | "head":
             return data
         case "selector":
             return data[:4]

@@ -127,7 +127,7 @@ class Service:
         for index, one in enumerate(signed):
             pending = Pending(one, frame.executed(index))
             try:
-                if isinstance(one.transaction, chain.DeployTransaction):
+                if not isinstance(one.transaction, chain.Transaction):
                     check_deployment(one, self._spec)
                     self._mempool.hold(pending, now_ms)
                     deployments.append((index, pending))
@@ -152,7 +152,7 @@ class Service:
         try:
             if await self._reads.fee_balance(t.account) < t.gas * t.fee:
                 raise not_executable("fee unpayable")
-            work = await prepare(pending.signed, self._spec)
+            work = await prepare(pending.signed, self._spec, partial(self._engine.run, self._executor.programs))
         except (Invalid, Unavailable) as error:
             self._mempool.drop(pending, error)
         except BaseException:

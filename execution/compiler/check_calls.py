@@ -148,6 +148,8 @@ def _call_self(context: Context, node: ast.Call, name: str) -> tree.Expression:
         raise context.error(node, f"`self` has no method `{name}`", "define it, or write self.field.method(…)")
     if signature.kind == "create":
         raise context.error(node, "`create` runs once, at deployment", "move the shared part to another method")
+    if signature.kind == "migrate":
+        raise context.error(node, f"`{name}` runs once, at an upgrade", "move the shared part to another method")
     return _call_function(context, node, signature)
 
 

@@ -87,6 +87,15 @@ def invariant(method: Callable[[T], bool]) -> Callable[[T], bool]:
     return marked
 
 
+def migrate(method: Callable[P, R]) -> Callable[P, R]:
+    """
+    Runs once when the program goes on as this version, with arguments of the upgrade's transaction; fields that are new
+    are zero before. When it rejects, the version before stays. `create` is not run again.
+    """
+    marked: Callable[P, R] = _mark(method, "migrate", "cancel")
+    return marked
+
+
 def _mark(method: Any, kind: str, order: str) -> Any:
     setattr(method, ENTRY, (kind, order))
     return method

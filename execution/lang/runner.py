@@ -112,7 +112,7 @@ class Runner:
     ) -> Any:  # fmt: skip
         """A program calls an entry of another; the interface class says how arguments and result are read."""
         declared = entry_of(interface, name)
-        if declared.kind == "hook":
+        if declared.kind not in ("external", "view"):
             raise TypeError(f"{interface.__name__}.{name} is not an entry of the program")
         plain = declared.pack(arguments, keywords)
         caller = self._frames[-1]

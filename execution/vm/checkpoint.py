@@ -15,6 +15,7 @@ from execution.vm.deploy import Program
 from execution.vm.host import Code, Host
 from execution.vm.state import Key, key_of, place_of
 from genesis import codec
+from genesis.chain import Deployment
 from genesis.errors import Invalid
 
 CHUNK_PAGES = 256
@@ -59,7 +60,10 @@ def encode_meta(height: int, kernel: bytes, programs: Sequence[Program]) -> byte
     """Height, the kernel's WASM, codes and programs, canonical; what several programs run is kept once."""
     codes = list({program.code.code_hash: program.code for program in programs}.values())
     places = {code.code_hash: place for place, code in enumerate(codes)}
-    rows = tuple((program.address, places[program.code.code_hash]) for program in programs)
+    rows = tuple(
+        (program.address, places[program.code.code_hash], program.room, program.staged and program.staged.fields())
+        for program in programs
+    )
     return codec.encode((META_VERSION, height, kernel, tuple(map(_fields, codes)), rows))
 
 
@@ -78,7 +82,12 @@ def decode_meta(meta: bytes) -> tuple[int, bytes, list[Program]]:
     if version != META_VERSION:
         raise Invalid(f"Checkpoint version {version} is not {META_VERSION}; export it again.", "bad_checkpoint")
     codes = [_code(codec.expect_array(one, 9, "A program's code")) for one in fields]
-    return height, kernel, [Program(address, codes[place]) for address, place in rows]
+    return height, kernel, [_program(codes, codec.expect_array(row, 4, "A program")) for row in rows]
+
+
+def _program(codes: Sequence[Code], row: tuple[Any, ...]) -> Program:
+    address, place, room, staged = row
+    return Program(address, codes[place], room, None if staged is None else Deployment.of(staged))
 
 
 def _code(fields: tuple[Any, ...]) -> Code:

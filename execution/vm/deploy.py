@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from execution.compiler.abi import parse_abi
@@ -20,7 +20,7 @@ from execution.vm.host import Code, Host, Trapped
 from execution.vm.kernel import places
 from execution.vm.kernel.system import NEW_ADDRESS, NEW_CALL
 from execution.vm.kernel.words import BAD_ARGUMENT, REASONS, TRAP, UNKNOWN_ENTRY, VALUE_K3, reason, selector
-from execution.vm.layout import list_place
+from execution.vm.layout import HEAP_TOP, list_place
 from execution.vm.programs import code_of
 from execution.vm.results import reason_text
 from execution.vm.state import KERNEL_ADDRESS
@@ -33,6 +33,7 @@ SUBSCRIBERS_MAX = 1024  # per feed
 
 _RECORD = struct.Struct("<q20s4xqqq32s32s32s40x")
 _CALL = struct.Struct("<20s4x4sHHq")
+_WORDS = struct.Struct(f"<{places.RECORD_WORDS}q")
 _ASKED = struct.Struct("<4sH")
 _CREDIT = struct.Struct("<20s4xqQq")
 _ROLES = {"bank": places.BANK, "oracle": places.ORACLE, "clearing": places.CLEARING}
@@ -45,10 +46,17 @@ assert _RECORD.size == 8 * places.RECORD_WORDS
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program of the chain; its number is its place in the list, counted from 1."""
+    """
+    A program of the chain; its number is its place in the list, counted from 1.
+
+    room: bytes of state from its start that are the fields', later ones included. staged: the version that it switches
+    to when its time has come.
+    """
 
     address: bytes
     code: Code
+    room: int = 0
+    staged: Deployment | None = None
 
 
 def words_of(texts: Iterable[str]) -> dict[int, str]:
@@ -119,6 +127,7 @@ def _instantiate(host: Host, programs: list[Program], program: Program, run_crea
     """Give the program that io describes an instance, register it, run its `create`; 0, or why there is none."""
     number = host.add(program.code)
     assert number == len(programs) + 1, "the host counts programs otherwise"
+    room = int.from_bytes(host.read(number, "state", HEAP_TOP, 8), "little")
     try:
         why = host.call("create_program", int(run_create))
     except Trapped:
@@ -127,7 +136,7 @@ def _instantiate(host: Host, programs: list[Program], program: Program, run_crea
     if why:
         host.drop(number)
     else:
-        programs.append(program)
+        programs.append(replace(program, room=room))
     return why
 
 
@@ -207,9 +216,20 @@ def count_programs(host: Host) -> int:
 def info_of(host: Host, number: int, program: Program) -> ProgramInfo:
     """What the chain knows of a program: its code, and its record in the kernel's registry."""
     code, at = program.code, _record_place(host, number)
+    words = _WORDS.unpack(host.read(0, "state", at, _WORDS.size))
     admin = host.read(0, "state", at + 8 * places.RECORD_ADMIN, 20)
-    version = _word(host, at + 8 * places.RECORD_VERSION)
-    return ProgramInfo(number, program.address, code.name, code.code_hash, code.abi_json, admin, version)
+    upgrade = words[places.RECORD_UPGRADE_TIME] if words[places.RECORD_UPGRADE] else None
+    return ProgramInfo(
+        number, program.address, code.name, code.code_hash, code.abi_json, admin, words[places.RECORD_VERSION],
+        _time_lock(host, words), upgrade, program.room,
+    )  # fmt: skip
+
+
+def _time_lock(host: Host, record: tuple[int, ...]) -> int:
+    """The time-lock that holds at the block at hand."""
+    since = record[places.RECORD_NEXT_LOCK_TIME]
+    now = int.from_bytes(host.read(0, "scratch", places.TIME, 8), "little")
+    return record[places.RECORD_NEXT_LOCK if 0 < since <= now else places.RECORD_TIME_LOCK]
 
 
 def _record_place(host: Host, number: int) -> int:

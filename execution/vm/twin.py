@@ -22,7 +22,7 @@ from execution.lang.entries import entry_of
 from execution.lang.frames import Emitted
 from execution.lang.instrument import Bundle
 from execution.lang.kinds import Plain
-from execution.lang.loading import restore
+from execution.lang.loading import restore, upgrade
 from execution.lang.program import Order, Program
 from execution.lang.struct import StructKind
 from execution.lang.values import Account, Duration, Timestamp
@@ -90,6 +90,25 @@ class Twin:
         restore(self.chain, cls, number, Account(address), fields)
         self._abis[Account(address)] = self._abis_of[cls] = abi
 
+    def upgrade(
+        self, files: Mapping[str, str], main: str, abi: Abi, address: bytes, arguments: bytes, admin: bytes
+    ) -> None:
+        """
+        Let a program go on as the one in `main`. arguments: packed, of its @migrate.
+
+        Raises:
+            Rejected: @migrate refused; the program is what it was.
+        """
+        bundle = Bundle({module_name(path): text for path, text in files.items()})
+        cls = vars(bundle.load(module_name(main)))[abi.name]
+        entry = next((one for one in abi.entries if one.kind == "migrate"), None)
+        values: tuple[object, ...] = ()
+        if entry is not None:
+            plain = unpack_plain([of for _, of in entry.parameters], arguments)
+            values = entry_of(cls, entry.name).unpack(tuple(plain))
+        upgrade(self.chain, cls, Account(address), values, Account(admin))
+        self._abis[Account(address)] = self._abis_of[cls] = abi
+
     def open(self, opening: Opening) -> None:
         """Begin a block with what programs asked for; inbox and deployments of the opening are the caller's to run."""
         before = len(self.chain.runner.programs)
@@ -129,7 +148,7 @@ class Twin:
     def _entry(self, call: Call) -> AbiEntry | None:
         """What a transaction may call: no hook."""
         entry = self._known(call)
-        return None if entry is None or entry.kind == "hook" else entry
+        return None if entry is None or not entry.callable else entry
 
     def _known(self, call: Call) -> AbiEntry | None:
         abi = self._abis.get(Account(call.program))

@@ -8,7 +8,7 @@ from tests.compiler.hostile.frame import indent
 HEAD = """from execution.lang import (
     DONE, Account, Array, BoundedList, Bytes32, Decimal, Duration, Enum, Event, Feed, List, Map, Optional, OrderedMap,
     Outcome, Program, ProgramRef, Queue, Quote, Record, Rejected, Struct, Symbol, Timestamp, at_end, block, emit,
-    create_like, external, hook, invariant, reason, require, schedule, sha256, tx, view,
+    create_like, external, hook, invariant, migrate, reason, require, schedule, sha256, tx, view,
 )
 
 
@@ -143,6 +143,9 @@ METHODS: dict[str, str] = {
     "create_like_wide": "    def create(self, w: Array[int, 65]) -> None:\n        self.a = w[0]\n\n    @external\n    def v(self, p: ProgramRef[P]) -> None:\n        create_like(p)\n",  # noqa: E501
     "create_like_short": "    def create(self, w: int) -> None:\n        self.a = w\n\n    @external\n    def v(self, p: ProgramRef[P]) -> None:\n        create_like(p)\n",  # noqa: E501
     "create_like_in_view": "    @view\n    def v(self, p: ProgramRef[P]) -> Account:\n        return create_like(p).me\n",  # noqa: E501
+    "migrate_result": "    @migrate\n    def v(self) -> int:\n        return 1\n",
+    "migrate_twice": "    @migrate\n    def v(self) -> None:\n        self.a = 1\n\n    @migrate\n    def w(self) -> None:\n        self.a = 1\n",  # noqa: E501
+    "migrate_called": "    @migrate\n    def v(self) -> None:\n        self.a = 1\n\n    @external\n    def w(self) -> None:\n        self.v()\n",  # noqa: E501
     "create_result": "    def create(self) -> int:\n        return 1\n",
     "invariant_of_nothing": "    @invariant\n    def v(self) -> None:\n        return\n",
     "invariant_of_something": "    @invariant\n    def v(self, n: int) -> bool:\n        return self.a > n\n",

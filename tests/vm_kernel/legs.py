@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,16 @@ class Legs:
     later: bundles that come with deployments. Whatever is run is run on all legs and compared.
     """
 
-    def __init__(self, *programs: tuple[bytes, Sequence[Any], tuple[str, ...]], later: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *programs: tuple[bytes, Sequence[Any], tuple[str, ...]],
+        later: Sequence[str] = (),
+        admin: bytes = bytes(20),
+    ) -> None:
         self.bundles = {address: names for address, _, names in programs}
-        plan = Plan(tuple(_planned(*program) for program in programs))
+        plan = Plan(tuple(replace(_planned(*program), admin=admin) for program in programs))
+        self.admin = admin
+        self.deployment: Any = None
         built = [compiled(*names) for _, _, names in programs] + [compiled(name) for name in later]
         modules = {code_of("", a.wasm, a.abi, bytes(32)).code_hash: module for _, a, module in built}
         self.machine, self.mirror = Machine(lambda _: plan), Mirror(lambda _: plan, modules)
@@ -59,13 +67,33 @@ class Legs:
         self.height, self.sequence = 0, 0
         self.seen = len(self.twin.events())
 
-    def open(self, *active: Deployment) -> Sequence[Record]:
-        """Open a block with an empty batch; the events of its opening."""
+    def open(self, *active: Deployment, upgrade: str = "", deployment: Deployment | None = None) -> Sequence[Record]:
+        """
+        Open a block with an empty batch; the events of its opening.
+
+        upgrade: the bundle that the first deployment, or `deployment`, brings now on CPython's leg.
+        """
         self.height += 1
         self.opening = Opening(self.height, 1_000 * self.height, 0, bytes(32), (), active)
         if self.twin:
             self.twin.open(self.opening)
+        if self.twin and upgrade:
+            files, artifact, _ = compiled(upgrade)
+            one = deployment or active[0]
+            main = next(iter(files))
+            self.twin.upgrade(files, main, artifact.abi, one.address, one.arguments, self.admin)
         return self.run([]).events
+
+    def both(self, batch: Sequence[SignedTransaction]) -> BatchResult:
+        """Run what CPython has no part in: acts on programs."""
+        twin, self.twin = self.twin, None
+        result = self.run(batch)
+        self.twin = twin
+        return result
+
+    @staticmethod
+    def hash_of(wasm: bytes) -> bytes:
+        return sha256(wasm).digest()
 
     def run(self, batch: Sequence[SignedTransaction]) -> BatchResult:
         real, dream = (leg.apply(self.opening, batch) for leg in (self.machine, self.mirror))

@@ -12,7 +12,19 @@ from typing import Any
 
 from execution.vm.core import CoreFunction
 from execution.vm.core_wasm import Emitter, Names
-from execution.vm.kernel import batch, creations, journal, outbox, places, requests, reversal, services, system, words
+from execution.vm.kernel import (
+    administration,
+    batch,
+    creations,
+    journal,
+    outbox,
+    places,
+    requests,
+    reversal,
+    services,
+    system,
+    words,
+)
 from execution.vm.runtime import emit_runtime
 from execution.vm.runtime.words import PRICES as RUNTIME_PRICES
 from execution.wasm import ModuleBuilder, ValueType
@@ -87,6 +99,9 @@ HOST_EXPORTS: dict[str, CoreFunction[..., Any]] = {
     "creations": creations.creations,
     "take_creation": creations.take_creation,
     "tell_creation": creations.tell_creation,
+    "upgrade_state": administration.upgrade_state,
+    "upgrade_program": administration.upgrade_program,
+    "tell_upgrade": administration.tell_upgrade,
 }
 
 

@@ -184,7 +184,10 @@ RECORD_LAYOUT = 7  # four words: hash of the storage layout
 RECORD_CODE = 11  # four words: hash of the WASM
 RECORD_SOURCE = 15  # four words
 RECORD_CREATED = 19  # programs it has asked for: the number of the next one's address
-RECORD_SPARE = 20  # four words; what pays for hooks lies in the bank
+RECORD_UPGRADE = 20  # first word of the id of the transaction that announced the next version; 0: none is announced
+RECORD_UPGRADE_TIME = 21  # ms: the next version runs from the first block at or after it
+RECORD_NEXT_LOCK = 22  # ms: a shorter time-lock
+RECORD_NEXT_LOCK_TIME = 23  # ms: from when it holds; 0: there is none
 RECORD_WORDS = 24
 
 # Creation: words of a CREATIONS value
@@ -198,6 +201,7 @@ CREATION_COUNT = 12  # of argument words
 CREATION_ARGUMENTS = 16
 CREATION_ARGUMENT_WORDS_MAX = 64
 CREATION_WORDS = CREATION_ARGUMENTS + CREATION_ARGUMENT_WORDS_MAX
+TIME_LOCK_MAX = 10 * 365 * 86_400_000  # ms
 CREATIONS_MAX = 64  # programs that one block opens with
 
 # Feed: words of a FEEDS value, then three containers
@@ -289,3 +293,13 @@ KERNEL_EVENT_HOOK_FAILED = 0  # program, selector, reason, tries: failures so fa
 KERNEL_EVENT_HOOK_DROPPED = 1  # the same words; nobody runs it any more
 KERNEL_EVENT_CREATED = 8  # number, address (3), creator (3): a program that a program asked for
 KERNEL_EVENT_NOT_CREATED = 9  # reason, address (3), creator (3): its `create` refused, there is none
+KERNEL_EVENT_ADMIN = 10  # number, admin (3): zero, nobody for ever
+KERNEL_EVENT_TIME_LOCK = 11  # number, ms, time from which it holds
+KERNEL_EVENT_UPGRADE_ANNOUNCED = 12  # number, first word of the transaction's id, time from which it may run
+KERNEL_EVENT_UPGRADE_CANCELLED = 13  # number
+KERNEL_EVENT_UPGRADED = 14  # number, version, code hash (4)
+KERNEL_EVENT_UPGRADE_FAILED = 15  # number, reason: the old code stays
+
+UPGRADE_WAITS = 0
+UPGRADE_DUE = 1
+UPGRADE_GONE = 2

@@ -72,7 +72,8 @@ REASONS = (
     "changed while iterating", "read only", "trap", "too many events", "state full", "too many probes",
     "not authorised", "invalid number", "expired", "sequence used", "sequence gap", "too many lanes",
     "gas too low", "gas too high", "block full", "fee unpayable", "too many subscribers", "too many handlers",
-    "atomic", "list is full", "too many programs",
+    "atomic", "list is full", "too many programs", "upgrade pending",
+    "no upgrade pending", "layout",
 )  # fmt: skip
 """Texts of the reasons that kernel and runtime give; receipts carry the word, the host puts the text back."""
 
@@ -99,9 +100,17 @@ TOO_MANY_HANDLERS = reason("too many handlers")
 KEY_EXISTS = reason("key exists")
 ATOMIC = reason("atomic")
 TOO_MANY_PROGRAMS = reason("too many programs")
+UPGRADE_PENDING = reason("upgrade pending")
+NO_UPGRADE_PENDING = reason("no upgrade pending")
+LAYOUT = reason("layout")
 
 OPEN_FEE = selector("open_fee(account,decimal)")
 CLOSE_FEE = selector("close_fee(account,decimal,decimal)")
+SET_ADMIN = selector("set_admin(account,account)")
+SET_TIME_LOCK = selector("set_time_lock(account,duration)")
+CANCEL_UPGRADE = selector("cancel_upgrade(account)")
+KERNEL_ENTRIES = {SET_ADMIN: 6, SET_TIME_LOCK: 4, CANCEL_UPGRADE: 3}
+"""What the kernel itself can be asked at its own address: argument words by selector; there are no results."""
 MAY_ACT = selector("may_act(account,account,account,timestamp)")
 CHECK_INVARIANTS = selector("@invariants()")
 """The entry that the compiler makes of a program's invariants; no name in a source can be its name."""
