@@ -82,7 +82,7 @@ class ChainSpec:
     time_ahead_ms_max: int = 500  # of a block before a validator's clock, design §6
     outage_ms: int = 5_000  # a longer time since the parent is stamped as gap_ms; grace of liquidation follows from it
 
-    # Gas; one unit ≈ 1 ns, so a transaction ≤ 5 ms (design §5) and a block ≤ its own time
+    # Gas; a unit is mostly 0.5 ns, at most about 1 (genesis.gas): a transaction ≤ 5 ms, a block ≤ its own time
     gas_transaction_min: int = 30_000  # = transaction_base of the table
     gas_transaction_max: int = 5_000_000
     gas_batch_max: int = 25_000_000  # five transactions of the largest kind
@@ -95,8 +95,8 @@ class ChainSpec:
 
     # Fees
     fee_min: int = 1_000_000_000  # raw 10⁻¹⁸ of the fee asset per gas: a full transaction costs 0.005
-    storage_deposit: int = (
-        100_000_000_000_000  # raw per container entry, returned on deletion; formats, Storage deposit
+    deposit_byte: int = (
+        0  # raw 10⁻¹⁸ of the fee asset per byte in containers, given back on deletion; formats, Storage deposit
     )
 
     # Bounds of execution

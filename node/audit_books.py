@@ -1,9 +1,10 @@
 """
 Conservation, block by block, from the programs' own memory: what was let in, less what was let out, is what is there.
 
-    per asset: genesis allocations + credited deposits − withdrawals burnt = sum over all balances (and a fee held)
+    per asset: allocations + credited deposits − withdrawals burnt = balances + storage deposits (+ a fee held)
     in clearing: sum of cash + fees not collected = clearing's balance in the bank, in the settlement asset
     per contract: the quantities of all positions sum to zero
+    storage deposits in the bank = price of a byte · bytes that the programs count as paid
 
 Memory is decoded by the ABI, without running any code of the program.
 """
@@ -19,6 +20,7 @@ from execution.compiler.abi_state import decode_state
 from execution.compiler.abi_values import plain_event
 from execution.executor import Executor, Record, WithdrawalBurnt
 from execution.standard import SETTLEMENT_ASSET
+from execution.vm.layout import PAID_BYTES
 from genesis.spec import FEE_ASSET, GENESIS_PROGRAMS, ChainSpec, genesis_address
 
 Row = dict[str, Any]
@@ -29,6 +31,7 @@ class Books:
 
     def __init__(self, spec: ChainSpec, executor: Executor) -> None:
         self._executor = executor
+        self._deposit_byte = spec.deposit_byte
         by_address = {info.address: info for info in executor.programs()}
         infos = [by_address[genesis_address(name)] for name in GENESIS_PROGRAMS]
         self._abis: dict[str, Abi] = {name: parse_abi(i.abi_json) for name, i in zip(GENESIS_PROGRAMS, infos)}
@@ -77,12 +80,21 @@ class Books:
     def _add_up(self, bank_memory: bytes, clearing_memory: bytes) -> tuple[dict[int, int], str | None]:
         """Sums of balances by asset, and what is wrong inside clearing."""
         bank = decode_state(self._abis["bank"], bank_memory)
-        sums: dict[int, int] = {FEE_ASSET: bank["held"]}
+        sums: dict[int, int] = {FEE_ASSET: bank["held"] + bank["deposits"]}
         for (_, asset), amount in bank["balances"]:
             sums[asset] = sums.get(asset, 0) + amount
         home = (genesis_address("clearing"), SETTLEMENT_ASSET)
         balance = next((amount for holding, amount in bank["balances"] if holding == home), 0)
-        return sums, self._clearing_fault(decode_state(self._abis["clearing"], clearing_memory), balance)
+        fault = self._clearing_fault(decode_state(self._abis["clearing"], clearing_memory), balance)
+        return sums, fault or self._deposits_fault(bank["deposits"])
+
+    def _deposits_fault(self, deposits: int) -> str | None:
+        """Programs count in page 0 the bytes whose deposit the bank keeps."""
+        memories = (self._executor.memory(info.address) for info in self._executor.programs())
+        paid = sum(int.from_bytes(memory[PAID_BYTES : PAID_BYTES + 4], "little") for memory in memories)
+        if deposits != paid * self._deposit_byte:
+            return f"deposits of {paid} bytes of storage are {paid * self._deposit_byte}, the bank keeps {deposits}"
+        return None
 
     def _clearing_fault(self, clearing: dict[str, Any], balance: int) -> str | None:
         cash = sum(ledger["cash"] for ledger in self._rows("accounts", [row for _, row in clearing["accounts"]]))

@@ -1,5 +1,6 @@
 """
-The kernel's own events as they read: program 0 tells of hooks that failed and of programs that came into being.
+The kernel's own events as they read: program 0 tells of hooks, of deposits for storage, of programs that came into
+being or changed.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from execution.executor import Record
+from execution.lang.decimal import Decimal
 from execution.vm.kernel import places
 from execution.vm.results import KNOWN_REASONS, reason_text
 from execution.vm.state import KERNEL_ADDRESS
@@ -16,6 +18,8 @@ HOOK = (("number", "int"), ("selector", "selector"), ("reason", "word"), ("tries
 EVENTS: Mapping[int, tuple[str, tuple[tuple[str, str], ...]]] = {
     places.KERNEL_EVENT_HOOK_FAILED: ("HookFailed", HOOK),
     places.KERNEL_EVENT_HOOK_DROPPED: ("HookDropped", HOOK),
+    places.KERNEL_EVENT_HOOK_PARKED: ("HookParked", HOOK),
+    places.KERNEL_EVENT_DEPOSIT: ("StorageDeposit", (("account", "account"), ("bytes", "int"), ("amount", "decimal"))),
     places.KERNEL_EVENT_CREATED: (
         "ProgramCreated", (("number", "int"), ("address", "account"), ("creator", "account")),
     ),
@@ -34,7 +38,7 @@ EVENTS: Mapping[int, tuple[str, tuple[tuple[str, str], ...]]] = {
     places.KERNEL_EVENT_UPGRADE_FAILED: ("UpgradeFailed", (("number", "int"), ("reason", "reason"))),
 }  # fmt: skip
 """By number: name, and the members with what they are."""
-WORDS = {"int": 1, "selector": 1, "word": 1, "reason": 1, "head": 1, "account": 3, "hash": 4}
+WORDS = {"int": 1, "selector": 1, "word": 1, "reason": 1, "head": 1, "decimal": 2, "account": 3, "hash": 4}
 
 
 def kernel_event(record: Record, height: int, reasons: Mapping[int, str]) -> dict[str, Any]:
@@ -52,6 +56,8 @@ def kernel_event(record: Record, height: int, reasons: Mapping[int, str]) -> dic
 def _readable(kind: str, data: bytes, reasons: Mapping[int, str]) -> Any:
     word = int.from_bytes(data[:8], "little", signed=True)
     match kind:
+        case "decimal":
+            return str(Decimal.from_raw(int.from_bytes(data, "little", signed=True)))
         case "account":
             return data[:20]
         case "hash" | "head":

@@ -177,6 +177,7 @@ class Service:
             "final_height": self._stages.final,
             "block_time_ms": spec.block_time_ms,
             "fee_min": spec.fee_min,
+            "deposit_byte": spec.deposit_byte,
             "gas_transaction_max": spec.gas_transaction_max,
             "assets": list(spec.assets),
             "programs": self._catalogue.genesis_addresses(),

@@ -23,6 +23,7 @@ PLAIN: dict[str, t.Type] = {
     "bool": t.BOOL, "int": t.INT, "Decimal": t.DECIMAL, "Account": t.ACCOUNT, "Asset": t.ASSET, "Timestamp":
     t.TIMESTAMP,
     "Duration": t.DURATION, "Symbol": t.SYMBOL, "Feed": t.FEED, "Reason": t.REASON, "Quote": t.QUOTE,
+    "Crossing": t.CROSSING, "Fill": t.FILL,
     "QuoteStatus": t.QUOTE_STATUS, "Outcome": t.OUTCOME, "World": t.WORLD, "Bytes32": t.BYTES32,
 }  # fmt: skip
 ENTRY_WORDS = ("external", "view", "hook", "invariant", "migrate")
@@ -249,10 +250,10 @@ def _check_entry(source: Source, signature: Signature) -> None:
             raise source.at(signature.node, f"{of} cannot enter or leave a program", "pass flat values")
     if max(sum(t.words(of) for of in types), sum(t.words(of) for of in results)) > limits.PARAMETER_WORDS_MAX:
         raise source.at(signature.node, f"more than {limits.PARAMETER_WORDS_MAX} words cross the border", "pass less")
-    if signature.kind == "hook" and (types not in ([t.QUOTE], [t.TIMESTAMP]) or signature.result != t.OUTCOME):
+    if signature.kind == "hook" and (types not in [[of] for of in t.HANDED] or signature.result != t.OUTCOME):
         raise source.at(
             signature.node,
-            "a hook takes a Quote or a Timestamp and returns Outcome",
+            "a hook takes a Quote, a Crossing, a Timestamp or a Fill and returns Outcome",
             "def name(self, quote: Quote) -> Outcome",
         )
     if signature.kind in ("create", "migrate") and signature.result != t.NONE:

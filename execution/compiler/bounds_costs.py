@@ -14,10 +14,13 @@ from dataclasses import dataclass
 
 from execution.vm.kernel.places import QUEUE_MAX
 from execution.vm.layout import LINES_PER_PAGE, PAGE_BYTES, WORD_BYTES
+from execution.vm.runtime.hash_map import BITS_MAX, NEAR_BITS
+from execution.vm.runtime.hash_map import FAR_PROBES as BITS_PROBES
+from execution.vm.runtime.item_list import FAR_PROBES as ITEM_PROBES
+from execution.vm.runtime.ordered_map import LEVEL_PROBES
 
 PROBES = 512
 LEVELS = 8
-LEVEL_PROBES = 4
 PAGE_WORDS = PAGE_BYTES // WORD_BYTES
 SEGMENT_PAGES = 5  # a segment, directory and leaf allocated, two entries written
 ENTRY_PAGES = SEGMENT_PAGES + 3  # a new entry and its two neighbours
@@ -46,12 +49,15 @@ class Charge:
         return pages + self.probes * table["probe"] + self.words * table["zero_word"] + hashes
 
 
-FIND = Charge(probes=2 * PROBES)
+FIND = Charge(probes=2 * (PROBES + (BITS_MAX - NEAR_BITS) * BITS_PROBES))
 LEVEL = Charge(probes=LEVELS * LEVEL_PROBES)
 PUT = FIND + Charge(pages=2 + MIGRATION_PAGES + ENTRY_PAGES + ENLARGE_PAGES, probes=MIGRATION_PROBES + 2 * PROBES)
 DROP = FIND + Charge(pages=2 + 3 + 7 + MIGRATION_PAGES, probes=PROBES + MIGRATION_PROBES, words=PAGE_WORDS)
 ORDERED_PUT = LEVEL + LEVEL + Charge(pages=3 + 2 * (LEVELS + 1) + ENTRY_PAGES + 1, words=(LEVELS + 1) * PAGE_WORDS)
 ORDERED_DROP = LEVEL + Charge(pages=2 + 2 * LEVELS + 7, words=(2 * LEVELS + 3) * PAGE_WORDS)
+
+PUT_OFF = PUT + ORDERED_PUT + Charge(pages=3)
+QUEUE_PUSH = Charge(pages=5)
 
 RUNTIME: Mapping[str, Charge] = {
     "map_find": FIND,
@@ -62,10 +68,10 @@ RUNTIME: Mapping[str, Charge] = {
     "omap_floor": LEVEL,
     "omap_put": ORDERED_PUT,
     "omap_drop": ORDERED_DROP,
-    "list_at": Charge(),
+    "list_at": Charge(probes=ITEM_PROBES),
     "list_push": Charge(pages=3 + SEGMENT_PAGES),
     "list_pop": Charge(pages=3, words=PAGE_WORDS),
-    "queue_push": Charge(pages=5),
+    "queue_push": QUEUE_PUSH,
     "queue_next": Charge(),
     "queue_pop": Charge(pages=4, words=PAGE_WORDS),
 }
@@ -79,6 +85,12 @@ SERVICES: Mapping[str, Charge] = {
     "schedule": ORDERED_PUT + Charge(pages=2),
     "derive": Charge(hashes=1),
     "invariants": Charge(),
+    "subscribe_cross": FIND + PUT + PUT + PUT + ORDERED_PUT + Charge(pages=6),
+    "unsubscribe_cross": FIND + FIND + FIND + DROP + PUT + DROP + LEVEL + ORDERED_DROP + Charge(pages=4),
+    "subscribe_fills": FIND + PUT + PUT_OFF + Charge(pages=1),
+    "hears_fills": FIND + FIND,
+    "report_fill": FIND + FIND + QUEUE_PUSH + PUT_OFF + Charge(pages=1),
+    "resume": FIND + FIND + PUT_OFF + DROP + DROP + Charge(pages=1),
 }
 
 CREATION = PUT + Charge(pages=4, hashes=1)

@@ -96,11 +96,12 @@ def _reason(context: Context, node: ast.Call) -> tree.Expression:
     return reason_of(context, node, 0)
 
 
-def _service(name: str, *types: t.Type) -> Builtin:
+def _service(name: str, *types: t.Type, result: t.Type = t.NONE, writes: bool = True) -> Builtin:
     def check(context: Context, node: ast.Call) -> tree.Expression:
         args = values(context, node, *types)
-        context.write(node)
-        return tree.Ask(t.NONE, name, args, node.lineno)
+        if writes:
+            context.write(node)
+        return tree.Ask(result, name, args, node.lineno)
 
     return check
 
@@ -120,14 +121,34 @@ def _hook(name: str, first: t.Type, payload: t.Type) -> Builtin:
             raise context.error(node, f"`{name}` takes a {first} and a handler", f"{name}(…, self.handler)")
         value = context.check(node.args[0], first)
         signature = handler(context, node, 1)
-        if signature.kind != "hook" or [p.type for p in signature.parameters] != [payload]:
-            instead = f"@hook def {signature.name}(self, … : {payload}) -> Outcome"
-            raise context.error(node, f"`{signature.name}` cannot be the handler here", instead)
-        context.write(node)
-        number = tree.Literal(t.INT, (selector(signature.name, [payload]),))
+        number = handler_number(context, node, signature, payload)
         return tree.Ask(t.NONE, name, (value, number), node.lineno)
 
     return check
+
+
+def handler_number(context: Context, node: ast.Call, signature: Signature, *payloads: t.Type) -> tree.Literal:
+    """Selector of a hook that takes one of the payloads; asking for it changes state."""
+    taken = [parameter.type for parameter in signature.parameters]
+    if signature.kind != "hook" or taken not in [[payload] for payload in payloads]:
+        instead = f"@hook def {signature.name}(self, … : {payloads[0]}) -> Outcome"
+        raise context.error(node, f"`{signature.name}` cannot be the handler here", instead)
+    context.write(node)
+    return tree.Literal(t.INT, (selector(signature.name, taken),))
+
+
+def _crossing(context: Context, node: ast.Call) -> tree.Expression:
+    sides = {"above": 0, "below": 1}
+    keywords = [(keyword.arg, keyword.value) for keyword in node.keywords]
+    if len(node.args) != 2 or len(keywords) != 1 or keywords[0][0] not in sides:
+        instead = "subscribe_cross(feed, self.handler, above=level)"
+        raise context.error(node, "`subscribe_cross` takes a feed, a handler, and a level above= or below=", instead)
+    feed = context.check(node.args[0], t.FEED)
+    number = handler_number(context, node, handler(context, node, 1), t.QUOTE, t.CROSSING)
+    ((side, written),) = keywords
+    level = context.check(written, t.DECIMAL)
+    place = tree.Literal(t.INT, (sides[str(side)],))
+    return tree.Ask(t.INT, "subscribe_cross", (feed, level, place, number), node.lineno)
 
 
 BUILTINS: dict[str, Builtin] = {
@@ -151,6 +172,13 @@ BUILTINS: dict[str, Builtin] = {
     "subscribe": _hook("subscribe", t.FEED, t.QUOTE),
     "unsubscribe": _hook("unsubscribe", t.FEED, t.QUOTE),
     "schedule": _hook("schedule", t.TIMESTAMP, t.TIMESTAMP),
+    "subscribe_cross": _crossing,
+    "unsubscribe_cross": _service("unsubscribe_cross", t.INT, result=t.BOOL),
+    "subscribe_fills": _hook("subscribe_fills", t.ACCOUNT, t.FILL),
+    "unsubscribe_fills": _service("unsubscribe_fills", t.ACCOUNT),
+    "hears_fills": _service("hears_fills", t.ACCOUNT, result=t.BOOL, writes=False),
+    "report_fill": _service("report_fill", t.ACCOUNT, t.INT, t.INT, t.BOOL, t.DECIMAL, t.DECIMAL, t.DECIMAL),
+    "resume": _service("resume", t.ACCOUNT),
 }
 
 
@@ -192,8 +220,9 @@ def constructor(context: Context, node: ast.Call, name: str) -> tree.Expression:
             return tree.Ask(t.ACCOUNT, "derive", values(context, node, t.ACCOUNT, t.INT), node.lineno)
         case "World":
             return tree.Join(t.WORLD, values(context, node, t.INT, t.DECIMAL, t.DECIMAL, t.DURATION))
-        case "Quote":
-            return tree.Join(t.QUOTE, values(context, node, *(kind for _, kind in t.QUOTE.fields)))
+        case "Quote" | "Crossing" | "Fill":
+            struct = {"Quote": t.QUOTE, "Crossing": t.CROSSING, "Fill": t.FILL}[name]
+            return tree.Join(struct, values(context, node, *(kind for _, kind in struct.fields)))
     instead = (
         "write `raise Rejected(…)`" if name == "Rejected" else "call a constructor such as Decimal(…) or Symbol(…)"
     )

@@ -2,7 +2,8 @@
 The gas table the compiler charges by when no chain gives its own: the default of `genesis.gas`, as a mapping.
 
 Keys: names of OPS; the words of other instructions in the text form ("load", "invoke", "word" for each word packed);
-"runtime:" and kind_operation of the containers ("runtime:map_find"); what runtime and kernel charge as it arises.
+"runtime:" and kind_operation of the containers ("runtime:map_find");
+"service:" and a service of the kernel; what runtime and kernel charge as it arises.
 Complete for everything `optimise_gas` asks: asserted here, so that a new operation cannot go unpriced.
 """
 

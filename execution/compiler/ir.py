@@ -325,6 +325,13 @@ SERVICES: dict[str, tuple[tuple[Kind, ...], tuple[Kind, ...]]] = {
     "schedule": (("w", "w"), ()),  # time_ms, selector
     "derive": (("w", "w", "w", "w"), ("w", "w", "w")),  # account, number → the account derived from them
     "invariants": ((), ()),  # at the start of an entry: the program's invariants hold when the outermost call ends
+    "subscribe_cross": (("w", "d", "w", "w"), ("w",)),  # feed, level, 0 above or 1 below, selector → number
+    "unsubscribe_cross": (("w",), ("w",)),  # number → whether it had not run yet
+    "subscribe_fills": (("w", "w", "w", "w"), ()),  # venue, selector
+    "unsubscribe_fills": (("w", "w", "w"), ()),
+    "hears_fills": (("w", "w", "w"), ("w",)),  # owner → whether it listens to the calling venue
+    "report_fill": (("w", "w", "w", "w", "w", "w", "d", "d", "d"), ()),  # owner; of the Fill market … fee
+    "resume": (("w", "w", "w"), ()),  # program whose purse was filled
 }
 
 # name → (argument kinds, result kinds). "checked" operations reject with the built-in reason named in the comment.

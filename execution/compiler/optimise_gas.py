@@ -121,10 +121,18 @@ def cost(instruction: Instruction, table: Mapping[str, int]) -> int:
             return table[name]
         case Runtime(_, name):
             return table.get(f"runtime:{name.partition('.')[0]}", table["runtime:runtime"])
-        case Invoke() | Emit() | Service() | AtEnd():
-            packed = sum(1 if operand.kind == "w" else 2 for operand in (*reads(instruction), *writes(instruction)))
-            return table[_WORDS[type(instruction)]] + packed * table["word"]
+        case Load(size=4):  # the address of a neighbour: what comes next waits for memory
+            return table.get("link", table["load"])
+        case Service(_, name):
+            return table.get(f"service:{name}", table["service"]) + _packed(instruction) * table["word"]
+        case Invoke() | Emit() | AtEnd():
+            return table[_WORDS[type(instruction)]] + _packed(instruction) * table["word"]
         case Gas():
             return 0
         case _:
             return table[_WORDS[type(instruction)]]
+
+
+def _packed(instruction: Instruction) -> int:
+    """Words that an instruction packs and unpacks."""
+    return sum(1 if operand.kind == "w" else 2 for operand in (*reads(instruction), *writes(instruction)))

@@ -13,14 +13,15 @@ from execution.compiler.types import Type
 
 LANGUAGE = "execution.lang"
 LANGUAGE_TYPES = frozenset({
-    "Account", "Array", "Asset", "BoundedList", "Bytes32", "Decimal", "Duration", "Enum", "Event", "Feed", "List",
+    "Account", "Array", "Asset", "BoundedList", "Bytes32", "Crossing", "Decimal", "Duration", "Enum", "Event", "Feed",
+    "Fill", "List",
     "Map", "OrderedMap", "Optional", "Outcome", "Program", "ProgramRef", "Queue", "Quote", "QuoteStatus", "Reason",
     "Record", "Rejected", "Struct", "Symbol", "Timestamp", "World",
 })  # fmt: skip
 LANGUAGE_WORDS = LANGUAGE_TYPES | frozenset({
     "DONE", "RETRY", "at_end", "block", "create_like", "emit", "external", "hook", "invariant", "migrate", "publish",
-    "reason", "require",
-    "schedule", "subscribe", "unsubscribe", "tx", "view", "sha256",
+    "reason", "require", "schedule", "subscribe", "unsubscribe", "subscribe_cross", "unsubscribe_cross",
+    "subscribe_fills", "unsubscribe_fills", "hears_fills", "report_fill", "resume", "tx", "view", "sha256",
     "div_down", "div_up", "mul_div", "mul_div_down", "mul_div_up", "mul_down", "mul_up",
     "sqrt", "exp", "ln", "log2", "pow", "norm_pdf", "norm_cdf", "norm_inv", "erf",
 })  # fmt: skip

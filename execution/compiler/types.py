@@ -162,6 +162,15 @@ QUOTE = StructType(
     "Quote",
     (("feed", FEED), ("price", DECIMAL), ("confidence", DECIMAL), ("time", TIMESTAMP), ("status", QUOTE_STATUS)),
 )
+CROSSING = StructType("Crossing", (("quote", QUOTE), ("number", INT), ("level", DECIMAL)))
+FILL = StructType(
+    "Fill",
+    (
+        ("venue", ACCOUNT), ("market", INT), ("order", INT), ("bought", BOOL), ("price", DECIMAL), ("size", DECIMAL),
+        ("fee", DECIMAL), ("missed", INT),
+    ),
+)  # fmt: skip
+HANDED = (QUOTE, CROSSING, TIMESTAMP, FILL)  # what hooks are given
 WORLD = StructType("World", (("number", INT), ("price", DECIMAL), ("volatility", DECIMAL), ("shift", DURATION)))
 
 

@@ -28,6 +28,8 @@ GLOBALS: dict[str, ValueType] = {
     "before_top": "i32",
     "sp": "i32",
     "frame": "i32",
+    "owed": "i64",
+    "paying": "i32",
     "self_index": "i32",
 }
 GLOBAL = {name: index for index, name in enumerate(GLOBALS)}

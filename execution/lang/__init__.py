@@ -11,7 +11,7 @@ from typing import Optional
 from execution.lang.ambient import block, tx
 from execution.lang.containers import Map, OrderedMap
 from execution.lang.decimal import Decimal
-from execution.lang.feeds import DONE, RETRY, Feed, Outcome, Quote, QuoteStatus, World, publish
+from execution.lang.feeds import DONE, RETRY, Crossing, Feed, Fill, Outcome, Quote, QuoteStatus, World, publish
 from execution.lang.listing import List
 from execution.lang.mathematics import erf, exp, ln, log2, norm_cdf, norm_inv, norm_pdf, pow  # noqa: A004
 from execution.lang.packing import sha256
@@ -22,12 +22,19 @@ from execution.lang.program import (
     create_like,
     emit,
     external,
+    hears_fills,
     hook,
     invariant,
     migrate,
+    report_fill,
+    resume,
     schedule,
     subscribe,
+    subscribe_cross,
+    subscribe_fills,
     unsubscribe,
+    unsubscribe_cross,
+    unsubscribe_fills,
     view,
 )
 from execution.lang.queue import Queue
@@ -54,11 +61,13 @@ __all__ = [
     "Asset",
     "BoundedList",
     "Bytes32",
+    "Crossing",
     "Decimal",
     "Duration",
     "Enum",
     "Event",
     "Feed",
+    "Fill",
     "List",
     "Map",
     "Optional",
@@ -85,6 +94,7 @@ __all__ = [
     "erf",
     "exp",
     "external",
+    "hears_fills",
     "hook",
     "invariant",
     "ln",
@@ -101,12 +111,18 @@ __all__ = [
     "pow",
     "publish",
     "reason",
+    "report_fill",
     "require",
+    "resume",
     "schedule",
     "sha256",
     "sqrt",
     "subscribe",
+    "subscribe_cross",
+    "subscribe_fills",
     "tx",
     "unsubscribe",
+    "unsubscribe_cross",
+    "unsubscribe_fills",
     "view",
 ]

@@ -13,7 +13,7 @@ from execution.lang.decimal import Decimal
 from execution.lang.kinds import Kind, ValueKind, load_int
 from execution.lang.rejection import NO_PRICE, Rejected
 from execution.lang.struct import Enum, Struct
-from execution.lang.values import Duration, Timestamp
+from execution.lang.values import Account, Duration, Timestamp
 
 
 class QuoteStatus(Enum):
@@ -24,7 +24,7 @@ class QuoteStatus(Enum):
 
 
 class Outcome(Enum):
-    """What a hook answers: done, or due again in the next block."""
+    """What a hook answers: done, or due again in the next batch."""
 
     DONE = 0
     RETRY = 1
@@ -65,6 +65,32 @@ class Quote(Struct):
     confidence: Decimal
     time: Timestamp
     status: QuoteStatus
+
+
+class Crossing(Struct):
+    """
+    A price was at or beyond a level. number: as `subscribe_cross` gave it. quote: as it is now, perhaps back again.
+    """
+
+    quote: Quote
+    number: int
+    level: Decimal
+
+
+class Fill(Struct):
+    """
+    A trade of a program's own at a venue, which numbers its markets and orders. bought: whether the program did. fee:
+    in the settlement asset, a rebate is negative. missed: fills before it that found no room, or were given up.
+    """
+
+    venue: Account
+    market: int
+    order: int
+    bought: bool
+    price: Decimal
+    size: Decimal
+    fee: Decimal
+    missed: int
 
 
 class World(Struct):

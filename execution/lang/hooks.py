@@ -4,20 +4,25 @@ What is due when: subscriptions to feeds and times, and the queues of hooks that
 Subscriptions are data. A publication or a time that passes makes handlers due; what becomes due in a batch runs in
 the next one, times that have come at its start in this one. A handler is due once per (program, handler, cause)
 however often its cause occurs. All tables are containers of the language, so the journal undoes them with everything
-else.
+else. The kernel's tables are the same (`vm/kernel/due.py`, `hooks.py`), but for purses: here nobody pays.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from execution.lang.bounds import BACKOFF_MAX, BACKOFF_TRIES
 from execution.lang.containers import Map, OrderedMap
+from execution.lang.crossings import Crossings
+from execution.lang.fills import Listeners
 from execution.lang.journal import record
 from execution.lang.kinds import INT, ValueKind
 from execution.lang.values import Account
 
 PRICE = "price"
 SCHEDULE = "schedule"
+CROSSING = "crossing"
+FILL = "fill"
 
 
 class Handler(NamedTuple):
@@ -26,22 +31,32 @@ class Handler(NamedTuple):
 
 
 class Due(NamedTuple):
-    """cause: PRICE with the feed's index, or SCHEDULE with the time in ms."""
+    """argument: of a PRICE the feed, of a SCHEDULE the time in ms, of a CROSSING its number, of a FILL the venue."""
 
     program: bytes
     name: str
     cause: str
-    argument: int
+    argument: int | bytes
 
     @property
     def address(self) -> Account:
         return Account(self.program)
 
+    @property
+    def number(self) -> int:
+        assert isinstance(self.argument, int)
+        return self.argument
 
-class Standing(NamedTuple):
-    """from_batch: first batch that may run it. tries: failures so far."""
+    @property
+    def venue(self) -> bytes:
+        assert isinstance(self.argument, bytes)
+        return self.argument
 
-    from_batch: int
+
+class PutOff(NamedTuple):
+    """key: in the order of batches. tries: failures so far."""
+
+    key: int
     tries: int
 
 
@@ -49,20 +64,33 @@ def _tuples(cls: type) -> ValueKind:
     return ValueKind("tuple", cls, cls, lambda value: value, lambda plain: plain)
 
 
-HANDLER, DUE, STANDING = _tuples(Handler), _tuples(Due), _tuples(Standing)
+HANDLER, DUE, PUT_OFF = _tuples(Handler), _tuples(Due), _tuples(PutOff)
 SUBSCRIPTION = ValueKind("tuple", tuple, (), lambda value: value, lambda plain: plain)
-TIME_SHIFT = 1 << 64
+SHIFT = 1 << 64
+
+
+def distance(tries: int) -> int:
+    """Batches to wait after so many failures in a row: 1, 2, 4 … BACKOFF_MAX."""
+    return BACKOFF_MAX if tries >= BACKOFF_TRIES else 1 << max(tries - 1, 0)
 
 
 class Hooks:
-    """batch: number of the batch at hand."""
+    """batch: number of the batch at hand. system: programs whose hooks run first."""
 
     def __init__(self) -> None:
         self.batch = 0
+        self.system: frozenset[bytes] = frozenset()
         self.subscribers: Map[tuple[int, Handler], int] = Map(SUBSCRIPTION, INT)
         self.moved: Map[int, int] = Map(INT, INT)
         self.schedules: OrderedMap[int, Handler] = OrderedMap(INT, HANDLER)
-        self.due: Map[Due, Standing] = Map(DUE, STANDING)
+        self.crossings = Crossings()
+        self.listeners = Listeners()
+        self.due: dict[bool, Map[Due, int]] = {system: Map(DUE, INT) for system in (False, True)}
+        self.waiting: Map[Due, PutOff] = Map(DUE, PUT_OFF)
+        self.later: OrderedMap[int, Due] = OrderedMap(INT, DUE)
+        self._put_off = 0
+
+    # ---- subscriptions
 
     def subscribe(self, feed: int, handler: Handler) -> None:
         if (feed, handler) not in self.subscribers:
@@ -74,40 +102,88 @@ class Hooks:
 
     def schedule(self, time_ms: int, handler: Handler) -> None:
         """Earlier calls come first among equal times."""
-        last = self.schedules.before((time_ms + 1) * TIME_SHIFT)
-        first = last is None or last < time_ms * TIME_SHIFT
-        self.schedules[time_ms * TIME_SHIFT if first else (last or 0) + 1] = handler
+        last = self.schedules.before((time_ms + 1) * SHIFT)
+        first = last is None or last < time_ms * SHIFT
+        self.schedules[time_ms * SHIFT if first else (last or 0) + 1] = handler
 
-    def publish(self, feed: int) -> None:
+    def subscribe_fills(self, venue: bytes, handler: Handler) -> None:
+        if self.listeners.subscribe(handler.program, venue, handler.name):
+            self.put_off(Due(*handler, FILL, venue), 1, 0)
+
+    def report_fill(self, owner: bytes, venue: bytes, words: tuple[object, ...]) -> None:
+        """words: of the Fill, between venue and missed."""
+        name = self.listeners.report(owner, venue, self.batch, words)
+        if name is not None:
+            self.put_off(Due(owner, name, FILL, venue), 1, 0)
+
+    def publish(self, feed: int, price: int, halted: bool) -> None:
+        """price: raw."""
+        self.crossings.publish(feed, None if halted else price)
         if feed not in self.moved:
             self.moved[feed] = self.batch
+
+    # ---- batches
 
     def open_batch(self, time_ms: int) -> None:
         """Collect what time and earlier batches have made due; a feed's subscribers from a start that rotates."""
         record(setattr, self, "batch", self.batch)
         self.batch += 1
-        while (key := self.schedules.first()) is not None and key // TIME_SHIFT <= time_ms:
-            handler = self.schedules.pop(key)
-            self._add(Due(*handler, SCHEDULE, key // TIME_SHIFT), Standing(self.batch, 0))
+        while (key := self.later.first()) is not None and key // SHIFT <= self.batch:
+            self.make_due(self.later[key])
+        while (key := self.schedules.first()) is not None and key // SHIFT <= time_ms:
+            self.make_due(Due(*self.schedules.pop(key), SCHEDULE, key // SHIFT))
         while (feed := self.moved.first()) is not None:
             del self.moved[feed]
             handlers = [handler for subscribed, handler in self.subscribers if subscribed == feed]
             skip = self.batch % len(handlers) if handlers else 0
             for handler in handlers[skip:] + handlers[:skip]:
-                self._add(Due(*handler, PRICE, feed), Standing(self.batch, 0))
+                self.make_due(Due(*handler, PRICE, feed))
+            self.crossings.begin_sweep(feed)
+        for number, crossing in self.crossings.sweep():
+            self.make_due(Due(crossing.program, crossing.name, CROSSING, number))
 
-    def _add(self, due: Due, standing: Standing) -> None:
-        if due not in self.due:
-            self.due[due] = standing
+    def make_due(self, due: Due) -> None:
+        """In this batch, unless it is so already; one that was put off comes now and keeps its failures."""
+        tries = 0
+        if due in self.waiting:
+            put_off = self.waiting.pop(due)
+            del self.later[put_off.key]
+            tries = put_off.tries
+        queue = self.due[due.program in self.system]
+        if due not in queue:
+            queue[due] = tries
 
-    def ready(self) -> list[Due]:
-        """Due in this batch, longest waiting first."""
-        return [due for due, standing in self.due.items() if standing.from_batch <= self.batch]
+    def put_off(self, due: Due, batches: int, tries: int) -> None:
+        """So many batches from now, unless it is put off already."""
+        if due in self.waiting:
+            return
+        record(setattr, self, "_put_off", self._put_off)
+        self._put_off += 1
+        key = (self.batch + batches) * SHIFT + self._put_off
+        self.waiting[due] = PutOff(key, tries)
+        self.later[key] = due
+
+    def first(self, system: bool) -> Due | None:
+        """What runs next."""
+        return self.due[system].first()
 
     def take(self, due: Due) -> int:
         """Off the queue, to be run; returns its failures so far."""
-        return self.due.pop(due).tries
+        return self.due[due.program in self.system].pop(due)
 
-    def again(self, due: Due, tries: int) -> None:
-        """To the end of the queue, due in the next batch."""
-        self._add(due, Standing(self.batch + 1, tries))
+    def has_cause(self, due: Due) -> bool:
+        """Whether it still has what it waited for: a crossing or fill may have been withdrawn."""
+        if due.cause == CROSSING:
+            return due.number in self.crossings.all
+        return due.cause != FILL or self.listeners.first(due.program, due.venue, due.name) is not None
+
+    def finish(self, due: Due, heard: bool) -> None:
+        """It will not run again for this cause: done, or given up. The next fill is due, if it was told in time."""
+        if due.cause == CROSSING:
+            self.crossings.forget(due.number)
+        elif due.cause == FILL:
+            told = self.listeners.pass_fill(due.program, due.venue, due.name, heard, self.batch)
+            if told is not None and told < self.batch:
+                self.make_due(due)
+            elif told is not None:
+                self.put_off(due, 1, 0)

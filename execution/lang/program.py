@@ -14,7 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from execution.lang.ambient import engine
-from execution.lang.feeds import Feed, Outcome, Quote, World
+from execution.lang.decimal import Decimal
+from execution.lang.feeds import Crossing, Feed, Fill, Outcome, Quote, World
 from execution.lang.kinds import Kind, ValueKind, member_kinds
 from execution.lang.sequences import stored_zero
 from execution.lang.struct import Event, store
@@ -179,6 +180,68 @@ def create_like(
     """
     made: T = engine().create_like(template, arguments, keywords, gas, program_admin)
     return made
+
+
+CrossingHandler = Callable[[Quote], Outcome] | Callable[[Crossing], Outcome]
+
+
+@overload
+def subscribe_cross(feed: Feed, handler: CrossingHandler, *, above: Decimal | int) -> int: ...
+@overload
+def subscribe_cross(feed: Feed, handler: CrossingHandler, *, below: Decimal | int) -> int: ...
+def subscribe_cross(
+    feed: Feed, handler: CrossingHandler, *, above: Decimal | int | None = None, below: Decimal | int | None = None
+) -> int:
+    """
+    Run the hook once, in the batch after a price of the feed was published at or above the level (`above`), or at or
+    below it (`below`); a price that has moved back since counts. A level that is crossed already waits for the next
+    publication; a HALTED one is no price. RETRY makes the hook due again.
+
+    Returns:
+        The number of the crossing, counted from 1 on the chain. Rejected "too many crossings".
+    """
+    if (above is None) == (below is None):
+        raise TypeError("subscribe_cross takes a level above= or below=")
+    if above is not None:
+        return engine().subscribe_cross(feed, handler, above, 0)
+    assert below is not None
+    return engine().subscribe_cross(feed, handler, below, 1)
+
+
+def unsubscribe_cross(number: int) -> bool:
+    """Whether the program's crossing had not been heard yet; it will not be."""
+    return engine().unsubscribe_cross(number)
+
+
+def subscribe_fills(venue: Account, handler: Callable[[Fill], Outcome]) -> None:
+    """
+    Run the hook for each fill of orders that the program places at the venue from now on, one by one and in order, from
+    the next batch on. A second handler takes the place of the first. Rejected "unknown program".
+    """
+    engine().subscribe_fills(venue, handler)
+
+
+def unsubscribe_fills(venue: Account) -> None:
+    """Hear of no more fills, neither of those that wait."""
+    engine().unsubscribe_fills(venue)
+
+
+def hears_fills(owner: Account) -> bool:
+    """For a venue: whether the owner is a program that subscribed to its fills."""
+    return engine().hears_fills(owner)
+
+
+def report_fill(
+    owner: Account, market: int, order: int, bought: bool, price: Decimal | int, size: Decimal | int,
+    fee: Decimal | int,
+) -> None:  # fmt: skip
+    """For a venue: tell the owner of a fill, if it subscribed; its handler runs later, at the owner's expense."""
+    engine().report_fill(owner, market, order, bought, price, size, fee)
+
+
+def resume(program: Account) -> None:
+    """Let a hook that waits for money in the program's purse try again; only the pinned bank: "not authorised"."""
+    engine().resume(program)
 
 
 if TYPE_CHECKING:

@@ -33,6 +33,7 @@ NOT_AUTHORISED = "not authorised"
 INVALID_NUMBER = "invalid number"
 NO_PRICE = "no price"
 TOO_MANY_PROGRAMS = "too many programs"
+TOO_MANY_CROSSINGS = "too many crossings"
 
 
 class Reason:

@@ -22,7 +22,7 @@ from execution.lang.feeds import Feed, Quote, World
 from execution.lang.frames import Deployed, Emitted, Frame, Opened, Stored, answer, shifted
 from execution.lang.hooks import Handler, Hooks
 from execution.lang.journal import Journal, ReadOnly, opened, record
-from execution.lang.kinds import Plain
+from execution.lang.kinds import Plain, kind_of
 from execution.lang.rejection import (
     BAD_ARGUMENT,
     CALL_DEPTH,
@@ -39,13 +39,15 @@ from execution.lang.rejection import (
 from execution.lang.struct import Event
 from execution.lang.values import Account, Duration, Timestamp
 
+LEVEL = kind_of(Decimal)
 DEPTH_MAX = 16  # programs on the stack, as the chain's constants set it
 
 
 class Runner:
     """
     journal: of everything since the chain was made, so that it can go back to any mark. programs: by address.
-    events: in order of emission. quotes: by index of the feed. oracle: the one program that may publish.
+    events: in order of emission. quotes: by index of the feed. oracle: the one program that may publish. bank: the one
+    that may resume.
 
     Everything that a failing call must undo is written through the journal.
     """
@@ -61,6 +63,7 @@ class Runner:
         self.creations = Creations()
         self.programs_max = PROGRAMS_MAX
         self.oracle: Account | None = None
+        self.bank: Account | None = None
         self.opened = Opened(Timestamp(0), 0, Duration(0))
         self._frames: list[Frame] = []
         self._signer = Account.zero()
@@ -281,7 +284,7 @@ class Runner:
         else:
             record(self.quotes.__setitem__, feed.index, before)
         self.quotes[feed.index] = stored
-        self.hooks.publish(feed.index)
+        self.hooks.publish(feed.index, stored.price.raw, stored.max_age < Duration(0))
 
     def subscribe(self, feed: Feed, handler: Callable[..., Any]) -> None:
         self._check_writable()
@@ -296,6 +299,46 @@ class Runner:
         if time < Timestamp(0):
             raise Rejected(BAD_ARGUMENT)
         self.hooks.schedule(time.ms, self._handler(handler))
+
+    def subscribe_cross(self, feed: Feed, handler: Callable[..., Any], level: Decimal | int, side: int) -> int:
+        self._check_writable()
+        raw = LEVEL.plain(LEVEL.coerce(level))
+        return self.hooks.crossings.subscribe(*self._handler(handler), feed.index, raw, side)
+
+    def unsubscribe_cross(self, number: int) -> bool:
+        self._check_writable()
+        return self.hooks.crossings.unsubscribe(self._me, number)
+
+    def subscribe_fills(self, venue: Account, handler: Callable[..., Any]) -> None:
+        self._check_writable()
+        if venue not in self.programs:
+            raise Rejected(UNKNOWN_PROGRAM)
+        self.hooks.subscribe_fills(venue.data, self._handler(handler))
+
+    def unsubscribe_fills(self, venue: Account) -> None:
+        self._check_writable()
+        self.hooks.listeners.unsubscribe(self._me, venue.data)
+
+    def hears_fills(self, owner: Account) -> bool:
+        return self.hooks.listeners.hears(owner.data, self._me)
+
+    def report_fill(
+        self, owner: Account, market: int, order: int, bought: bool, price: Decimal | int, size: Decimal | int,
+        fee: Decimal | int,
+    ) -> None:  # fmt: skip
+        self._check_writable()
+        words = (market, order, bought, *(LEVEL.coerce(value) for value in (price, size, fee)))
+        self.hooks.report_fill(owner.data, self._me, words)
+
+    def resume(self, program: Account) -> None:
+        """Nobody pays here, so nothing waits for money."""
+        self._check_writable()
+        if self.bank is not None and self._frames[-1].me != self.bank:
+            raise Rejected(NOT_AUTHORISED)
+
+    @property
+    def _me(self) -> bytes:
+        return self._frames[-1].me.data
 
     # ---- new programs
 
@@ -319,4 +362,4 @@ class Runner:
         return type(template)(address, interface)
 
     def _handler(self, handler: Callable[..., Any]) -> Handler:
-        return Handler(self._frames[-1].me.data, handler.__name__)
+        return Handler(self._me, handler.__name__)

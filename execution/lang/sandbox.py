@@ -18,13 +18,13 @@ from typing import Any
 
 from execution.lang.creation import Creation, NotCreated, create_of, signature_of_create
 from execution.lang.decimal import Decimal
-from execution.lang.entries import RANKS, EntryPoint, entries_of
-from execution.lang.feeds import Feed, Outcome, World
+from execution.lang.entries import RANKS, EntryPoint, entries_of, entry_of
+from execution.lang.feeds import Crossing, Feed, Fill, Outcome, Quote, World
 from execution.lang.frames import Deployed, Emitted, Frame, Opened, Stored
-from execution.lang.hooks import PRICE, Due
+from execution.lang.hooks import CROSSING, FILL, PRICE, Due, distance
 from execution.lang.instrument import instrumented
 from execution.lang.journal import opened, record
-from execution.lang.kinds import Plain
+from execution.lang.kinds import Plain, kind_of
 from execution.lang.program import Order, Program, fields_of, instance
 from execution.lang.rejection import BAD_ARGUMENT, UNKNOWN_ENTRY, UNKNOWN_PROGRAM, Reason, Rejected, reason
 from execution.lang.runner import DEPTH_MAX, Runner
@@ -126,10 +126,13 @@ class Chain:
                 self.runner.enter_hook(place, deployer, "create", arguments)
         return place
 
-    def pin(self, oracle: Account | None = None, clearing: Account | None = None) -> None:
+    def pin(self, oracle: Account | None = None, clearing: Account | None = None, bank: Account | None = None) -> None:
         """Say which programs are the chain's own."""
+        self.runner.bank = bank or self.runner.bank
         self.runner.oracle = oracle or self.runner.oracle
         self.clearing = clearing or self.clearing
+        own = (self.runner.oracle, self.clearing)
+        self.runner.hooks.system = frozenset(program.data for program in own if program is not None)
 
     def open_block(self, time: Timestamp, height: int | None = None, gap: Duration = Duration(0)) -> None:  # noqa: B008
         """Begin a block, without a height the next one; programs that were asked for before are made."""
@@ -231,35 +234,58 @@ class Chain:
     def _phases(self, given: tuple[Transaction, ...]) -> tuple[Receipt, ...]:
         receipts: dict[int, Receipt] = {}
         self.runner.hooks.open_batch(self.runner.opened.time.ms)
-        ready = self.runner.hooks.ready()
-        self._run_hooks([due for due in ready if self._own(due)])
+        self._run_hooks(system=True)
         for phase in PHASES:
             if phase == "trade":
-                self._run_hooks([due for due in ready if not self._own(due)])
+                self._run_hooks(system=False)
             for index, transaction in enumerate(given):
                 if transaction.order == phase:
                     receipts[index] = self.transact(transaction)
         return tuple(receipts[index] for index in range(len(given)))
 
-    def _own(self, due: Due) -> bool:
-        return due.address in (self.runner.oracle, self.clearing)
+    def _run_hooks(self, system: bool) -> None:
+        hooks = self.runner.hooks
+        while (due := hooks.first(system)) is not None:
+            tries = hooks.take(due)
+            if hooks.has_cause(due):
+                self._settle(due, tries)
 
-    def _run_hooks(self, ready: list[Due]) -> None:
-        for due in ready:
-            tries = self.runner.hooks.take(due)
-            try:
-                if self._run_hook(due) == Outcome.RETRY:
-                    self.runner.hooks.again(due, 0)
-            except Rejected as refusal:
-                record(self.hook_failures.pop)
-                self.hook_failures.append(HookFailed(due.address, due.name, refusal.reason, tries + 1))
-                if tries + 1 < self.hook_tries_max:
-                    self.runner.hooks.again(due, tries + 1)
+    def _settle(self, due: Due, tries: int) -> None:
+        """Run a hook; what becomes of it."""
+        hooks = self.runner.hooks
+        try:
+            if self._run_hook(due) == Outcome.RETRY:
+                hooks.put_off(due, 1, 0)
+            else:
+                hooks.finish(due, True)
+        except Rejected as refusal:
+            record(self.hook_failures.pop)
+            self.hook_failures.append(HookFailed(due.address, due.name, refusal.reason, tries + 1))
+            if tries + 1 < self.hook_tries_max:
+                hooks.put_off(due, distance(tries + 1), tries + 1)
+            else:
+                hooks.finish(due, False)
 
     def _run_hook(self, due: Due) -> Any:
         with self.runner.outermost(Account.zero(), RANKS["trade"]):
-            cause = self.runner.quote(Feed(due.argument)) if due.cause == PRICE else Timestamp(due.argument)
-            return self.runner.enter_hook(due.address, due.address, due.name, (cause,))
+            return self.runner.enter_hook(due.address, due.address, due.name, (self._cause(due),))
+
+    def _cause(self, due: Due) -> Quote | Crossing | Timestamp | Fill:
+        """What the handler is given."""
+        hooks = self.runner.hooks
+        if due.cause == PRICE:
+            return self.runner.quote(Feed(due.number))
+        if due.cause == CROSSING:
+            crossing = hooks.crossings.all[due.number]
+            quote = self.runner.quote(Feed(crossing.feed))
+            (taken,) = entry_of(self.runner.programs[due.address].cls, due.name).parameters.values()
+            if taken.abi == kind_of(Quote).abi:
+                return quote
+            return Crossing(quote, due.number, Decimal.from_raw(crossing.level))
+        if due.cause == FILL:
+            told: Any = hooks.listeners.first(due.program, due.venue, due.name)
+            return Fill(Account(due.venue), *told)
+        return Timestamp(due.number)
 
     # ---- going back
 

@@ -2,10 +2,11 @@
 Bank: who owns how much of what. Every other program moves money through here.
 
 Amounts are Decimals, in units of their asset, exact to 18 places. For every asset and after every transaction the
-balances of all accounts sum to its supply; only `credit` (deposits, by the kernel) and `withdraw` change a supply.
-Nothing here rounds. The bank also keeps consents (a program may pull money), mandates (an agent key may sign),
-sub-accounts (addresses their owner acts for as for himself: balances and positions apart) and purses (what pays for
-the hooks of a program). The addresses of both are derived, so that they are nobody else's from the beginning.
+balances of all accounts and the deposits for storage sum to its supply; only `credit` (deposits, by the kernel) and
+`withdraw` change a supply. Nothing here rounds. The bank also keeps consents (a program may pull money), mandates (an
+agent key may sign), sub-accounts (addresses their owner acts for as for himself: balances and positions apart) and
+purses (what pays for the hooks of a program). The addresses of both are derived, so that they are nobody else's from
+the beginning.
 """
 
 from execution.lang import (
@@ -25,6 +26,7 @@ from execution.lang import (
     emit,
     external,
     require,
+    resume,
     tx,
     view,
 )
@@ -33,6 +35,7 @@ PURSE: int = -1
 """Number under which a program's purse is derived; sub-accounts count from 0."""
 SUPPLY_MAX = Decimal("1000000000000000000")
 ASSETS_MAX: int = 1024
+PLENTY: int = 64
 
 
 class Holding(Struct):
@@ -136,8 +139,8 @@ class Opened(Event):
 
 class Bank(Program):
     """
-    admin: registers assets. fees: the account that receives transaction fees, in asset 0. owners: of each open
-    sub-account.
+    admin: registers assets. fees: the account that receives transaction fees, in asset 0. held: for the transaction at
+    hand. deposits: paid for storage and not given back, in asset 0. owners: of each open sub-account.
     """
 
     admin: Account
@@ -150,6 +153,7 @@ class Bank(Program):
     credits: int
     withdrawals: int
     held: Decimal
+    deposits: Decimal
     owners: Map[Account, Account]
 
     def create(self, symbol: Symbol, admin: Account, fees: Account) -> None:
@@ -243,8 +247,12 @@ class Bank(Program):
 
     @external
     def fund_gas(self, program: Account, amount: Decimal) -> None:
-        """Put the sender's money, in asset 0, into a program's purse: it pays for the program's hooks."""
+        """
+        Put the sender's money, in asset 0, into a program's purse: it pays for the program's hooks, and those that
+        waited for money try again, one after the other.
+        """
         self.move(Asset(0), tx.sender, Account.derived(program, PURSE), amount)
+        resume(program)
 
     @external
     def take_gas(self, amount: Decimal) -> None:
@@ -262,24 +270,40 @@ class Bank(Program):
     # ---- the kernel's own entries
 
     @external(order="cancel")
-    def open_fee(self, account: Account, amount: Decimal) -> None:
-        """Hold the most a transaction may cost before it runs; `close_fee` follows in the same transaction."""
+    def hold(self, account: Account, least: Decimal, most: Decimal) -> bool:
+        """
+        Hold money for what a transaction may cost, with what is held already; `settle` follows in the same one.
+
+        Holds `most` when the rest of the account is PLENTY times what that is above `least`, else `least`; returns
+        whether it was `most`. Rejected "insufficient balance".
+        """
         require(tx.sender == Account.kernel(), "not authorised")
-        require(amount >= 0, "amount must not be negative")
-        require(self.held == 0, "a fee is being held")
-        if amount > 0:
-            holding = Holding(account, Asset(0))
-            left = self.balances.get(holding, Decimal(0)) - amount
-            require(left >= 0, "insufficient balance")
+        require(0 <= least and least <= most, "amounts out of order")
+        holding = Holding(account, Asset(0))
+        left = self.balances.get(holding, Decimal(0)) - least
+        require(left >= 0, "insufficient balance")
+        plenty = most == least or left >= (most - least) * PLENTY
+        if plenty:
+            left -= most - least
+        held = most if plenty else least
+        if held > 0:
             self.balances[holding] = left
-            self.held = amount
+            self.held += held
+        return plenty
 
     @external(order="cancel")
-    def close_fee(self, account: Account, refund: Decimal, fee: Decimal) -> None:
-        """Give back what was held and not used; the rest goes to the fee account. refund + fee is what was held."""
+    def settle(self, account: Account, fee: Decimal, deposit: Decimal) -> None:
+        """
+        Of what is held, the fee goes to the fee account and the deposit to the deposits; the account has the rest. A
+        negative deposit is given back.
+        """
         require(tx.sender == Account.kernel(), "not authorised")
-        require(refund >= 0 and fee >= 0 and refund + fee == self.held, "not what was held")
+        refund = self.held - fee - deposit
+        require(fee >= 0 and refund >= 0, "not what was held")
         self.held = Decimal(0)
+        if deposit != 0:
+            self.deposits += deposit
+            require(self.deposits >= 0, "not what was deposited")
         self.add(Asset(0), account, refund)
         self.add(Asset(0), self.fees, fee)
 
@@ -346,6 +370,11 @@ class Bank(Program):
         if consent is None:
             return Decimal(0)
         return consent.limit if block.time <= consent.expiry else Decimal(0)
+
+    @view
+    def storage_deposits(self) -> Decimal:
+        """What was paid for storage and not given back, in asset 0: nobody's balance, part of the supply."""
+        return self.deposits
 
     @view
     def symbol(self, asset: Asset) -> Symbol:

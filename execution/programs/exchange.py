@@ -31,8 +31,10 @@ from execution.lang import (
     block,
     emit,
     external,
+    hears_fills,
     hook,
     mul_up,
+    report_fill,
     require,
     schedule,
     tx,
@@ -64,6 +66,7 @@ class Order(Record):
 
     ticks: price in ticks. size: what is left. next, prev: the queue of its level; prev of the first one there means
     nothing. older, newer: its owner's orders.
+    told: whether its owner is a program that hears of its fills.
     """
 
     id: int
@@ -78,6 +81,7 @@ class Order(Record):
     prev: int
     older: int
     newer: int
+    told: bool
 
 
 class Level(Record):
@@ -105,7 +109,7 @@ class Market(Record):
 class Taker(Struct):
     """
     An incoming order. limit: the last key of the opposite book it takes. forced: it is a liquidation. fills_max: how
-    many resting orders it meets at most.
+    many resting orders it meets at most. told: whether its owner is a program that hears of its fills.
     """
 
     order: int
@@ -116,6 +120,7 @@ class Taker(Struct):
     size: Decimal
     forced: bool
     fills_max: int
+    told: bool
 
 
 class Taken(Struct):
@@ -480,7 +485,7 @@ class Exchange(Program):
         slot = self.take_slot()
         order = self.next_id(slot)
         emit(Accepted(order, market, owner, side, price, size, client))
-        taker = Taker(order, market, owner, side, limit, size, False, FILLS_MAX)
+        taker = Taker(order, market, owner, side, limit, size, False, FILLS_MAX, self.hears(owner))
         taken = self.match_book(book, taker)
         remaining = taken.remaining
         if remaining > 0 and kind == Kind.LIMIT and not taken.stopped:
@@ -503,7 +508,8 @@ class Exchange(Program):
         slot = self.take_slot()
         order = self.next_id(slot)
         emit(Accepted(order, market, owner, side, price, size, client))
-        self.rest(book, slot, Taker(order, market, owner, side, limit, size, False, 0), price, ticks, client, False)
+        taker = Taker(order, market, owner, side, limit, size, False, 0, self.hears(owner))
+        self.rest(book, slot, taker, price, ticks, client, False)
         return order
 
     def cancel_order(self, owner: Account, order: int) -> Decimal:
@@ -532,6 +538,10 @@ class Exchange(Program):
         require(size > 0, "size must be positive")
         require(size <= SIZE_MAX, "size is too large")
         require(size % market.lot == 0, "size is not a multiple of the lot")
+
+    def hears(self, owner: Account) -> bool:
+        """Whether fills of the owner's orders are told: to programs that asked. Whoever signs himself is none."""
+        return owner != tx.signer and hears_fills(owner)
 
     def reducible(self, contract: int, account: Account, side: Side, size: Decimal) -> Decimal:
         position = self.clearing.position(account, contract)
@@ -633,6 +643,12 @@ class Exchange(Program):
                     taker_fee,
                 )
             )
+            if maker.told:
+                bought = taker.side == Side.SELL
+                report_fill(maker.owner, taker.market, maker.id, bought, price, size, maker_fee)
+            if taker.told:
+                bought = taker.side == Side.BUY
+                report_fill(taker.owner, taker.market, taker.order, bought, price, size, taker_fee)
         return verdict
 
     # ---- the book
@@ -650,6 +666,7 @@ class Exchange(Program):
         order.ticks = ticks
         order.size = taker.size
         order.client = client
+        order.told = taker.told
         order.next = 0
         order.newer = 0
         key = key_of(taker.side, ticks)
@@ -788,7 +805,9 @@ class Exchange(Program):
         order = self.next_id(0)
         emit(Accepted(order, index, account, side, Decimal(0), size, 0))
         limit = limit_of(side, self.ticks_inside(market, side, seizure.limit))
-        taken = self.match_book(market, Taker(order, index, account, side, limit, size, True, LIQUIDATION_FILLS_MAX))
+        told = hears_fills(account)
+        taker = Taker(order, index, account, side, limit, size, True, LIQUIDATION_FILLS_MAX, told)
+        taken = self.match_book(market, taker)
         if taken.remaining > 0:
             cause = Cause.FILL_LIMIT if taken.stopped else Cause.LIQUIDATION
             emit(Cancelled(order, index, account, taken.remaining, cause, side, Decimal(0), False))

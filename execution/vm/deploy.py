@@ -80,6 +80,7 @@ def write_limits(host: Host, spec: ChainSpec) -> None:
         places.LIMIT_BATCH_EVENTS: min(spec.events_batch_max, places.EVENTS_MAX),
         places.LIMIT_HOOK_PRICE: spec.fee_min,
         places.LIMIT_PROGRAMS: spec.programs_max,
+        places.LIMIT_DEPOSIT: spec.deposit_byte,
         places.WITHDRAWN_EVENT: -1,
     }
     for place, value in limits.items():

@@ -1,11 +1,12 @@
 """
 The bench of the language: what an operation costs in a program, compiled to WASM and called by transactions.
 
-A figure is processor time of one call that does the operation in a loop, less that of a call with the same loop without
-it, by turns; the middle of RUNS such differences. Keys come from a linear congruential generator, so neighbours in time
-are far apart in memory; a call writes a map at most as often as it has entries. Undo is journaled as in any call, and
-every call but the pricing's has a block of its own, so that first writes are paid in full: a copy of the line for the
-transaction, of its page for the block. Each Decimal is computed from the one before, so what is told is latency.
+Measured are blocks as a node makes them: BLOCK_MS of work by many calls, each with an undo scope of its own, CALLS of
+them under a signature. So a line is copied once for a call, its page once for the whole block. A figure is processor
+time of calls that do the operation in a loop, less that of as many with the same loop without it, by turns within the
+block; the middle of RUNS blocks. Keys come from a linear congruential generator that each call begins elsewhere, so
+neighbours in time are far apart in memory. What the ordered map grows by is deleted again, which is not measured. Each
+Decimal is computed from the one before, so what is told is latency.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import os
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
 
 from execution.compiler.abi_values import pack_plain, plain_result
-from execution.executor import Opening
+from execution.executor import BatchResult, Opening
 from genesis.chain import Call, SignedTransaction, Transaction
 from genesis.errors import Corrupt
 from node.bench import pricing
-from node.bench.desk import ADDRESS, ADMIN, GAS_MAX, RUNS, Desk, Plain
+from node.bench.desk import ADDRESS, ADMIN, RUNS, Desk, Plain
 from node.bench.language_program import SOURCE
 from node.engine import on_engine_stack
 
@@ -41,6 +44,12 @@ MARKS = {
     "implied_vol_us": 4,
 }
 """What each figure may be at most."""
+BLOCK_MS = 250
+CALLS = 64
+"""Under one signature."""
+GAS = 200_000_000
+PERIOD = 1 << 31
+"""Of the program's generator."""
 FILL = 50_000
 """Entries that one call enters before anything is measured."""
 SEED = 20_011
@@ -50,14 +59,14 @@ PRICE, RATE, SIZE = 65_000 * RAW + 1, 987654321012345678, 37_123456789012345678
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Entries of the containers, turns of a loop; `inserted` is how many an ordered map grows by in a call."""
+    """Entries of the containers; turns of the loop in a call; transactions in a batch; work in a block."""
 
     small: int = 10_000
     large: int = 1_000_000
     ordered: int = 100_000
-    inserted: int = 10_000
-    turns: int = 200_000
-    turns_decimal: int = 1_000_000
+    turns: int = 100
+    batch: int = 8
+    block_ms: float = BLOCK_MS
     pricings: int = pricing.TURNS
 
 
@@ -66,54 +75,81 @@ USUAL = Sizes()
 
 @dataclass(slots=True)
 class Signer(Desk):
-    """The program, called by transactions without fee, each in a block of its own."""
+    """The program, called by transactions without fee, block after block."""
 
     height: int = 0
+    sequence: int = 0
+    draws: Random = field(default_factory=lambda: Random(SEED))
 
-    def call(self, name: str, *arguments: Plain) -> tuple[Plain, float]:
-        """The entry's result and the call's processor time in seconds. Corrupt when it failed."""
-        entry = self.abi.entry(name)
-        packed = pack_plain([of for _, of in entry.parameters], arguments)
-        calls = (Call(ADDRESS, entry.selector.to_bytes(4, "little"), packed),)
-        transaction = Transaction(7_358, ADMIN, 0, self.height, 1 << 62, GAS_MAX, 0, False, calls)
-        signed = SignedTransaction(transaction, b"", ADMIN, self.height.to_bytes(32, "big"), b"")
+    def open_block(self) -> Opening:
         self.height += 1
         opening = Opening(self.height, 1_000 * self.height, 0, bytes(32), ())
         self.machine.apply(opening, [])
-        started = time.thread_time()
-        result = self.machine.apply(opening, [signed])
-        spent = time.thread_time() - started
-        outcome = result.outcomes[0]
-        if outcome.status != "done" or any(outcome.call_reasons):
-            raise Corrupt(f"{name} failed: {outcome.reason or outcome.call_reasons}.")
-        self.machine.seal()
-        return plain_result(entry, outcome.results[0]), spent
+        return opening
 
-    def ns(self, name: str, idle: str, turns: int, *arguments: Plain, undo: str = "") -> float:
+    def call(self, name: str, *arguments: Plain) -> Plain:
+        """The entry's result, called in a block of its own."""
+        _, result = self.apply(self.open_block(), [self.signed([self.packed(name, arguments)])])
+        self.machine.seal()
+        return plain_result(self.abi.entry(name), result.outcomes[0].results[0])
+
+    def packed(self, name: str, arguments: Sequence[Plain]) -> Call:
+        entry = self.abi.entry(name)
+        packed = pack_plain([of for _, of in entry.parameters], arguments)
+        return Call(ADDRESS, entry.selector.to_bytes(4, "little"), packed)
+
+    def signed(self, calls: Sequence[Call]) -> SignedTransaction:
+        transaction = Transaction(7_358, ADMIN, 0, self.sequence, 1 << 62, GAS, 0, False, tuple(calls))
+        identity = self.sequence.to_bytes(32, "big")
+        self.sequence += 1
+        return SignedTransaction(transaction, b"", ADMIN, identity, b"")
+
+    def apply(self, opening: Opening, batch: Sequence[SignedTransaction]) -> tuple[float, BatchResult]:
+        """Processor time of the batch in seconds. Corrupt when a call failed."""
+        self.machine.prepare(batch)
+        started = time.thread_time()
+        result = self.machine.apply(opening, batch)
+        spent = time.thread_time() - started
+        for outcome in result.outcomes:
+            if outcome.status != "done" or any(outcome.call_reasons):
+                raise Corrupt(f"A call of the bench failed: {outcome.reason or outcome.call_reasons}.")
+        return spent, result
+
+    def ns(self, sizes: Sizes, name: str, idle: str, *operands: Plain, undo: str = "") -> float:
         """
-        Nanoseconds of a turn of `name` beyond one of `idle`: the middle of RUNS differences. `undo` is an entry that is
-        called after each, not measured.
+        Nanoseconds of a turn of `name` beyond one of `idle`: the middle of RUNS blocks. operands: what follows turns
+        and seed, or turns alone when none is drawn. `undo` is called after each batch, not measured.
         """
-        differences = []
-        for _ in range(RUNS):
-            beside = self.call(idle, turns, *arguments)[1]
-            differences.append(self.call(name, turns, *arguments)[1] - beside)
-            if undo:
-                self.call(undo, turns, *arguments)
-        return statistics.median(differences) / turns * 1e9
+        return statistics.median(self._block(sizes, (name, idle, undo), operands) for _ in range(RUNS))
+
+    def _block(self, sizes: Sizes, names: tuple[str, str, str], operands: Sequence[Plain]) -> float:
+        opening = self.open_block()
+        spent = dict.fromkeys(names, 0.0)
+        turns = 0
+        while turns == 0 or spent[names[0]] < sizes.block_ms / 1000:
+            seeds = [[self.draws.randrange(PERIOD) for _ in range(CALLS)] for _ in range(sizes.batch)]
+            for name in (names[1], names[0], names[2]):
+                if name:
+                    batch = [
+                        self.signed([self.packed(name, (sizes.turns, seed, *operands)) for seed in row])
+                        for row in seeds
+                    ]
+                    spent[name] += self.apply(opening, batch)[0]
+            turns += sizes.turns * CALLS * sizes.batch
+        self.machine.seal()
+        return (spent[names[0]] - spent[names[1]]) / turns * 1e9
 
     def fill(self, entries: int) -> None:
         """Let the map grow to so many entries."""
-        held = self.call("fill", 0)[0]
+        held = self.call("fill", 0)
         while isinstance(held, int) and held < entries:
-            held = self.call("fill", min(FILL, entries - held))[0]
+            held = self.call("fill", min(FILL, entries - held))
 
-    def order(self, entries: int) -> Plain:
-        """Put so many entries into the ordered map; the state of the generator after them."""
+    def order(self, entries: int) -> None:
+        """Put so many entries into the ordered map."""
         state: Plain = SEED
         for at in range(0, entries, FILL):
-            state = self.call("insert", min(FILL, entries - at), state, PRICE)[0]
-        return state
+            state = self.call("insert", min(FILL, entries - at), state, PRICE)
 
 
 def measure(sizes: Sizes = USUAL) -> Figures:
@@ -121,14 +157,13 @@ def measure(sizes: Sizes = USUAL) -> Figures:
     desk = Signer(SOURCE)
     figures: dict[str, float] = {}
     for name, entry, operand in (("add", "add", SIZE), ("mul", "multiply", RATE), ("div", "divide", SIZE)):
-        _tell(figures, f"decimal_{name}_ns", desk.ns(entry, "idle", sizes.turns_decimal, PRICE, operand))
+        _tell(figures, f"decimal_{name}_ns", desk.ns(sizes, entry, "idle", PRICE, operand))
     for scale, entries in (("", sizes.small), ("_1m", sizes.large)):
         desk.fill(entries)
         for entry in ("get", "set"):
-            turns = sizes.turns if entry == "get" else min(sizes.turns, entries)
-            _tell(figures, f"map_{entry}{scale}_ns", desk.ns(entry, "draw", turns, SEED, PRICE))
-    state = desk.order(sizes.ordered)
-    _tell(figures, "ordered_insert_ns", desk.ns("insert", "skip", sizes.inserted, state, PRICE, undo="remove"))
+            _tell(figures, f"map_{entry}{scale}_ns", desk.ns(sizes, entry, "draw", PRICE))
+    desk.order(sizes.ordered)
+    _tell(figures, "ordered_insert_ns", desk.ns(sizes, "insert", "skip", PRICE, undo="remove"))
     prices = Desk(pricing.SOURCE)
     for name, entry in (("black_scholes_us", "valued"), ("implied_vol_us", "implied")):
         _tell(figures, name, _seconds(prices, entry, sizes.pricings) / sizes.pricings * 1e6)

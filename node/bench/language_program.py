@@ -19,28 +19,28 @@ class Desk(Program):
     levels: OrderedMap[int, Decimal]
 
     @external
-    def idle(self, turns: int, price: Decimal, operand: Decimal) -> Decimal:
+    def idle(self, turns: int, seed: int, price: Decimal, operand: Decimal) -> Decimal:
         total = price
         for turn in range(turns):
             total += price
         return total
 
     @external
-    def add(self, turns: int, price: Decimal, operand: Decimal) -> Decimal:
+    def add(self, turns: int, seed: int, price: Decimal, operand: Decimal) -> Decimal:
         total = price
         for turn in range(turns):
             total = total + operand + price
         return total
 
     @external
-    def multiply(self, turns: int, price: Decimal, operand: Decimal) -> Decimal:
+    def multiply(self, turns: int, seed: int, price: Decimal, operand: Decimal) -> Decimal:
         total = price
         for turn in range(turns):
             total = total * operand + price
         return total
 
     @external
-    def divide(self, turns: int, price: Decimal, operand: Decimal) -> Decimal:
+    def divide(self, turns: int, seed: int, price: Decimal, operand: Decimal) -> Decimal:
         total = price
         for turn in range(turns):
             total = total / operand + price
@@ -106,6 +106,7 @@ class Desk(Program):
     def remove(self, turns: int, seed: int, price: Decimal) -> int:
         for turn in range(turns):
             seed = (seed * FACTOR + STEP) % PERIOD
-            del self.levels[seed]
+            if seed in self.levels:
+                del self.levels[seed]
         return seed
 '''

@@ -27,6 +27,7 @@ TICK, LOT = "0.5", "0.1"
 CASH = 1_000_000
 """Of each account in clearing; as much again stays in the bank."""
 FEE_PRICE = 1_000_000_000
+DEPOSIT_BYTE = 100_000_000_000
 START_MS = 1_700_000_000_000
 REPORT_MS = 1_000
 """Time between two prices of a feed."""
@@ -49,6 +50,7 @@ def bench_spec(accounts: int) -> ChainSpec:
         validators=(Validator(ADMIN, 1),),
         assets=("USD",),
         allocations=(Allocation(ADMIN, 0, (accounts + 1) * 3 * CASH * RAW),),
+        deposit_byte=DEPOSIT_BYTE,
         gas_transaction_max=GAS_MAX,
         gas_batch_max=1 << 50,
         gas_block_max=1 << 52,

@@ -26,6 +26,12 @@ def language(json: Json = False) -> None:
     raise typer.Exit(import_module("node.bench.language").main(json))
 
 
+@app.command()
+def gas(json: Json = False) -> None:
+    """Nanoseconds of a unit of gas, for every operation and way of using a container: worst, median, their ratio."""
+    raise typer.Exit(import_module("node.bench.gas").main(json))
+
+
 @app.command("math")
 def math_(
     json: Json = False,

@@ -6,9 +6,10 @@ from tests.compiler.hostile import MAIN, sources
 from tests.compiler.hostile.frame import indent
 
 HEAD = """from execution.lang import (
-    DONE, Account, Array, BoundedList, Bytes32, Decimal, Duration, Enum, Event, Feed, List, Map, Optional, OrderedMap,
-    Outcome, Program, ProgramRef, Queue, Quote, Record, Rejected, Struct, Symbol, Timestamp, at_end, block, emit,
-    create_like, external, hook, invariant, migrate, reason, require, schedule, sha256, tx, view,
+    DONE, Account, Array, BoundedList, Bytes32, Crossing, Decimal, Duration, Enum, Event, Feed, Fill, List, Map,
+    Optional, OrderedMap, Outcome, Program, ProgramRef, Queue, Quote, Record, Rejected, Struct, Symbol, Timestamp,
+    at_end, block, create_like, emit, external, hook, invariant, migrate, reason, require, schedule, sha256,
+    subscribe_cross, subscribe_fills, tx, unsubscribe_cross, view,
 )
 
 
@@ -78,6 +79,13 @@ BODIES: dict[str, str] = {
     "reason_of_two": 'y = reason("a", "b")',
     "schedule_unknown": "schedule(block.time, self.unknown)",
     "schedule_called": "schedule(block.time)",
+    "cross_without_level": "subscribe_cross(self.feed, self.due)",
+    "cross_both_sides": "subscribe_cross(self.feed, self.due, above=x, below=x)",
+    "cross_level_in_place": "subscribe_cross(self.feed, x, self.due)",
+    "cross_wrong_handler": "y = subscribe_cross(self.feed, self.due, above=x)",
+    "cross_level_of_account": "y = subscribe_cross(self.feed, self.due, above=g)",
+    "uncross_by_handler": "y = unsubscribe_cross(self.feed, self.due)",
+    "fills_wrong_handler": "subscribe_fills(g, self.due)",
     "numbered_negative": "y = Account.numbered(n)",
     "account_called": "y = Account(1)",
     "account_of_nothing": "y = Account.of()",

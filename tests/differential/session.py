@@ -22,7 +22,7 @@ from tests.differential.storm import ADDRESSES, ALL
 from tests.programs.steps import START_MS, TRADERS, Answer, Ask, Call, Step, Tick, opening
 
 CLASS_OF = {"trade": 0, "post_only": 1, "cancel": 2}
-ANSWERED = ("open_fee", "close_fee")  # their generator must know how they went
+ANSWERED = ("hold", "settle")  # their generator must know how they went
 BATCH_MAX = 60
 PENDING = Answer(None, "pending")
 

@@ -128,11 +128,13 @@ def begin(town: Town, name: str, *values: Any) -> None:
 def test_a_hook_that_burns_its_cap_is_paid_by_its_purse_to_the_last_unit() -> None:
     town = hooked("hook_burner", runs=3)
     begin(town, "hook_burner")
-    for left in (2, 1, 0):
+    for left, distance in ((2, 1), (1, 2), (0, 4)):
         assert town.run().gas_used == HOOK_GAS_MAX
         assert town.hook_events() == [(0, "out of gas")] and town.purse("hook_burner") == left * HOOK
+        for _ in range(distance - 1):
+            assert town.run().gas_used == 0
     town.run()
-    assert town.hook_events() == [(1, "fee unpayable")]
+    assert town.hook_events() == [(3, "fee unpayable")]
     assert town.run().gas_used == 0 and town.state("hook_burner") == {"turns": 0}
 
 
@@ -141,7 +143,7 @@ def test_what_is_never_done_ends_with_its_purse(name: str, left: dict[str, int] 
     town = hooked(name, runs=1)
     begin(town, name)
     runs = 0
-    while (1, "fee unpayable") not in town.hook_events():
+    while (3, "fee unpayable") not in town.hook_events():
         before = town.purse(name)
         used = town.run().gas_used
         assert before - town.purse(name) in (0, used * PRICE)
@@ -160,7 +162,7 @@ def test_a_purse_emptied_by_the_hook_it_pays_has_paid_it() -> None:
     assert town.state("purse_emptier")["taken"] == 2 * HOOK
     assert town.purse("purse_emptier") == HOOK - used * PRICE
     town.run()
-    assert town.hook_events() == [(1, "fee unpayable")]
+    assert town.hook_events() == [(3, "fee unpayable")]
 
 
 @pytest.mark.parametrize("lacking", [0, 1])
@@ -171,7 +173,7 @@ def test_a_purse_at_exactly_the_cost_of_a_run(lacking: int) -> None:
     begin(town, "same_millisecond", 100)
     town.run()
     assert town.state("same_millisecond") == {"runs": 1 - lacking}, "a hundred times the same is once"
-    assert town.hook_events() == [(1, "fee unpayable")] * lacking
+    assert town.hook_events() == [(3, "fee unpayable")] * lacking
 
 
 def test_a_storm_is_run_in_order_within_caps_and_others_get_their_turn() -> None:

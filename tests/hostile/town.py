@@ -192,7 +192,7 @@ class Town:
         assert sum(held for _, held in state["balances"]) == state["supplies"][0]
 
     def hook_events(self) -> list[tuple[int, str]]:
-        """Of the last batch: (0 failed or 1 dropped, why)."""
+        """Of the last batch: (0 failed, 1 dropped or 3 parked, why)."""
         known = {reason(text): text for text in REASONS}
         told = [event for event in self.last.events if event.program == 0]
         return [(one.event, known.get(int.from_bytes(one.data[16:24], "little", signed=True), "?")) for one in told]

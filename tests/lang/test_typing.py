@@ -9,8 +9,9 @@ from pathlib import Path
 
 HEAD = """
 from execution.lang import (
-    DONE, Account, Decimal, Duration, Enum, Event, List, Map, OrderedMap, Optional, Outcome, Program, ProgramRef,
-    Record, Rejected, Struct, Timestamp, World, at_end, block, emit, external, hook, require, schedule, tx, view,
+    DONE, Account, Crossing, Decimal, Duration, Enum, Event, Feed, Fill, List, Map, OrderedMap, Optional, Outcome,
+    Program, ProgramRef, Quote, Record, Rejected, Struct, Timestamp, World, at_end, block, emit, external, hook,
+    require, schedule, subscribe_cross, subscribe_fills, tx, unsubscribe_cross, unsubscribe_fills, view,
 )
 
 
@@ -80,6 +81,11 @@ RIGHT = """
             emit(Filled(0, Decimal(0)))
         at_end(self.check, tx.sender)
         schedule(block.time + Duration.seconds(5), self.tick)
+        crossing: int = subscribe_cross(Feed(1), self.hear, above=price)
+        crossing += subscribe_cross(Feed(1), self.cross, below=5)
+        withdrawn: bool = unsubscribe_cross(crossing)
+        subscribe_fills(self.bank.me, self.filled)
+        unsubscribe_fills(self.bank.me)
         for key, here in self.bids.items():
             there += key + here.total
         require(self.bank.me != tx.sender, "bank")
@@ -94,6 +100,18 @@ RIGHT = """
 
     @hook
     def tick(self, due: Timestamp) -> Outcome:
+        return DONE
+
+    @hook
+    def hear(self, quote: Quote) -> Outcome:
+        return DONE
+
+    @hook
+    def cross(self, crossing: Crossing) -> Outcome:
+        return DONE
+
+    @hook
+    def filled(self, fill: Fill) -> Outcome:
         return DONE
 """
 
@@ -113,6 +131,11 @@ WRONG = {
     "block.time + block.time": "operator",
     "emit(Order(tx.sender, size))": "arg-type",
     "schedule(block.time, self.place)": "arg-type",
+    "subscribe_cross(Feed(1), self.tick, above=price)": "arg-type",
+    "subscribe_cross(Feed(1), self.hear)": "call-overload",
+    "subscribe_cross(Feed(1), self.hear, above=price, below=price)": "call-overload",
+    "unsubscribe_cross(self.hear)": "arg-type",
+    "subscribe_fills(self.bank.me, self.hear)": "arg-type",
     "at_end(self.create, tx.sender)": "arg-type",
     "self.bank.me == self.bank": "comparison-overlap",
 }

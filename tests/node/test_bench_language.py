@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from execution.vm.layout import LIVE_BYTES
+from node.bench.desk import ADDRESS
 from node.bench.language import MARKS, RAW, Signer, Sizes, measure
 from node.bench.language_program import SOURCE
 
-SMALL = Sizes(small=50, large=200, ordered=100, inserted=20, turns=100, turns_decimal=100, pricings=3)
+SMALL = Sizes(small=50, large=200, ordered=100, turns=10, batch=1, block_ms=1, pricings=3)
 
 
 def test_every_mark_has_a_figure() -> None:
@@ -18,10 +20,20 @@ def test_every_mark_has_a_figure() -> None:
 def test_a_loop_with_the_operation_does_it_and_its_twin_does_not() -> None:
     desk = Signer(SOURCE)
     desk.fill(10)
-    assert desk.call("draw", 2, 1, 5)[0] != desk.call("get", 2, 1, 5)[0]
-    assert desk.call("idle", 2, 5, 7)[0] == 5 + 5 + 5
-    assert desk.call("add", 2, 5, 7)[0] == 5 + 12 + 12
-    assert desk.call("multiply", 2, 5, 2 * RAW)[0] == (5 * 2 + 5) * 2 + 5
-    assert desk.call("divide", 2, 4, RAW // 2)[0] == (4 * 2 + 4) * 2 + 4
-    state = desk.call("insert", 3, 1, 5)[0]
-    assert state == desk.call("skip", 3, 1, 5)[0] == desk.call("remove", 3, 1, 5)[0]
+    assert desk.call("draw", 2, 1, 5) != desk.call("get", 2, 1, 5)
+    assert desk.call("idle", 2, 1, 5, 7) == 5 + 5 + 5
+    assert desk.call("add", 2, 1, 5, 7) == 5 + 12 + 12
+    assert desk.call("multiply", 2, 1, 5, 2 * RAW) == (5 * 2 + 5) * 2 + 5
+    assert desk.call("divide", 2, 1, 4, RAW // 2) == (4 * 2 + 4) * 2 + 4
+    state = desk.call("insert", 3, 1, 5)
+    assert state == desk.call("skip", 3, 1, 5) == desk.call("remove", 3, 1, 5)
+
+
+def test_a_block_has_as_much_work_as_it_should_and_ordered_maps_end_as_they_began() -> None:
+    desk = Signer(SOURCE)
+    desk.order(100)
+    before = desk.machine.memory(ADDRESS)[:1024]
+    desk.ns(SMALL, "insert", "skip", 5, undo="remove")
+    assert desk.height == 1 + 5
+    live = slice(LIVE_BYTES, LIVE_BYTES + 8)
+    assert desk.machine.memory(ADDRESS)[live] == before[live]

@@ -18,9 +18,25 @@ def test_the_kernels_own_event_tells_of_a_failed_hook() -> None:
     assert view["reason"] == "0xfffffffffffffffe"
 
 
-def test_a_hook_that_its_program_cannot_pay_is_dropped_and_told_of() -> None:
+def test_a_hook_that_its_program_cannot_pay_waits_or_is_dropped_and_told_of() -> None:
+    view = Catalogue().event_view(Record(0, 3, struct.pack("<4q", 3, 0x04030201, -2, 0)), 7)
+    assert (view["event"], view["number"], view["tries"]) == ("HookParked", 3, 0)
     view = Catalogue().event_view(Record(0, 1, struct.pack("<4q", 3, 0x04030201, -2, 0)), 7)
     assert (view["event"], view["number"], view["tries"]) == ("HookDropped", 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "amount", "shown"), [(40, 4 * 10**12, "0.000004"), (-40, -4 * 10**30, str(-4 * 10**12))]
+)
+def test_a_deposit_for_storage_is_told_of(bytes_: int, amount: int, shown: str) -> None:
+    words = struct.pack("<20s4xq", b"a" * 20, bytes_) + amount.to_bytes(16, "little", signed=True)
+    view = Catalogue().event_view(Record(0, 2, words), 7)
+    assert (view["event"], view["account"], view["bytes"], view["amount"]) == (
+        "StorageDeposit",
+        b"a" * 20,
+        bytes_,
+        shown,
+    )
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,21 @@ def test_an_audit_tells_what_does_not_add_up(stopped: Path, monkeypatch: pytest.
     assert not found.passed
 
 
+def test_an_audit_tells_of_deposits_that_no_storage_stands_for(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = audit_books.decode_state
+
+    def one_unit_moved(abi: object, memory: bytes) -> object:
+        state = honest(abi, memory)  # type: ignore[arg-type]
+        if "held" in state:
+            state["held"] -= 1
+            state["deposits"] += 1
+        return state
+
+    monkeypatch.setattr(audit_books, "decode_state", one_unit_moved)
+    found = audit(stopped, SPEC, lambda *_: None)
+    assert "bytes of storage" in str(found.first_difference) and not found.conserved
+
+
 def test_an_audit_tells_of_positions_that_do_not_cancel(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Books, "_rows", _one_sided(Books._rows))
     found = audit(stopped, SPEC, lambda *_: None)

@@ -20,6 +20,7 @@ import trio
 
 from execution.executor import Opening
 from execution.standard import standard_plan
+from execution.vm.layout import FIELDS
 from execution.vm.machine import Machine
 from genesis import codec
 from genesis.chain import InboxEntry, Receipt
@@ -200,7 +201,7 @@ def test_the_next_version_runs_when_its_time_lock_has_passed(tmp_path: Path) -> 
             tip = replay_block(TEST_SPEC, machine, tip, stored_block(row)[0])
             versions.append([info.version for info in machine.programs() if info.address == DEPLOYED])
     assert versions == [[], [], [], [1], [1], [1], [2]]
-    fields = machine.memory(DEPLOYED)[128:144]
+    fields = machine.memory(DEPLOYED)[FIELDS : FIELDS + 16]
     assert struct.unpack("<2q", fields) == (103, 9)
 
 

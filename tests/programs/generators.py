@@ -139,16 +139,20 @@ def sub_calls(dice: Dice, owner: Account, other: Account, asset: Asset, now: Tim
 
 
 def fee_calls(dice: Dice, payer: Account) -> Calls:
-    """A fee held and settled, sometimes wrongly; never left open."""
+    """A fee held and settled with a deposit paid or given back, sometimes wrongly; never left open."""
     amount = dice.amount(5)
-    answer = yield Call(KERNEL, "bank", "open_fee", (payer, amount))
+    answer = yield Call(KERNEL, "bank", "hold", (payer, amount, dice.choice((amount, dice.amount(400)))))
     if answer.reason or amount <= 0:
-        yield Call(payer, "bank", "close_fee", (payer, Decimal(0), Decimal(0)))
+        yield Call(payer, "bank", "settle", (payer, Decimal(0), Decimal(0)))
         return
     if dice.odd(0.2):
-        yield Call(KERNEL, "bank", "close_fee", (payer, amount, Decimal(1)))
-    refund = Decimal.from_raw(dice.randint(0, amount.raw))
-    yield Call(KERNEL, "bank", "close_fee", (payer, refund, amount - refund))
+        yield Call(KERNEL, "bank", "settle", (payer, dice.amount(100), Decimal(1)))
+    fee = Decimal.from_raw(dice.randint(0, amount.raw))
+    given = yield Call(
+        KERNEL, "bank", "settle", (payer, fee, dice.choice((amount - fee, Decimal(-dice.randint(1, 3)))))
+    )
+    if given.reason:
+        yield Call(KERNEL, "bank", "settle", (payer, fee, Decimal(0)))
 
 
 def oracle_calls(seed: int) -> Calls:

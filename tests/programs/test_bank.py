@@ -73,8 +73,8 @@ def test_a_withdrawal_burns_and_counts(venue: Venue) -> None:
 def test_only_the_kernel_credits_and_takes_fees(venue: Venue) -> None:
     for sender in (ALICE, ADMIN, PROGRAMS["clearing"], Account.zero()):
         refused(venue, "not authorised", sender, "bank", "credit", sender, USD, Decimal(1))
-        refused(venue, "not authorised", sender, "bank", "open_fee", BOB, Decimal(1))
-        refused(venue, "not authorised", sender, "bank", "close_fee", sender, Decimal(0), Decimal(0))
+        refused(venue, "not authorised", sender, "bank", "hold", BOB, Decimal(1), Decimal(1))
+        refused(venue, "not authorised", sender, "bank", "settle", sender, Decimal(0), Decimal(0))
 
 
 def test_supply_has_a_limit(venue: Venue) -> None:
@@ -82,21 +82,39 @@ def test_supply_has_a_limit(venue: Venue) -> None:
 
 
 def test_a_fee_is_held_then_split(venue: Venue) -> None:
-    venue.call(KERNEL, "bank", "open_fee", ALICE, Decimal(10))
+    assert venue.call(KERNEL, "bank", "hold", ALICE, Decimal(10), Decimal(10))
     assert balance(venue, ALICE) == FREE - 10
-    refused_open = pytest.raises(Rejected, match="a fee is being held")
-    with refused_open:
-        venue.call(KERNEL, "bank", "open_fee", BOB, Decimal(1))
     with pytest.raises(Rejected, match="not what was held"):
-        venue.call(KERNEL, "bank", "close_fee", ALICE, Decimal(9), Decimal(2))
-    venue.call(KERNEL, "bank", "close_fee", ALICE, Decimal(7), Decimal(3))
+        venue.call(KERNEL, "bank", "settle", ALICE, Decimal(9), Decimal(2))
+    venue.call(KERNEL, "bank", "settle", ALICE, Decimal(3), Decimal(0))
     assert balance(venue, ALICE) == FREE - 3
     assert balance(venue, FEES) == 3
     venue.check_bank()
 
 
+def test_a_deposit_is_nobodys_balance_until_it_is_given_back(venue: Venue) -> None:
+    venue.call(KERNEL, "bank", "hold", ALICE, Decimal(5), Decimal(5))
+    venue.call(KERNEL, "bank", "settle", ALICE, Decimal(1), Decimal(3))
+    assert (balance(venue, ALICE), venue.ask("bank", "storage_deposits")) == (FREE - 4, Decimal(3))
+    venue.check_bank()
+    with pytest.raises(Rejected, match="not what was deposited"):
+        venue.call(KERNEL, "bank", "settle", BOB, Decimal(0), Decimal("-3.1"))
+    venue.call(KERNEL, "bank", "settle", BOB, Decimal(2), Decimal(-3))
+    assert (balance(venue, BOB), venue.ask("bank", "storage_deposits")) == (FREE + 1, Decimal(0))
+    venue.check_bank()
+
+
+def test_more_than_the_least_is_held_only_of_plenty(venue: Venue) -> None:
+    assert not venue.call(KERNEL, "bank", "hold", ALICE, Decimal(1), Decimal(1) + FREE / 64)
+    assert balance(venue, ALICE) == FREE - 1
+    assert venue.call(KERNEL, "bank", "hold", ALICE, Decimal(1), Decimal(2))
+    assert balance(venue, ALICE) == FREE - 3
+    venue.call(KERNEL, "bank", "settle", ALICE, Decimal(0), Decimal(0))
+    assert balance(venue, ALICE) == FREE
+
+
 def test_a_fee_that_cannot_be_paid_is_refused(venue: Venue) -> None:
-    refused(venue, "insufficient balance", KERNEL, "bank", "open_fee", ALICE, FREE + 1)
+    refused(venue, "insufficient balance", KERNEL, "bank", "hold", ALICE, FREE + 1, FREE + 1)
 
 
 def test_a_consent_is_used_up(venue: Venue) -> None:

@@ -85,13 +85,13 @@ class Venue:
         assert self.chain.hook_failures == []
 
     def check_bank(self) -> None:
-        """The balances of every asset, and what is held for the fee of a transaction under way, sum to its supply."""
+        """The balances of every asset, deposits for storage and what is held, sum to its supply."""
         bank = self.program("bank")
         sums: dict[int, int] = dict.fromkeys(range(len(bank.symbols)), 0)
         for holding, amount in bank.balances.items():
             assert amount >= 0
             sums[holding.asset.index] += amount.raw
-        sums[0] += bank.held.raw
+        sums[0] += bank.held.raw + bank.deposits.raw
         assert sums == {index: bank.supplies[index].raw for index in sums}
 
     def check_clearing(self) -> None:

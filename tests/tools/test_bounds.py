@@ -224,9 +224,10 @@ class Pair(Program):
     chain = Chain(Wasm())
     program = chain.create(loaded)
     program.move(5, sender=Accounts().alice)
-    assert chain.gas_used <= bounds["move"].gas <= chain.gas_used * 1.15
+    saved = GAS["dirty_page"]  # its page was new to the block when it was created
+    assert chain.gas_used <= bounds["move"].gas <= (chain.gas_used + saved) * 1.05
     program.seen()
-    assert chain.gas_used <= bounds["seen"].gas <= chain.gas_used * 1.05
+    assert chain.gas_used <= bounds["seen"].gas < 1_000
 
 
 def test_the_standard_programs_stay_below_theirs():

@@ -109,4 +109,4 @@ def test_caps_keep_apart_what_is_not_used(turns, tmp_path):
     tree = chain.engine.machine.profiling.calls[-1]
     assert tree.gas == chain.gas_used - outside
     assert [inner.failed for inner in tree.inner] == [turns != 3]
-    assert 0 < tree.inner[0].gas <= 20_001
+    assert 0 < tree.inner[0].gas <= 20_000 + 5, "the cap, and at most what the line costs that went beyond it"

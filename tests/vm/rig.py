@@ -16,8 +16,16 @@ from execution.wasm import ModuleBuilder
 
 PRICES = {"touch_line": 60, "dirty_page": 3_000, "probe": 5, "zero_word": 1}
 STATE_MAX = 512 << 20
-VARIABLES = {"gas": "i64", "mark": "i64", "block_mark": "i64", "undo_top": "i32", "before_top": "i32"}
-START = {"gas": 1 << 50, "mark": 1, "block_mark": 1, "undo_top": 0, "before_top": 0}
+VARIABLES = {
+    "gas": "i64",
+    "mark": "i64",
+    "block_mark": "i64",
+    "undo_top": "i32",
+    "before_top": "i32",
+    "owed": "i64",
+    "paying": "i32",
+}
+START = {"gas": 1 << 50, "mark": 1, "block_mark": 1, "undo_top": 0, "before_top": 0, "owed": 0, "paying": 0}
 
 
 class Wasm:

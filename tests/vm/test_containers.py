@@ -17,13 +17,14 @@ from execution.vm.layout import (
     ITERATING,
     KEY,
     LAST,
-    LIVE_ENTRIES,
+    LIVE_BYTES,
     NEXT,
     PREV,
     list_place,
 )
 from execution.vm.runtime.barrier import LINE_RECORD_BYTES, PAGE_RECORD_BYTES
 from execution.vm.runtime.hash_map import PROBES_MAX, hash_key
+from execution.vm.runtime.names import parse_shape
 from execution.vm.runtime.words import (
     CHANGED_WHILE_ITERATING,
     EMPTY,
@@ -125,7 +126,7 @@ def test_map_is_an_insertion_ordered_dict(key_words: int, value_words: int, spre
     found = entries(pair.state, HEADER, key_words)
     assert {key: value for _, key, value in found} == model and [key for _, key, _ in found] == list(model)
     assert all(pair.call(f"map_find.{shape}", HEADER, *key) == entry for entry, key, _ in found)
-    assert u64(pair.state, LIVE_ENTRIES) == len(model)
+    assert u32(pair.state, LIVE_BYTES) == len(model) * parse_shape(f"map_put.{shape}").entry_bytes
     pair.call(f"map_free.{shape}", HEADER)
     pair.check_equal()
     assert not any(pair.state[HEADER : HEADER + HEADER_BYTES])
@@ -227,7 +228,7 @@ def test_deleting_leaves_nothing_of_key_and_value() -> None:
     top = u64(pair.state, HEAP_TOP)
     image = bytes(pair.state[:top])
     assert all((secret + i).to_bytes(8, "little") not in image for i in range(300))
-    assert u64(pair.state, LIVE_ENTRIES) == 0
+    assert u32(pair.state, LIVE_BYTES) == 0
 
 
 def test_freed_memory_is_used_again() -> None:

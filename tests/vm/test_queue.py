@@ -15,11 +15,12 @@ from execution.vm.layout import (
     ITERATING,
     LAST,
     LINES_PER_PAGE,
-    LIVE_ENTRIES,
+    LIVE_BYTES,
     PAGE_BYTES,
     SEGMENTS,
 )
 from execution.vm.runtime.barrier import LINE_RECORD_BYTES
+from execution.vm.runtime.names import parse_shape
 from execution.vm.runtime.words import CHANGED_WHILE_ITERATING, EMPTY, reject
 from tests.vm.test_containers import HEADER, HEAP, Pair, u32, u64
 
@@ -33,7 +34,9 @@ def values(pair: Pair, words: int) -> list[int]:
         assert place % PAGE_BYTES + 8 * words <= PAGE_BYTES, "an item crosses a page"
         found.append(u64(pair.state, place))
         place = pair.call(f"queue_next.v{words}", HEADER, place)
-    assert len(found) == u64(pair.state, HEADER + COUNT) == u64(pair.state, LIVE_ENTRIES)
+    assert len(found) == u64(pair.state, HEADER + COUNT) and u32(pair.state, LIVE_BYTES) == parse_shape(
+        f"queue_push.v{words}"
+    ).entry_bytes * len(found)
     return found
 
 
@@ -87,7 +90,7 @@ def test_freeing_leaves_zeros_and_pages_that_are_used_again() -> None:
     pair.put_word(HEADER + ITERATING, 0)
     pair.call("queue_free.v2", HEADER)
     assert bytes(pair.state[HEADER : HEADER + HEADER_BYTES]) == bytes(HEADER_BYTES)
-    assert u64(pair.state, LIVE_ENTRIES) == 0
+    assert u32(pair.state, LIVE_BYTES) == 0
     for value in range(500):
         pair.put_word(pair.call("queue_push.v2", HEADER), value)
     assert u64(pair.state, HEAP_TOP) == top

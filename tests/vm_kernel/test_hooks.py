@@ -73,16 +73,19 @@ def test_a_failing_hook_is_recorded_retried_a_bounded_number_of_times_and_harms_
     node = Node(planned(0, dispatch), planned(1, dispatch))
     node.one(call_of(0, "schedule(int,int)", 0, ON_FAIL), call_of(1, "schedule(int,int)", 0, ON_RETRY))
     failures = []
-    for _ in range(20):
-        failures += [record for record in node.run().events if record.program == 0]
-    assert len(failures) == 16 and node.cell(0) == 0 and node.cell(1) == 20
-    assert failures[0].data[16:24] == (0x0FA1).to_bytes(8, "little")
+    for batch in range(1, 2400):
+        found = [record for record in node.run().events if record.program == 0]
+        failures += [(batch, record) for record in found]
+    batches = [batch for batch, _ in failures]
+    assert batches == [1, 2, 4, 8, 16, 32, 64, 128, 256, *(256 * step for step in range(2, 9))], "farther and farther"
+    assert node.cell(0) == 0 and node.cell(1) == 2399
+    assert failures[0][1].data[16:24] == (0x0FA1).to_bytes(8, "little")
 
 
 def test_the_kernel_remembers_how_often_why_and_when_a_hook_failed() -> None:
     node = Node(planned(0, dispatch))
     node.one(call_of(0, "schedule(int,int)", 0, ON_FAIL))
-    for _ in range(3):
+    for _ in range(4):
         node.run()
     memory = node.machine.memory(KERNEL_ADDRESS)
     (entry,) = struct.unpack_from("<Q", memory, places.FAILURES + FIRST)

@@ -57,6 +57,8 @@ GLOBALS: dict[str, ValueType] = {
     "before_top": "i32",
     "sp": "i32",
     "frame": "i32",
+    "owed": "i64",
+    "paying": "i32",
 }
 TAGS: dict[str, tuple[ValueType, ...]] = {"reject": ("i64",), "exhausted": ()}
 TABLES = ("dispatch", "restore")
@@ -64,10 +66,14 @@ TABLES = ("dispatch", "restore")
 CONTAINERS = (
     "touch", "start", "mul.d", "map_find.k3.v24", "map_put.k3.v24", "list_at.v1", "list_push.v1", "map_find.k3.v2",
     "map_put.k3.v2",
-    "map_find.k4.v1", "map_put.k4.v1", "map_find.k1.v56", "map_put.k1.v56", "map_put.k1.v1", "map_drop.k1.v1",
+    "map_find.k4.v1", "map_put.k4.v1", "map_find.k1.v60", "map_put.k1.v60", "map_put.k1.v1", "map_drop.k1.v1",
     "map_put.k2.v1",
     "map_drop.k2.v1", "omap_put.d.v2", "omap_drop.d.v2", "map_put.k4.v2", "map_drop.k4.v2", "map_put.k2.v4",
     "map_put.k1.v80", "map_drop.k1.v80",
+    "map_find.k4.v3", "map_put.k4.v3", "map_drop.k4.v3", "omap_put.d.v1", "omap_drop.d.v1", "map_find.k1.v3",
+    "map_put.k1.v3", "map_drop.k1.v3", "map_find.k1.v9", "map_put.k1.v9", "map_drop.k1.v9", "omap_find.d.v2",
+    "omap_ceil.d.v2", "map_find.k1.v8", "map_put.k1.v8", "map_drop.k1.v8", "map_find.k2.v18", "map_put.k2.v18",
+    "map_drop.k2.v18", "queue_push.v10", "queue_pop.v10", "queue_free.v10",
 )  # fmt: skip
 """Runtime functions of the kernel's own state, under the names `words` declares."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from execution.vm.core import copy, core, i32, i64, load16, load32, load64, store64, unroll
 from execution.vm.kernel import places as p
 from execution.vm.kernel.administration import administer, asks_kernel
+from execution.vm.kernel.fees import cover
 from execution.vm.kernel.frames import capped, invoke, lookup
 from execution.vm.kernel.journal import (
     charge,
@@ -200,6 +201,7 @@ def run_independent(at: i64, call: i64) -> None:
     try:
         outermost(at, call)
         run_handlers()
+        cover(1 if load64(SCRATCH, p.CALLS_LEFT) == 1 else 0)
     except reject as refusal:
         undo_savepoint()
         call_failed(refusal.value)
@@ -244,6 +246,7 @@ def run_atomic(at: i64) -> None:
             call_succeeded()
             next_call()
         run_handlers()
+        cover(1)
     except reject as refusal:
         undo_savepoint()
         fail_atomic(at, refusal.value)

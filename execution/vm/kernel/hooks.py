@@ -1,18 +1,22 @@
 """
 Due hooks: what time and prices owe to programs, run in order under caps.
 
-Two queues, of the pinned oracle and clearing and of everyone else, both in order of becoming due. An entry is due
-from a batch on; what did not fit stays at the head. RETRY and failures go to the tail for the next batch. Every run
-is paid from the program's purse: a hook that fails stays due for as long as the purse pays, one that the purse cannot
-pay is dropped; hooks that nobody pays for (`fees.hook_price`) fail a bounded number of times. Failing and dropping are
-recorded and emitted as events of the kernel, and touch nobody else.
+Two queues, of the pinned oracle and clearing and of everyone else, both in order of becoming due; what did not fit
+stays at the head. RETRY is due again in the next batch, a hook that failed after 1, 2, 4 … batches. Every run is paid
+from the program's purse: a hook that fails is tried for as long as the purse pays; one that the purse cannot pay is
+parked until there is money, a price handler dropped, as the next quote makes it due again; hooks that nobody pays for
+(`fees.hook_price`) fail a bounded number of times. Failing, parking and dropping are recorded and emitted as events of
+the kernel, and touch nobody else.
 """
 
 from __future__ import annotations
 
 from execution.vm.core import core, i32, i64, load32, load64, rem_u, store64, u64
 from execution.vm.kernel import places as p
-from execution.vm.kernel.fees import hold_hook_fee, settle_hook_fee
+from execution.vm.kernel.crossings import begin_sweep, expand_crossings, forget_crossing
+from execution.vm.kernel.due import distance, expand_waiting, make_due, park, put_off, unpark
+from execution.vm.kernel.fees import cover, hold_hook_fee, pay_storage, settle
+from execution.vm.kernel.fills import listener_at_hand, pass_fill, write_fill
 from execution.vm.kernel.frames import entry_of, invoke
 from execution.vm.kernel.journal import charge, keep_savepoint, open_savepoint, undo_savepoint, undo_savepoints
 from execution.vm.kernel.outbox import append_event, run_handlers
@@ -28,8 +32,8 @@ from execution.vm.kernel.words import (
     VALUE_K1,
     VALUE_K2,
     VALUE_K4,
+    crossings_find,
     due_drop,
-    due_put,
     exhausted,
     failures_put,
     feeds_find,
@@ -42,35 +46,16 @@ from execution.vm.kernel.words import (
 
 EXPANSIONS_MAX = 4096  # entries made due in one batch
 DROP_BASES = 5  # times hook_base: what finding out that nobody pays takes from the gas for hooks
+UNPARKED_MAX = 2  # parked hooks that get another try after one that was paid
+HANDED_WORDS = 13  # most that a handler is given: a Fill
 DONE = 0
 RETRY = 1
-
-
-@core()
-def queue_of(program: i64) -> i64:
-    """The queue a program's hooks run in."""
-    if program == load64(STATE, p.ORACLE) or program == load64(STATE, p.CLEARING):
-        return p.DUE_SYSTEM
-    return p.DUE_PROGRAMS
-
-
-@core()
-def make_due(program: i64, selector: i64, kind: i64, argument: i64, batch: i64, tries: i64) -> None:
-    """Queue a hook unless it waits already: a newer quote takes the place of an older one."""
-    queue = queue_of(program)
-    before = load64(STATE, queue)
-    value = due_put(queue, program, selector, kind, argument) + VALUE_K4
-    if load64(STATE, queue) != before:
-        touch(value, 16)
-        store64(STATE, value, batch)
-        store64(STATE, value + 8, tries)
 
 
 @core()
 def expand_schedules(room: i64) -> i64:
     """Make the schedules due whose time has come; return how many entries still fit this batch."""
     now = load64(SCRATCH, p.TIME)
-    batch = load64(SCRATCH, p.BATCH_NUMBER)
     while room > 0:
         entry = load64(STATE, p.SCHEDULES + 8)
         if entry == 0:
@@ -79,9 +64,7 @@ def expand_schedules(room: i64) -> i64:
         time = load64(STATE, entry + 24)
         if time > now:
             return room
-        make_due(
-            load64(STATE, entry + VALUE_K2), load64(STATE, entry + VALUE_K2 + 8), p.DUE_SCHEDULE, time, batch - 1, 0
-        )
+        make_due(load64(STATE, entry + VALUE_K2), load64(STATE, entry + VALUE_K2 + 8), p.DUE_SCHEDULE, time, 0)
         schedules_drop(p.SCHEDULES, number, time)
         room -= 1
     return room
@@ -102,15 +85,14 @@ def expand_feed(number: i64) -> i64:
     count = load64(STATE, header)
     if feed == 0 or count == 0:
         return 0
-    batch = load64(SCRATCH, p.BATCH_NUMBER)
     entry = load64(STATE, header + 8)
-    skip = rem_u(batch, count)
+    skip = rem_u(load64(SCRATCH, p.BATCH_NUMBER), count)
     while skip > 0:
         entry = subscriber_after(entry, header)
         skip -= 1
     left = count
     while left > 0:
-        make_due(load64(STATE, entry + 16), load64(STATE, entry + 24), p.DUE_PRICE, number, batch - 1, 0)
+        make_due(load64(STATE, entry + 16), load64(STATE, entry + 24), p.DUE_PRICE, number, 0)
         entry = subscriber_after(entry, header)
         left -= 1
     return count
@@ -118,21 +100,23 @@ def expand_feed(number: i64) -> i64:
 
 @core()
 def expand() -> None:
-    """At the start of a batch: what earlier batches published and what the time has reached becomes due."""
+    """At the start of a batch: what was put off, what the time has reached, what earlier batches published is due."""
     begin_scope(p.STAGE_EXPAND)
-    room = expand_schedules(EXPANSIONS_MAX)
+    room = expand_schedules(expand_waiting(EXPANSIONS_MAX))
     while room > 0:
         entry = load64(STATE, p.MOVED + 8)
         if entry == 0:
             break
         number = load64(STATE, entry + 16)
         room -= expand_feed(number)
+        begin_sweep(number)
         moved_drop(p.MOVED, number)
+    expand_crossings()
 
 
 @core()
 def record_failure(event: i64, why: i64, tries: i64) -> None:
-    """Of the hook at hand. event: KERNEL_EVENT_HOOK_FAILED or KERNEL_EVENT_HOOK_DROPPED."""
+    """Of the hook at hand. event: one of KERNEL_EVENT_HOOK_…"""
     program = load64(SCRATCH, p.HOOK_PROGRAM)
     selector = load64(SCRATCH, p.HOOK_SELECTOR)
     value = failures_put(p.FAILURES, program, selector) + VALUE_K2
@@ -160,20 +144,39 @@ def assert_full(why: i64) -> None:
 
 
 @core()
+def finish_hook(heard: i64) -> None:
+    """The hook at hand will not run again for its cause. heard: 1 when it was done, 0 when it is given up."""
+    if load64(SCRATCH, p.HOOK_KIND) == p.DUE_FILL:
+        pass_fill(heard)
+    elif stands():
+        forget_crossing(load64(SCRATCH, p.HOOK_ARGUMENT))
+
+
+@core()
+def stands() -> i64:
+    """Whether the hook at hand serves a crossing that has not been withdrawn."""
+    if load64(SCRATCH, p.HOOK_KIND) != p.DUE_CROSSING:
+        return 0
+    return 1 if crossings_find(p.CROSSINGS, load64(SCRATCH, p.HOOK_ARGUMENT)) else 0
+
+
+@core()
 def settle_hook(outcome: i64, why: i64, tries: i64) -> None:
-    """Put a hook back for the next batch when it wants to be, or failed and may try again."""
+    """Put a hook off when it wants to run again, or failed and may try again."""
     program = load64(SCRATCH, p.HOOK_PROGRAM)
     selector = load64(SCRATCH, p.HOOK_SELECTOR)
     kind = load64(SCRATCH, p.HOOK_KIND)
     argument = load64(SCRATCH, p.HOOK_ARGUMENT)
-    batch = load64(SCRATCH, p.BATCH_NUMBER)
     if why:
         record_failure(p.KERNEL_EVENT_HOOK_FAILED, why, tries + 1)
-        if load64(SCRATCH, p.HOOK_PRICE) or tries + 1 < load64(SCRATCH, p.LIMIT_HOOK_TRIES):
-            make_due(program, selector, kind, argument, batch, tries + 1)
-        return
-    if outcome == RETRY:
-        make_due(program, selector, kind, argument, batch, 0)
+        if load64(SCRATCH, p.PAYER_PRICE) or tries + 1 < load64(SCRATCH, p.LIMIT_HOOK_TRIES):
+            put_off(program, selector, kind, argument, distance(tries + 1), tries + 1)
+        else:
+            finish_hook(0)
+    elif outcome == RETRY:
+        put_off(program, selector, kind, argument, 1, 0)
+    else:
+        finish_hook(1)
 
 
 @core()
@@ -192,14 +195,30 @@ def take_due(queue: i64, entry: i64) -> None:
 
 
 @core()
+def hand_over(args: i32) -> None:
+    """Write what the hook at hand is given at scratch[args]: a Quote, Timestamp, Fill or Crossing."""
+    kind = load64(SCRATCH, p.HOOK_KIND)
+    argument = load64(SCRATCH, p.HOOK_ARGUMENT)
+    if kind == p.DUE_PRICE:
+        write_quote(argument, u64(args))
+    elif kind == p.DUE_CROSSING:
+        value = crossings_find(p.CROSSINGS, argument) + VALUE_K1
+        write_quote(load64(STATE, value + 8 * p.CROSSING_FEED), u64(args))
+        store64(SCRATCH, args + 56, argument)
+        store64(SCRATCH, args + 64, load64(STATE, value + 8 * p.CROSSING_LEVEL))
+        store64(SCRATCH, args + 72, load64(STATE, value + 8 * p.CROSSING_LEVEL + 8))
+    elif kind == p.DUE_FILL:
+        write_fill(args)
+    else:
+        store64(SCRATCH, args, argument)
+
+
+@core()
 def call_hook() -> i64:
     """Run the hook at hand as a call by its own program; return its Outcome."""
     args = g.sp
-    g.sp = args + 56
-    if load64(SCRATCH, p.HOOK_KIND) == p.DUE_PRICE:
-        write_quote(load64(SCRATCH, p.HOOK_ARGUMENT), u64(args))
-    else:
-        store64(SCRATCH, args, load64(SCRATCH, p.HOOK_ARGUMENT))
+    g.sp = args + 8 * HANDED_WORDS
+    hand_over(args)
     entry = entry_of(load64(SCRATCH, p.HOOK_PROGRAM))
     a = load64(STATE, entry + 16)
     b = load64(STATE, entry + 24)
@@ -224,26 +243,53 @@ def end_hook(outcome: i64, why: i64) -> None:
     """Account for the gas of the hook at hand, have it paid, and settle what becomes of it."""
     cap = load64(SCRATCH, p.LIMIT_HOOK_GAS)
     used = cap - (g.gas if g.gas > 0 else 0)
+    owed = g.owed
     spend(used)
     begin_scope(p.STAGE_CLOSING)
-    settle_hook_fee(used)
+    settle(used, owed)
+    if load64(SCRATCH, p.HOOK_PAYS) and load64(STATE, p.PARKED):
+        unpark(load64(SCRATCH, p.HOOK_PROGRAM), UNPARKED_MAX)
     settle_hook(outcome, why, load64(SCRATCH, p.HOOK_TRIES))
     store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
 
 
 @core()
+def leave_unpaid() -> None:
+    """The purse cannot pay for the hook at hand: it is parked, or dropped as a later cause comes by itself."""
+    spend(DROP_BASES * HOOK_BASE)
+    program = load64(SCRATCH, p.HOOK_PROGRAM)
+    selector = load64(SCRATCH, p.HOOK_SELECTOR)
+    kind = load64(SCRATCH, p.HOOK_KIND)
+    tries = load64(SCRATCH, p.HOOK_TRIES)
+    if kind != p.DUE_PRICE and park(program, selector, kind, load64(SCRATCH, p.HOOK_ARGUMENT), tries):
+        record_failure(p.KERNEL_EVENT_HOOK_PARKED, FEE_UNPAYABLE, tries)
+        return
+    record_failure(p.KERNEL_EVENT_HOOK_DROPPED, FEE_UNPAYABLE, tries)
+    finish_hook(0)
+
+
+@core()
 def pay_ahead() -> i64:
-    """Hold what the hook at hand may cost; 0 when the purse does not have it, and the hook is dropped."""
+    """Hold what the hook at hand may cost; 0 when the purse does not have it."""
     open_savepoint()
     try:
         hold_hook_fee(load64(SCRATCH, p.HOOK_PROGRAM))
     except reject:
         undo_savepoint()
-        spend(DROP_BASES * HOOK_BASE)
-        record_failure(p.KERNEL_EVENT_HOOK_DROPPED, FEE_UNPAYABLE, load64(SCRATCH, p.HOOK_TRIES))
-        store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
+        leave_unpaid()
         return 0
     keep_savepoint()
+    return 1
+
+
+@core()
+def has_cause() -> i64:
+    """Whether the hook at hand still has what it waited for: its crossing or fill may have been withdrawn."""
+    kind = load64(SCRATCH, p.HOOK_KIND)
+    if kind == p.DUE_CROSSING:
+        return stands()
+    if kind == p.DUE_FILL:
+        return 1 if listener_at_hand() else 0
     return 1
 
 
@@ -254,15 +300,23 @@ def run_hook(queue: i64, entry: i64) -> None:
         store64(SCRATCH, p.SIGNER + 8 * i, 0)
     store64(SCRATCH, p.CLASS, 0)
     take_due(queue, entry)
+    if has_cause() == 0:
+        spend(HOOK_BASE)
+        store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
+        return
     if pay_ahead() == 0:
+        store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
         return
     begin_scope(p.STAGE_HOOK)
+    if load64(SCRATCH, p.HOOK_PAYS):
+        pay_storage()
     outcome = 0
     why = 0
     open_savepoint()
     g.gas = load64(SCRATCH, p.LIMIT_HOOK_GAS)
     try:
         outcome = call_hook()
+        cover(1)
     except reject as refusal:
         why = refusal.value
     except exhausted:
@@ -291,8 +345,6 @@ def next_hook(queue: i64) -> i64:
     """Run the hook at the head of a queue; 0 when none is due in this batch, or it has no room left for hooks."""
     entry = load64(STATE, queue + 8)
     if entry == 0 or has_room() == 0:
-        return 0
-    if load64(STATE, entry + VALUE_K4) >= load64(SCRATCH, p.BATCH_NUMBER):
         return 0
     run_hook(queue, entry)
     return 1

@@ -66,6 +66,7 @@ def open_savepoint() -> None:
     store64(SCRATCH, at + 32, u64(g.sp))
     store64(SCRATCH, at + 40, u64(g.frame))
     store64(SCRATCH, at + 48, load64(SCRATCH, p.INVARIANTS_TOP))
+    store64(SCRATCH, at + 56, g.owed)
     store64(SCRATCH, p.SAVEPOINTS_OPEN, count + 1)
     g.mark += 1
 
@@ -87,6 +88,7 @@ def undo_savepoint() -> None:
     store64(SCRATCH, p.EVENTS_COUNT, load64(SCRATCH, at + 16))
     store64(SCRATCH, p.QUEUE_TOP, load64(SCRATCH, at + 24))
     store64(SCRATCH, p.INVARIANTS_TOP, load64(SCRATCH, at + 48))
+    g.owed = load64(SCRATCH, at + 56)
     frame = i32(load64(SCRATCH, at + 40))
     while g.frame != frame:
         leave_frame()

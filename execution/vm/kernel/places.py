@@ -58,11 +58,13 @@ SAVED_GAS = 560  # block gas
 SAVED_HOOK_GAS = 568
 BLOCK_HOOK_GAS = 576  # used by hooks in this block
 EVENTS_LIMIT = 584  # events there may be when the outermost call at hand has ended
-HOOK_PRICE = 592  # per gas, of the hook at hand; 0 when nobody pays
-HOOK_PURSE = 600  # three words: the account that pays for it
+HOOK_PAYS = 592  # 1 when the hook at hand is paid from a purse
+HOOK_MISSED = 432  # fills that the hook at hand was told it missed
 BATCH_CLOSED = 624  # 1 once a transaction of the batch found no room: none after it runs
 WITHDRAWALS = 544  # of the batch, some of them perhaps undone since
 TRANSACTIONS = 528  # of the batch
+COVERED = 600  # bytes of storage whose deposit the bank holds in this transaction or hook
+HELD = 608  # 1 when the bank holds money for it
 INVARIANTS_TOP = 632  # programs whose invariants wait for the end of the outermost call
 OPENING_EVENTS = 536  # 1 until the first batch of a block: events of its opening stand before the batch's
 
@@ -81,7 +83,12 @@ LIMIT_BLOCK_HOOK_GAS = 728
 LIMIT_HOOK_PRICE = 736  # raw decimal per gas
 LIMIT_BATCH_EVENTS = 744
 LIMIT_PROGRAMS = 752  # of the chain, those waiting to be created included
+LIMIT_DEPOSIT = 760  # raw decimal of the fee asset per byte of storage; 0: nobody pays for any
 WITHDRAWN_EVENT = 712  # number of the bank's event that tells of a burnt withdrawal; negative: none
+
+# Scratch: who pays for the transaction or hook at hand
+PAYER = 768  # three words: its account, or its program's purse
+PAYER_PRICE = 792  # raw decimal per gas
 
 JOURNAL_BYTES_MAX = (
     7 << 28
@@ -155,13 +162,20 @@ LANES = 512  # Map signer (3), lane → next sequence
 FEEDS = 640  # Map feed → FEED_… words and three nested containers
 MOVED = 768  # Map feed → batch number in which it was published
 SCHEDULES = 896  # OrderedMap (time · 2⁶⁴ + n) → program, selector
-DUE_SYSTEM = 1024  # Map program, selector, kind, argument → batch it is due from, tries
+DUE_SYSTEM = 1024  # Map program, selector, kind, argument → batch in which it became due, tries
 DUE_PROGRAMS = 1152
 FAILURES = 1280  # Map program, selector → count, reason, height, time
-RESERVED = 1408  # queue of fill handlers: same shape as DUE_PROGRAMS, kind 2
+FILLS = 1408  # Map program, venue → LISTENER_… words and a queue of FILL_… items
 COUNTERS = 1536
 CREATIONS = 1664  # Map running number → CREATION_… words: programs that the next block opens with
-HEAP = 2048
+CROSSINGS = 2048  # Map number → CROSSING_… words, until its handler is done
+CROSSERS = 2176  # Map program → how many of them are its own
+SWEEPS = 2304  # Map feed → SWEEP_… words: levels that a jump crossed and that are not all due yet
+WAITING = 2432  # Map program, selector, kind, argument → batch it is due in, its number in LATER, tries
+LATER = 2560  # OrderedMap (batch · 2⁶⁴ + n) → state address of the WAITING entry
+PARKED = 2688  # Map program, selector, kind, argument → tries, state address of the next one of the program
+PARKS = 2816  # Map program → first and last parked entry, how many
+HEAP = 4096
 
 BATCHES = COUNTERS  # batches run since genesis
 SCHEDULED = COUNTERS + 8  # entries ever scheduled
@@ -173,6 +187,8 @@ LAST_HEIGHT = COUNTERS + 48
 LAST_TIME = COUNTERS + 56
 LAST_GAP = COUNTERS + 64
 CREATED = COUNTERS + 96  # creations ever asked for by programs
+CROSSED = COUNTERS + 72  # crossings ever subscribed
+PUT_OFF = COUNTERS + 80  # hooks ever put off to a later batch
 
 # Program record: words of a REGISTRY value
 RECORD_NUMBER = 0
@@ -209,11 +225,51 @@ FEED_PRICE = 0
 FEED_CONFIDENCE = 2
 FEED_TIME = 4
 FEED_MAX_AGE = 5  # ms; negative: halted
-FEED_PUBLISHED = 6
-FEED_SUBSCRIBERS = 8  # Map program, selector → 1
-FEED_ABOVE = 24  # crossing handlers, by level
-FEED_BELOW = 40
-FEED_WORDS = 56
+FEED_PUBLISHED = 6  # publications so far
+FEED_MOVED = 7  # 1 when prices were published since the last sweep of the levels began
+FEED_REACH = 8  # of those prices the highest key for each side of levels: two decimals
+FEED_SUBSCRIBERS = 12  # Map program, selector → 1
+FEED_LEVELS = 28  # two OrderedMaps, above and below: key of a level → first and last crossing there
+FEED_WORDS = 60
+
+# Crossing: words of a CROSSINGS value. The key of a level or price is itself above, its complement below: of both sides
+# the least key is crossed first.
+CROSSING_PROGRAM = 0
+CROSSING_SELECTOR = 1
+CROSSING_FEED = 2
+CROSSING_LEVEL = 3  # two words
+CROSSING_SIDE = 5  # 0 above, 1 below, 2 once it is due
+CROSSING_SINCE = 6  # publications of the feed before it
+CROSSING_NEXT = 7  # state addresses of its neighbours at the same level
+CROSSING_PREVIOUS = 8
+CROSSING_WORDS = 9
+
+ABOVE = 0
+BELOW = 1
+CROSSED_SIDE = 2
+
+# Sweep: words of a SWEEPS value
+SWEEP_PUBLISHED = 0  # publications it covers: who subscribed after them is not meant
+SWEEP_SIDE = 1  # at hand; 2: done
+SWEEP_CURSOR = 2  # key to go on from, two words
+SWEEP_REACH = 4  # last key crossed on each side: two decimals
+SWEEP_WORDS = 8
+
+# Subscription to fills: words of a FILLS value, then a queue
+LISTENER_SELECTOR = 0
+LISTENER_MISSED = 1  # fills that found the queue full and were not told of
+LISTENER_QUEUE = 2
+LISTENER_WORDS = 18
+
+# Item of that queue
+FILL_MARKET = 0
+FILL_ORDER = 1
+FILL_BOUGHT = 2
+FILL_PRICE = 3  # two words, as size and fee
+FILL_SIZE = 5
+FILL_FEE = 7
+FILL_BATCH = 9
+FILL_WORDS = 10
 
 QUOTE_MISSING = 0
 QUOTE_FRESH = 1
@@ -291,6 +347,8 @@ EVENT_WORDS_MAX = 64
 EVENT_BYTES_MAX = EVENT_HEADER + 8 * EVENT_WORDS_MAX
 KERNEL_EVENT_HOOK_FAILED = 0  # program, selector, reason, tries: failures so far, this one included
 KERNEL_EVENT_HOOK_DROPPED = 1  # the same words; nobody runs it any more
+KERNEL_EVENT_DEPOSIT = 2  # account (three words), bytes, amount (two): paid for storage, negative when given back
+KERNEL_EVENT_HOOK_PARKED = 3  # the same words; it waits until the purse is funded
 KERNEL_EVENT_CREATED = 8  # number, address (3), creator (3): a program that a program asked for
 KERNEL_EVENT_NOT_CREATED = 9  # reason, address (3), creator (3): its `create` refused, there is none
 KERNEL_EVENT_ADMIN = 10  # number, admin (3): zero, nobody for ever

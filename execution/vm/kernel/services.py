@@ -1,5 +1,5 @@
 """
-What programs ask of the kernel besides calls: quotes, derived addresses, subscriptions to prices, schedules.
+What programs ask of the kernel besides calls: quotes, derived addresses, subscriptions to prices and fills, schedules.
 
 Arguments and results are words in scratch; numbers are the order of SERVICES in `compiler.ir`. A quote published in
 one batch makes its subscribers due in the next, so publishing is O(1) and pays for nobody else's handlers.
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from execution.vm.core import core, i32, i64, load32, load64, store64, u64, unroll
 from execution.vm.kernel import places as p
+from execution.vm.kernel.crossings import subscribe_cross, unsubscribe_cross, widen
+from execution.vm.kernel.due import unpark
+from execution.vm.kernel.fills import hears_fills, number_of, report_fill, subscribe_fills, unsubscribe_fills
 from execution.vm.kernel.journal import charge
 from execution.vm.kernel.outbox import check_writable, keep_invariants
 from execution.vm.kernel.words import (
@@ -41,6 +44,13 @@ UNSUBSCRIBE = 3
 SCHEDULE = 4
 DERIVE = 5
 INVARIANTS = 6
+SUBSCRIBE_CROSS = 7
+UNSUBSCRIBE_CROSS = 8
+SUBSCRIBE_FILLS = 9
+UNSUBSCRIBE_FILLS = 10
+HEARS_FILLS = 11
+REPORT_FILL = 12
+RESUME = 13
 
 TAG_LOW = int.from_bytes(DERIVED_TAG[:8], "little", signed=True)
 TAG_HIGH = int.from_bytes(DERIVED_TAG[8:], "little", signed=True)
@@ -95,10 +105,12 @@ def publish(args: i64) -> None:
         raise reject(NOT_AUTHORISED)
     number = load64(SCRATCH, args)
     feed = feeds_put(p.FEEDS, number) + VALUE_K1
-    touch(feed, 64)
+    touch(feed, 8 * p.FEED_SUBSCRIBERS)
     for i in range(6):
         store64(STATE, feed + 8 * i, load64(SCRATCH, args + 8 + 8 * i))
-    store64(STATE, feed + 8 * p.FEED_PUBLISHED, 1)
+    store64(STATE, feed + 8 * p.FEED_PUBLISHED, load64(STATE, feed + 8 * p.FEED_PUBLISHED) + 1)
+    if load64(STATE, feed + 8 * p.FEED_MAX_AGE) >= 0:
+        widen(feed, load64(STATE, feed), load64(STATE, feed + 8))
     moved = moved_put(p.MOVED, number) + VALUE_K1
     touch(moved, 8)
     store64(STATE, moved, load64(SCRATCH, p.BATCH_NUMBER))
@@ -140,6 +152,18 @@ def schedule(args: i64) -> None:
 
 
 @core()
+def resume(args: i64) -> None:
+    """program (3): the pinned bank says that its purse was filled; a parked hook gets another try."""
+    bank = load64(STATE, p.BANK)
+    if bank != 0 and bank != load64(SCRATCH, g.frame + p.FRAME_NUMBER):
+        raise reject(NOT_AUTHORISED)
+    if load64(STATE, p.PARKED):
+        program = number_of(load64(SCRATCH, args), load64(SCRATCH, args + 8), load64(SCRATCH, args + 16))
+        if program:
+            unpark(program, 1)
+
+
+@core()
 def derive(at: i64) -> None:
     """account (3), number → the account derived from them (3), as `genesis.derived` says; one block is charged."""
     charge(SHA256_BLOCK)
@@ -155,6 +179,33 @@ def derive(at: i64) -> None:
 
 
 @core()
+def change(number: i32, at: i64) -> None:
+    """The services that write."""
+    if number == PUBLISH:
+        publish(at)
+    elif number == SUBSCRIBE:
+        subscribe(at)
+    elif number == UNSUBSCRIBE:
+        unsubscribe(at)
+    elif number == SCHEDULE:
+        schedule(at)
+    elif number == SUBSCRIBE_CROSS:
+        subscribe_cross(at)
+    elif number == UNSUBSCRIBE_CROSS:
+        unsubscribe_cross(at)
+    elif number == SUBSCRIBE_FILLS:
+        subscribe_fills(at)
+    elif number == UNSUBSCRIBE_FILLS:
+        unsubscribe_fills(at)
+    elif number == REPORT_FILL:
+        report_fill(at)
+    elif number == RESUME:
+        resume(at)
+    else:
+        raise reject(BAD_ARGUMENT)
+
+
+@core()
 def service(number: i32, args: i32) -> None:
     """What compiled programs import; results replace the arguments. Views may ask for quotes and addresses."""
     at = u64(args)
@@ -164,17 +215,11 @@ def service(number: i32, args: i32) -> None:
     if number == DERIVE:
         derive(at)
         return
+    if number == HEARS_FILLS:
+        hears_fills(at)
+        return
     if number == INVARIANTS:
         keep_invariants()
         return
     check_writable()
-    if number == PUBLISH:
-        publish(at)
-    elif number == SUBSCRIBE:
-        subscribe(at)
-    elif number == UNSUBSCRIBE:
-        unsubscribe(at)
-    elif number == SCHEDULE:
-        schedule(at)
-    else:
-        raise reject(BAD_ARGUMENT)
+    change(number, at)

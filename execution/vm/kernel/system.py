@@ -33,13 +33,15 @@ from execution.vm.kernel.words import (
 
 @core()
 def begin_scope(stage: i64) -> None:
-    """A new outermost scope: nothing to undo but what follows, empty stack, no world."""
+    """A new outermost scope: nothing to undo but what follows, empty stack, no world; nobody pays for storage."""
     store64(SCRATCH, p.STAGE, stage)
     g.mark += 1
     g.undo_top = 0
     g.sp = p.STACK_START
     g.frame = 0
     g.gas = SYSTEM_GAS
+    g.paying = 0
+    g.owed = 0
     begin_outermost()
 
 

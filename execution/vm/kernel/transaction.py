@@ -10,7 +10,7 @@ from __future__ import annotations
 from execution.vm.core import core, div_u, i64, load64, shr_u, store32, store64, u64
 from execution.vm.kernel import places as p
 from execution.vm.kernel.calls import may_act, run_calls, sequence_reason, use_sequence
-from execution.vm.kernel.fees import hold_fee, settle_fee
+from execution.vm.kernel.fees import begin_payer, hold_fee, pay_storage, settle
 from execution.vm.kernel.journal import keep_savepoint, open_savepoint, undo_savepoint
 from execution.vm.kernel.system import begin_scope
 from execution.vm.kernel.words import (
@@ -88,14 +88,10 @@ def authorised(at: i64) -> i64:
 @core()
 def reserve_fee(at: i64) -> None:
     """Hold gas · price of the account. Rejects when it cannot pay."""
-    price = load64(IO, at + p.TX_PRICE)
-    if price == 0:
+    if load64(IO, at + p.TX_PRICE) == 0:
         return
-    a = load64(IO, at + p.TX_ACCOUNT)
-    b = load64(IO, at + p.TX_ACCOUNT + 8)
-    c = load64(IO, at + p.TX_ACCOUNT + 16)
     try:
-        hold_fee(a, b, c, load64(IO, at + p.TX_GAS), price)
+        hold_fee(load64(IO, at + p.TX_GAS))
     except reject as refusal:
         store64(SCRATCH, p.FIRST_REASON, refusal.value)
         raise reject(FEE_UNPAYABLE) from None
@@ -158,16 +154,14 @@ def refuse(why: i64) -> None:
 
 @core()
 def close_transaction(at: i64) -> None:
-    """After the calls: gas used, the fee, the receipt. FIRST_REASON and CALLS_DONE tell how they went."""
+    """After the calls: gas used, fee and deposit, the receipt. FIRST_REASON and CALLS_DONE tell how they went."""
     left = g.gas if g.gas > 0 else 0
+    owed = g.owed
     used = load64(IO, at + p.TX_GAS) - left
     store64(SCRATCH, p.BATCH_GAS, load64(SCRATCH, p.BATCH_GAS) + used)
     store64(SCRATCH, p.BLOCK_GAS, load64(SCRATCH, p.BLOCK_GAS) + used)
     begin_scope(p.STAGE_CLOSING)
-    a = load64(IO, at + p.TX_ACCOUNT)
-    b = load64(IO, at + p.TX_ACCOUNT + 8)
-    c = load64(IO, at + p.TX_ACCOUNT + 16)
-    settle_fee(a, b, c, load64(IO, at + p.TX_GAS), used, load64(IO, at + p.TX_PRICE))
+    settle(used, owed)
     calls = load64(IO, at + p.TX_CALLS)
     failed = load64(SCRATCH, p.FIRST_REASON) != 0 and load64(SCRATCH, p.CALLS_DONE) == 0
     if failed:
@@ -182,6 +176,10 @@ def run_transaction(at: i64) -> None:
     begin_scope(p.STAGE_OPENING)
     for i in range(3):
         store64(SCRATCH, p.SIGNER + 8 * i, load64(IO, at + p.TX_SIGNER + 8 * i))
+    a = load64(IO, at + p.TX_ACCOUNT)
+    b = load64(IO, at + p.TX_ACCOUNT + 8)
+    c = load64(IO, at + p.TX_ACCOUNT + 16)
+    begin_payer(a, b, c, load64(IO, at + p.TX_PRICE))
     store64(SCRATCH, p.CLASS, shr_u(load64(IO, at + p.TX_LANE), 30))
     store64(SCRATCH, p.FIRST_REASON, 0)
     store64(SCRATCH, p.CALLS_DONE, 0)
@@ -194,6 +192,7 @@ def run_transaction(at: i64) -> None:
         return
     keep_savepoint()
     begin_scope(p.STAGE_BODY)
+    pay_storage()
     g.gas = load64(IO, at + p.TX_GAS) - load64(IO, at + p.TX_INTRINSIC)
     run_calls(at)
     close_transaction(at)

@@ -15,7 +15,17 @@ BEFORE = Memory("before")
 STATE = Memory("state")
 IO = Memory("io")
 
-g = Globals(gas="i64", mark="i64", block_mark="i64", undo_top="i32", before_top="i32", sp="i32", frame="i32")
+g = Globals(
+    gas="i64",
+    mark="i64",
+    block_mark="i64",
+    undo_top="i32",
+    before_top="i32",
+    sp="i32",
+    frame="i32",
+    owed="i64",
+    paying="i32",
+)
 
 dispatch = Table("dispatch", ("i32", "i32", "i32"), ())
 restore = Table("restore", ("i32", "i32"), ())
@@ -36,8 +46,8 @@ signers_find = _container("map_find.k3.v2", 4)
 signers_put = _container("map_put.k3.v2", 4)
 lanes_find = _container("map_find.k4.v1", 5)
 lanes_put = _container("map_put.k4.v1", 5)
-feeds_find = _container("map_find.k1.v56", 2)
-feeds_put = _container("map_put.k1.v56", 2)
+feeds_find = _container("map_find.k1.v60", 2)
+feeds_put = _container("map_put.k1.v60", 2)
 moved_put = _container("map_put.k1.v1", 2)
 moved_drop = _container("map_drop.k1.v1", 2)
 subscribers_put = _container("map_put.k2.v1", 3)
@@ -49,6 +59,32 @@ due_drop = _container("map_drop.k4.v2", 5)
 creations_put = _container("map_put.k1.v80", 2)
 creations_drop = _container("map_drop.k1.v80", 2)
 failures_put = _container("map_put.k2.v4", 3)
+waiting_find = _container("map_find.k4.v3", 5)
+waiting_put = _container("map_put.k4.v3", 5)
+waiting_drop = _container("map_drop.k4.v3", 5)
+later_put = _container("omap_put.d.v1", 3)
+later_drop = _container("omap_drop.d.v1", 3)
+parks_find = _container("map_find.k1.v3", 2)
+parks_put = _container("map_put.k1.v3", 2)
+parks_drop = _container("map_drop.k1.v3", 2)
+crossings_find = _container("map_find.k1.v9", 2)
+crossings_put = _container("map_put.k1.v9", 2)
+crossings_drop = _container("map_drop.k1.v9", 2)
+crossers_put = _container("map_put.k1.v1", 2)
+crossers_drop = _container("map_drop.k1.v1", 2)
+levels_find = _container("omap_find.d.v2", 3)
+levels_put = _container("omap_put.d.v2", 3)
+levels_drop = _container("omap_drop.d.v2", 3)
+levels_from = _container("omap_ceil.d.v2", 3)
+sweeps_find = _container("map_find.k1.v8", 2)
+sweeps_put = _container("map_put.k1.v8", 2)
+sweeps_drop = _container("map_drop.k1.v8", 2)
+listeners_find = _container("map_find.k2.v18", 3)
+listeners_put = _container("map_put.k2.v18", 3)
+listeners_drop = _container("map_drop.k2.v18", 3)
+fills_push = _container("queue_push.v10", 1)
+fills_pop = _container("queue_pop.v10", 1)
+fills_free = Extern("queue_free_v10", ("i64",), ())
 mul_d = Extern("mul_d", ("i64", "i64", "i64", "i64"), ("i64", "i64"))
 
 KERNEL_ACCOUNT_WORD2 = 0x01 << 24
@@ -72,8 +108,8 @@ REASONS = (
     "changed while iterating", "read only", "trap", "too many events", "state full", "too many probes",
     "not authorised", "invalid number", "expired", "sequence used", "sequence gap", "too many lanes",
     "gas too low", "gas too high", "block full", "fee unpayable", "too many subscribers", "too many handlers",
-    "atomic", "list is full", "too many programs", "upgrade pending",
-    "no upgrade pending", "layout",
+    "atomic", "list is full", "storage deposit unpayable", "too many crossings", "too many programs",
+    "upgrade pending", "no upgrade pending", "layout",
 )  # fmt: skip
 """Texts of the reasons that kernel and runtime give; receipts carry the word, the host puts the text back."""
 
@@ -95,8 +131,10 @@ GAS_TOO_LOW = reason("gas too low")
 GAS_TOO_HIGH = reason("gas too high")
 BLOCK_FULL = reason("block full")
 FEE_UNPAYABLE = reason("fee unpayable")
+DEPOSIT_UNPAYABLE = reason("storage deposit unpayable")
 TOO_MANY_SUBSCRIBERS = reason("too many subscribers")
 TOO_MANY_HANDLERS = reason("too many handlers")
+TOO_MANY_CROSSINGS = reason("too many crossings")
 KEY_EXISTS = reason("key exists")
 ATOMIC = reason("atomic")
 TOO_MANY_PROGRAMS = reason("too many programs")
@@ -104,8 +142,8 @@ UPGRADE_PENDING = reason("upgrade pending")
 NO_UPGRADE_PENDING = reason("no upgrade pending")
 LAYOUT = reason("layout")
 
-OPEN_FEE = selector("open_fee(account,decimal)")
-CLOSE_FEE = selector("close_fee(account,decimal,decimal)")
+HOLD = selector("hold(account,decimal,decimal)")
+SETTLE = selector("settle(account,decimal,decimal)")
 SET_ADMIN = selector("set_admin(account,account)")
 SET_TIME_LOCK = selector("set_time_lock(account,duration)")
 CANCEL_UPGRADE = selector("cancel_upgrade(account)")

@@ -43,7 +43,7 @@ def emit_runtime(
 
     Args:
         names: indices of the memories state, marks, undo, before, the globals gas, mark, block_mark, undo_top,
-            before_top, self_index and the tags reject, exhausted.
+            before_top, owed, paying, self_index and the tags reject, exhausted.
         prices: the chain's gas table; of it the names in PRICES are used.
     """
     emitter = Emitter(builder, names)

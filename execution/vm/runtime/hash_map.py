@@ -42,6 +42,8 @@ BITS_MAX = 24  # 128 MiB
 PROBES_MAX = 128
 PROBES_FREE = 4
 MIGRATED = 8  # slots a step
+NEAR_BITS = 14  # up to 128 KiB of slots, index and entries are mostly found in the processor's caches
+FAR_PROBES = 3  # what each doubling beyond that costs, in probes
 DELETED = 1 << 32
 MULTIPLIERS = (
     0x9E3779B97F4A7C15,
@@ -81,6 +83,12 @@ def charge_probes(probes: i64) -> None:
         charge((probes - PROBES_FREE) * PROBE)
 
 
+@core()
+def distance(bits: i64) -> i64:
+    """Probes that finding a slot costs for the size of the index alone."""
+    return (bits - NEAR_BITS) * FAR_PROBES if bits > NEAR_BITS else 0
+
+
 @core(key=K)
 def search_few(header: i64, hashed: i64, key: Words) -> i64:
     """The entry among a few, or 0."""
@@ -107,13 +115,13 @@ def search(table: i64, bits: i64, start: i64, hashed: i64, key: Words) -> i64:
         if word & 0xFFFFFFFF == hashed:
             entry = shr_u(word, 32)
             if entry != 1 and same_key(entry, key) != 0:
-                charge_probes(probes)
+                charge_probes(probes + distance(bits))
                 return table + i * SLOT_BYTES
         i += 1
         if i == slots:
             i = start
         probes += 1
-    charge_probes(probes)
+    charge_probes(probes + distance(bits))
     return 0
 
 

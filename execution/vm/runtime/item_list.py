@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from execution.vm.core import core, div_u, i64, load32, load64, parameter
 from execution.vm.layout import COUNT, HEADER_BYTES, PAGE_BYTES, SEGMENTS
-from execution.vm.runtime.barrier import touch
+from execution.vm.runtime.barrier import charge, touch
 from execution.vm.runtime.heap import zero
 from execution.vm.runtime.slots import add_segment, check_still, count_live, free_segments, page_number, segment
-from execution.vm.runtime.words import EMPTY, INDEX_OUT_OF_RANGE, STATE, reject
+from execution.vm.runtime.words import EMPTY, INDEX_OUT_OF_RANGE, PROBE, STATE, reject
 
 E = parameter("E")
+FAR_PAGES = 1024  # of items: from a mebibyte on, what is read mostly comes from memory
+FAR_PROBES = 20  # what that costs more
 
 
 @core()
@@ -24,6 +26,8 @@ def item(header: i64, index: i64) -> i64:
 def list_at(header: i64, index: i64) -> i64:
     if index < 0 or index >= load64(STATE, header + COUNT):
         raise reject(INDEX_OUT_OF_RANGE)
+    if index >= FAR_PAGES * (PAGE_BYTES // E):
+        charge(FAR_PROBES * PROBE)
     return item(header, index)
 
 

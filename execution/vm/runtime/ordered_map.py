@@ -9,7 +9,23 @@ low word first.
 
 from __future__ import annotations
 
-from execution.vm.core import Words, copy, core, i64, load32, load64, lt_u, parameter, shr_u, store32, store64, unroll
+from execution.vm.core import (
+    Words,
+    copy,
+    core,
+    i32,
+    i64,
+    load32,
+    load64,
+    lt_u,
+    parameter,
+    select,
+    shr_u,
+    store32,
+    store64,
+    u64,
+    unroll,
+)
 from execution.vm.layout import (
     COUNT,
     HEADER_BYTES,
@@ -30,7 +46,7 @@ from execution.vm.runtime.words import PROBE, STATE
 K = parameter("K")
 N = parameter("N")
 ROOT = TABLE
-LEVEL_PROBES = 4  # a level costs as much as this many probes
+LEVEL_PROBES = 20  # a level costs as much as this many probes
 
 
 @core()
@@ -62,17 +78,28 @@ def compare(node: i64, i: i64, key: Words) -> i64:
 
 
 @core(key=K)
+def reaches(node: i64, i: i64, key: Words) -> i32:
+    """Whether the key is equal to the node's i-th or greater."""
+    at = node + 8 * K * i
+    if K == 1:
+        return key[0] >= load64(STATE, at + NODE_KEYS)
+    high = load64(STATE, at + (NODE_KEYS + 8))
+    same = (key[K - 1] == high) & (lt_u(key[0], load64(STATE, at + NODE_KEYS)) == 0)
+    return (key[K - 1] > high) | same
+
+
+@core(key=K)
 def rank(node: i64, key: Words) -> i64:
-    """How many keys of the node are smaller than or equal to the key."""
+    """How many keys of the node are smaller than or equal to the key. Halves without a branch: none can be guessed."""
     low = 0
-    high = load32(STATE, node + NODE_COUNT)
-    while low < high:
-        middle = shr_u(low + high, 1)
-        if compare(node, middle, key) < 0:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    left = load32(STATE, node + NODE_COUNT)
+    if left == 0:
+        return 0
+    while left > 1:
+        half = shr_u(left, 1)
+        low = select(reaches(node, low + half - 1, key), low + half, low)
+        left -= half
+    return low + u64(reaches(node, low, key))
 
 
 @core(key=K)
@@ -133,9 +160,12 @@ def omap_ceil(header: i64, key: Words) -> i64:
 
 @core()
 def open_gap(node: i64, i: i64) -> None:
-    """Shift keys and addresses from the i-th on up by one place; the node was touched before and has room."""
+    """Shift keys and addresses from the i-th on up by one place; the node has room. Touches the lines that change."""
     count = load32(STATE, node + NODE_COUNT)
+    touch(node, NODE_KEYS)
     keys = node + NODE_KEYS + 8 * K * i
+    touch(keys, (count - i + 1) * (8 * K))
+    touch(addresses(node) + 4 * i, (count - i + 1) * 4)
     copy(STATE, STATE, keys + 8 * K, keys, (count - i) * (8 * K))
     places = addresses(node) + 4 * i
     copy(STATE, STATE, places + 4, places, (count - i) * 4)
@@ -145,9 +175,11 @@ def open_gap(node: i64, i: i64) -> None:
 @core()
 def close_gap(node: i64, i: i64) -> None:
     """Remove the i-th key and address of a node, zeroing the place behind the last."""
-    touch(node, PAGE_BYTES)
     count = load32(STATE, node + NODE_COUNT) - 1
+    touch(node, NODE_KEYS)
     keys = node + NODE_KEYS + 8 * K * i
+    touch(keys, (count - i + 1) * (8 * K))
+    touch(addresses(node) + 4 * i, (count - i + 1) * 4)
     copy(STATE, STATE, keys, keys + 8 * K, (count - i) * (8 * K))
     places = addresses(node) + 4 * i
     copy(STATE, STATE, places, places + 4, (count - i) * 4)
@@ -156,31 +188,34 @@ def close_gap(node: i64, i: i64) -> None:
     store32(STATE, node + NODE_COUNT, count)
 
 
-@core()
-def split(parent: i64, i: i64) -> None:
-    """Move the upper half of the parent's full i-th child into a new node behind it; the parent has room."""
+@core(key=K)
+def split(parent: i64, i: i64, key: Words) -> None:
+    """
+    Move the upper half of the parent's full i-th child into a new node behind it; the parent has room.
+
+    Where the key goes behind all of the child's, only an eighth moves: nodes that grow at their end become nearly full.
+    """
     full = child(parent, i)
+    kept = N - N // 8 if reaches(full, N - 1, key) else N // 2
     right = allocate(0)
     touch(right, PAGE_BYTES)
     touch(full, PAGE_BYTES)
-    touch(parent, PAGE_BYTES)
-    half = N // 2
     store32(STATE, right + NODE_LEVEL, load32(STATE, full + NODE_LEVEL))
-    store32(STATE, right + NODE_COUNT, N - N // 2)
-    store32(STATE, full + NODE_COUNT, half)
-    keys = full + (NODE_KEYS + 8 * K * (N // 2))
-    copy(STATE, STATE, right + NODE_KEYS, keys, 8 * K * (N - N // 2))
-    zero(keys, 8 * K * (N - N // 2))
-    places = addresses(full) + 4 * half
-    copy(STATE, STATE, addresses(right), places, 4 * (N - N // 2))
-    zero(places, 4 * (N - N // 2))
+    store32(STATE, right + NODE_COUNT, N - kept)
+    store32(STATE, full + NODE_COUNT, kept)
+    keys = full + NODE_KEYS + 8 * K * kept
+    copy(STATE, STATE, right + NODE_KEYS, keys, 8 * K * (N - kept))
+    zero(keys, 8 * K * (N - kept))
+    places = addresses(full) + 4 * kept
+    copy(STATE, STATE, addresses(right), places, 4 * (N - kept))
+    zero(places, 4 * (N - kept))
     open_gap(parent, i + 1)
     copy(STATE, STATE, parent + NODE_KEYS + 8 * K * (i + 1), right + NODE_KEYS, 8 * K)
     store32(STATE, addresses(parent) + 4 * (i + 1), right)
 
 
-@core()
-def roomy_root(header: i64) -> i64:
+@core(key=K)
+def roomy_root(header: i64, key: Words) -> i64:
     """The root, made when there is none and split when it is full; the header was touched before."""
     root = load32(STATE, header + ROOT)
     if root == 0:
@@ -196,20 +231,20 @@ def roomy_root(header: i64) -> i64:
     store32(STATE, addresses(above), root)
     copy(STATE, STATE, above + NODE_KEYS, root + NODE_KEYS, 8 * K)
     store32(STATE, header + ROOT, above)
-    split(above, 0)
+    split(above, 0, key)
     return above
 
 
 @core(key=K)
 def roomy_leaf(header: i64, key: Words) -> i64:
     """The leaf the key belongs to, with room for it: full nodes on the way are split."""
-    node = roomy_root(header)
+    node = roomy_root(header, key)
     while load32(STATE, node + NODE_LEVEL):
         charge(LEVEL_PROBES * PROBE)
         i = branch(node, key)
         if load32(STATE, child(node, i) + NODE_COUNT) == N:
-            split(node, i)
-            if compare(node, i + 1, key) >= 0:
+            split(node, i, key)
+            if reaches(node, i + 1, key):
                 i += 1
         node = child(node, i)
     return node
@@ -217,24 +252,26 @@ def roomy_leaf(header: i64, key: Words) -> i64:
 
 @core(key=K)
 def omap_put(header: i64, key: Words) -> i64:
-    """The key's entry; a new one, zeroed, when there was none."""
-    entry = omap_find(header, key)
-    if entry:
-        return entry
+    """The key's entry; a new one, zeroed, when there was none. Only a full leaf is come to a second time."""
+    leaf = 0
+    i = 0
+    if load64(STATE, header + COUNT):
+        leaf = leaf_of(header, key)
+        i = rank(leaf, key)
+        if i != 0 and compare(leaf, i - 1, key) == 0:
+            return child(leaf, i - 1)
     check_still(header)
     touch(header, HEADER_BYTES)
-    leaf = roomy_leaf(header, key)
-    i = rank(leaf, key)
-    before = 0
-    after = 0
-    if i:
-        before = child(leaf, i - 1)
+    if leaf == 0 or load32(STATE, leaf + NODE_COUNT) == N:
+        leaf = roomy_leaf(header, key)
+        i = rank(leaf, key)
+    before = child(leaf, i - 1) if i else 0
+    after = child(leaf, i) if i < load32(STATE, leaf + NODE_COUNT) else 0
+    if before != 0 and after == 0:
         after = load32(STATE, before + NEXT)
-    elif load32(STATE, leaf + NODE_COUNT):
-        after = child(leaf, 0)
+    elif after != 0 and before == 0:
         before = load32(STATE, after + PREV)
     entry = new_entry(header, 0, before, after, key)
-    touch(leaf, PAGE_BYTES)
     open_gap(leaf, i)
     for word in unroll(K):
         store64(STATE, leaf + 8 * K * i + (NODE_KEYS + 8 * word), key[word])

@@ -17,16 +17,17 @@ from execution.vm.layout import (
     FRESH_END,
     HEADER_BYTES,
     ITERATING,
-    LIVE_ENTRIES,
+    LIVE_BYTES,
     NEXT,
     PAGE_BYTES,
+    PAID_BYTES,
     SEGMENT,
     SEGMENTS,
     SEGMENTS_DIRECT,
 )
 from execution.vm.runtime.barrier import touch
 from execution.vm.runtime.heap import SEGMENT_CLASS, allocate, release, zero
-from execution.vm.runtime.words import CHANGED_WHILE_ITERATING, STATE, reject
+from execution.vm.runtime.words import CHANGED_WHILE_ITERATING, STATE, g, reject
 
 E = parameter("E")
 DIRECT_PAGES = (1 << SEGMENTS_DIRECT) - 1  # pages in the first seven segments
@@ -34,10 +35,30 @@ DIRECT_PAGES = (1 << SEGMENTS_DIRECT) - 1  # pages in the first seven segments
 
 @core()
 def count_live(header: i64, change: i64) -> None:
-    """Count entries in the header (touched before) and in page 0."""
+    """Count entries in the header (touched before), their bytes in page 0 and with whoever pays for storage."""
     store64(STATE, header + COUNT, load64(STATE, header + COUNT) + change)
     touch(0, FIELDS)
-    store64(STATE, LIVE_ENTRIES, load64(STATE, LIVE_ENTRIES) + change)
+    store32(STATE, LIVE_BYTES, load32(STATE, LIVE_BYTES) + change * E)
+    if g.paying != 0 and g.self_index != 0:
+        count_paid(change * E)
+
+
+@core()
+def count_paid(change: i64) -> None:
+    """
+    Owe the deposit of what was added, or what it gave back for what was deleted: at most what this program holds.
+
+    What was deleted while nobody paid left its deposit behind; the next bytes added stand on that.
+    """
+    paid = load32(STATE, PAID_BYTES)
+    if change > 0:
+        bare = load32(STATE, LIVE_BYTES) - paid
+        if bare < change:
+            change = bare if bare > 0 else 0
+    elif paid + change < 0:
+        change = 0 - paid
+    store32(STATE, PAID_BYTES, paid + change)
+    g.owed += change
 
 
 @core()

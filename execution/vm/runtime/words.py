@@ -18,7 +18,16 @@ UNDO = Memory("undo")
 BEFORE = Memory("before")
 TABLES = Memory("tables")  # constants of the mathematics, in programs that use it
 
-g = Globals(gas="i64", mark="i64", block_mark="i64", undo_top="i32", before_top="i32", self_index="i32")
+g = Globals(
+    gas="i64",
+    mark="i64",
+    block_mark="i64",
+    undo_top="i32",
+    before_top="i32",
+    owed="i64",  # bytes of storage added and paid for in this scope, less those given back
+    paying="i32",  # 1 while somebody pays for what is added
+    self_index="i32",
+)
 
 
 class reject(Tag):
