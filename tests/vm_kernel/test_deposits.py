@@ -183,6 +183,24 @@ def test_a_call_that_cannot_pay_is_rejected_and_those_before_stand() -> None:
     assert (outcome.status, outcome.reason, change) == ("failed", "storage deposit unpayable", 0)
 
 
+@pytest.mark.parametrize("fee", [0, PRICE])
+def test_many_calls_of_one_signature_owe_their_sum(fee: int) -> None:
+    depot = Depot()
+    calls = [call("push", 3) if turn % 3 else call("pop", 2) for turn in range(60)]
+    outcome, change = depot.did(*calls, fee=fee, gas=5 * GAS)
+    assert not any(outcome.call_reasons)
+    assert change == -(40 * 3 - 19 * 2) * NOTE * BYTE == -depot.deposits
+
+
+def test_what_is_held_ahead_leaves_a_small_account_its_money_for_later_calls() -> None:
+    depot = Depot()
+    rest = balance(depot, BOB) - 5 * NOTE * BYTE
+    give = bank_call("transfer", number(0), account(ALICE), amount(rest))
+    outcome, _ = depot.did(call("push", 5), give, call("pop", 5), signer=BOB)
+    assert outcome.status == "done" and not any(outcome.call_reasons)
+    assert balance(depot, BOB) == 5 * NOTE * BYTE and depot.deposits == 0
+
+
 def test_money_for_gas_that_is_left_pays_a_deposit() -> None:
     """Bob's whole balance is held for gas."""
     depot = Depot()
