@@ -336,3 +336,12 @@ def test_a_deployment_that_nobody_announced_changes_nothing() -> None:
     deployment = replace(recorded(announcement(chain)), transaction_id=b"x" * 32)
     assert told(chain.open(deployment)) == [] and info(chain).version == 1
     chain.seal()
+
+
+def test_to_programs_the_kernel_is_no_program() -> None:
+    """As under CPython, which knows of no admins."""
+    chain = Legs((VAULT, (), ("vault",)), (b"C" * 20, (), ("climber", "registry")), admin=b"C" * 20)
+    chain.open()
+    assert chain.one(b"C" * 20, "take", KERNEL_ADDRESS, VAULT).reason == "unknown program"
+    assert chain.machine.programs()[0].admin == b"C" * 20
+    chain.seal()

@@ -1,7 +1,7 @@
 """
 Who may change a program, and when: the acts of a program's admin, and the switch to a version that was announced.
 
-The acts are entries of the kernel at its own address, for transactions and for programs that are admins. An upgrade is
+The acts are entries of the kernel at its own address, for transactions; to programs there is none. An upgrade is
 announced by its transaction, whose code the block records; the host switches the instance when a block opens late
 enough. Each act leaves an event of the kernel, so that whoever does not agree can leave before.
 """

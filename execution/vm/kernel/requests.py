@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from execution.vm.core import core, i32, i64, load32, load64, store64, u64, unroll
 from execution.vm.kernel import places as p
-from execution.vm.kernel.administration import administer, asks_kernel
 from execution.vm.kernel.frames import capped, clear_behind, entry_of, invoke, lookup
 from execution.vm.kernel.journal import charge
 from execution.vm.kernel.outbox import check_writable
@@ -109,12 +108,6 @@ def call(a: i64, b: i64, c: i64, selector: i32, args: i32, words: i32, flags: i3
         ask_for_program(u64(args), u64(words), cap)
         return
     frame = g.frame
-    if asks_kernel(a, b, c):
-        check_writable()
-        me = frame + p.FRAME_ME
-        x, y, z = load64(SCRATCH, me), load64(SCRATCH, me + 8), load64(SCRATCH, me + 16)
-        administer(0, selector, args, u64(words), x, y, z)
-        return
     flags = flags | i32(load64(SCRATCH, frame + p.FRAME_FLAGS) & p.FLAG_VIEW)
     if world and (not flags & p.FLAG_VIEW or load64(SCRATCH, world) < 1):
         raise reject(BAD_ARGUMENT)
