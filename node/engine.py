@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import trio
 from outcome import Outcome, capture
@@ -51,8 +51,8 @@ class EngineThread:
 
     def __init__(self) -> None:
         self._wakes: SimpleQueue[None] = SimpleQueue()
-        self._jobs: deque[Callable[[], None] | None] = deque()
-        self._reads: deque[Callable[[], None]] = deque()
+        self._jobs: deque[Callable[..., None] | None] = deque()
+        self._reads: deque[Callable[..., None]] = deque()
         self._waiting = 0
         self._thread: threading.Thread | None = None
 
@@ -60,7 +60,7 @@ class EngineThread:
         self._thread = engine_thread(self._work)
 
     def stop(self) -> None:
-        """Let the job at hand finish, then end the thread."""
+        """Let the jobs asked for finish and turn the reads away, then end the thread."""
         self._jobs.append(None)
         self._wakes.put(None)
         if self._thread is not None:
@@ -96,8 +96,8 @@ class EngineThread:
         done = trio.Event()
         results: list[Outcome[T]] = []
 
-        def job() -> None:
-            results.append(capture(work, *args))
+        def job(stopping: bool = False) -> None:
+            results.append(capture(_refuse) if stopping else capture(work, *args))
             token.run_sync_soon(done.set)
 
         self._waiting += 1
@@ -116,5 +116,11 @@ class EngineThread:
             read_last = bool(self._reads) and (not read_last or not self._jobs)
             job = self._reads.popleft() if read_last else self._jobs.popleft()
             if job is None:
-                return
+                break
             job()
+        while self._reads:
+            self._reads.popleft()(True)
+
+
+def _refuse() -> NoReturn:
+    raise Unavailable("The node is stopping; ask another, or again once it is back.")

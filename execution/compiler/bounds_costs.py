@@ -82,7 +82,7 @@ SERVICES: Mapping[str, Charge] = {
     "publish": PUT + PUT + Charge(pages=3),
     "subscribe": PUT + PUT + Charge(pages=1),
     "unsubscribe": FIND + DROP,
-    "schedule": ORDERED_PUT + Charge(pages=2),
+    "schedule": ORDERED_PUT + Charge(pages=3),
     "derive": Charge(hashes=1),
     "invariants": Charge(),
     "subscribe_cross": FIND + PUT + PUT + PUT + ORDERED_PUT + Charge(pages=6),

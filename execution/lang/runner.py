@@ -41,6 +41,7 @@ from execution.lang.values import Account, Duration, Timestamp
 
 LEVEL = kind_of(Decimal)
 DEPTH_MAX = 16  # programs on the stack, as the chain's constants set it
+FEEDS_MAX = 1024  # numbers a subscription may name, as the kernel sets it
 
 
 class Runner:
@@ -288,6 +289,8 @@ class Runner:
 
     def subscribe(self, feed: Feed, handler: Callable[..., Any]) -> None:
         self._check_writable()
+        if not 0 <= feed.index < FEEDS_MAX:
+            raise Rejected(BAD_ARGUMENT)
         self.hooks.subscribe(feed.index, self._handler(handler))
 
     def unsubscribe(self, feed: Feed, handler: Callable[..., Any]) -> None:

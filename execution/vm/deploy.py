@@ -31,7 +31,7 @@ from genesis.spec import ChainSpec
 HOOK_TRIES = 16
 SUBSCRIBERS_MAX = 1024  # per feed
 
-_RECORD = struct.Struct("<q20s4xqqq32s32s32s40x")
+_RECORD = struct.Struct("<q20s4xqqq32s32s32s64x")
 _CALL = struct.Struct("<20s4x4sHHq")
 _WORDS = struct.Struct(f"<{places.RECORD_WORDS}q")
 _ASKED = struct.Struct("<4sH")

@@ -6,14 +6,18 @@ for. The engines are compared after every batch (`town.Town.run`), and so is the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from execution.lang import Decimal
+from execution.vm.kernel import places
+from execution.vm.packing import pack_address
 from genesis.chain import Call
 from tests.hostile import sources
 from tests.hostile.cases import ATTACKS, CREATED, Attack
+from tests.hostile.grinding import ground_times, place_of
 from tests.hostile.town import (
     ADMIN,
     ALICE,
@@ -212,14 +216,14 @@ def test_a_hook_that_calls_back_into_its_program_fails_alone() -> None:
 
 def test_hooks_that_fill_the_events_wait_for_room() -> None:
     """A batch never has more events than it may, and transactions come after hooks with room for theirs."""
-    town = hooked("event_hook", "event_hook_2", runs=20, events_batch_max=700, events_transaction_max=200)
+    town = hooked("event_hook", "event_hook_2", runs=20, events_batch_max=70, events_transaction_max=20)
     town.deploy(("event_flood", ()))
     begin(town, "event_hook")
     begin(town, "event_hook_2")
     for _ in range(4):
-        outcome = town.do(ALICE, sources.call("event_flood", address_of("event_flood"), "attack", 200))
+        outcome = town.do(ALICE, sources.call("event_flood", address_of("event_flood"), "attack", 20))
         assert outcome.status == "done", outcome.reason
-        assert len(town.last.events) <= 700
+        assert len(town.last.events) <= 70
 
 
 def test_a_hook_that_dirties_pages_pays_for_them() -> None:
@@ -265,6 +269,93 @@ def test_programs_without_a_purse_hear_nothing_and_cost_others_little() -> None:
     town.run()
     assert town.state("price_listener")["heard"] == 1
     assert town.hook_events() == [(1, "fee unpayable")] * 24
+
+
+def test_due_hooks_whose_keys_collide_are_all_taken_and_stop_nobody() -> None:
+    """A queue that refused them would stop the kernel where it makes hooks due, and with it the node."""
+    town = Town()
+    town.deploy(("chosen_times", ()), ("price_listener", ()))
+    town.fund("chosen_times", 400 * HOOK)
+    town.fund("price_listener", 5 * HOOK)
+    number = next(at for at, one in enumerate(town.machine.programs(), 1) if one.name == "chosen_times")
+    selector = sources.compiled("chosen_times").abi.entry("ring").selector
+    times = ground_times(number, selector, 192)
+    town.time_ms = 1 << 40
+    for start in range(0, len(times), 64):
+        begin(town, "chosen_times", times[start : start + 64])
+    assert town.do(ALICE, sources.call("price_listener", address_of("price_listener"), "wake")).status == "done"
+    town.seal()
+    for _ in range(6):
+        assert town.run().gas_used <= 4 * HOOK_GAS_MAX
+    assert town.state("price_listener")["heard"] == 1
+    assert town.state("chosen_times")["runs"] > 192
+
+
+def test_keys_chosen_for_a_map_cost_their_chooser_and_whoever_comes_near() -> None:
+    town = Town()
+    town.deploy(("chosen_keys", ()))
+    hashed = place_of(1)
+    keys = [key for key in range(1, 250_000) if hashed(key) >> 22 == 77][:192]
+    assert len(keys) == 192 - 192 % 64
+    costs = []
+    for start in range(0, len(keys), 64):
+        outcome = town.do(
+            EVE, sources.call("chosen_keys", address_of("chosen_keys"), "attack", 1, keys[start : start + 64])
+        )
+        assert outcome.status == "done", outcome.reason
+        costs.append(outcome.gas_used)
+    assert costs[2] > costs[1], "the closer they lie the more they pay"
+    honest = town.do(ALICE, sources.call("chosen_keys", address_of("chosen_keys"), "honest", 1 << 50))
+    assert honest.status == "done" and honest.gas_used < 45_000
+
+
+def test_a_deposit_is_credited_whatever_keys_lie_in_its_way() -> None:
+    """Dust at addresses that collide with the depositor's does not keep the bank from taking the deposit."""
+    town = Town(inbox_block_max=8)
+    hashed = place_of(4)
+    near = [
+        who
+        for who in (sha256(number.to_bytes(4, "big")).digest()[:20] for number in range(350_000))
+        if hashed(*pack_address(who), 0) >> 21 == 77
+    ][:150]
+    assert len(near) > 140
+    victim, senders = near[0], near[1:]
+    for start in range(0, len(senders), 25):
+        calls = [town.bank("transfer", 0, who, Decimal.from_raw(1)) for who in senders[start : start + 25]]
+        assert town.do(EVE, *calls).status == "done"
+    town.seal()
+    town.deposit(victim, UNIT)
+    assert town.balances()[victim] == UNIT
+
+
+def test_a_program_waits_for_so_many_times_and_no_more() -> None:
+    town = Town(mirrored=False, gas_transaction_max=5_000_000, gas_batch_max=25_000_000)
+    town.deploy(("hook_storm", ()), ("odd_times", ()))
+    never = sources.call("odd_times", address_of("odd_times"), "attack", (1 << 63) - 1)
+    done = sum(
+        town.do(EVE, *[never] * 256, atomic=False, gas=5_000_000).call_reasons.count("") for _ in range(17)
+    )  # fmt: skip
+    assert done == places.SCHEDULES_MAX
+    assert town.do(EVE, never).reason == "too many schedules"
+    begin(town, "hook_storm", 10)
+
+
+@pytest.mark.xfail(strict=True, reason="an OrderedMap of 800 loses a key that is deleted from the top: missing key")
+def test_what_was_entered_from_the_top_is_deleted_from_the_top() -> None:
+    town = Town(mirrored=False, gas_transaction_max=5_000_000, gas_batch_max=25_000_000)
+    town.deploy(("churn", ()))
+    outcome = town.do(EVE, sources.call("churn", address_of("churn"), "attack", 800), gas=5_000_000)
+    assert outcome.reason == ""
+
+
+def test_subscriptions_name_feeds_that_can_be() -> None:
+    town = Town()
+    town.deploy(("feed_squatter", ()))
+    call = sources.call("feed_squatter", address_of("feed_squatter"), "attack", 1_020, 4)
+    assert town.do(EVE, call).status == "done"
+    for first in (1_021, -1, 1 << 62):
+        call = sources.call("feed_squatter", address_of("feed_squatter"), "attack", first, 4)
+        assert town.do(EVE, call).reason == "bad argument"
 
 
 # ---- creation

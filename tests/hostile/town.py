@@ -18,11 +18,12 @@ from execution.compiler.standard import source_of
 from execution.executor import BatchResult, Opening, Outcome
 from execution.standard import standard_artifact
 from execution.vm.genesis import GenesisProgram, Plan
+from execution.vm.kernel import places
 from execution.vm.kernel.words import REASONS, reason
 from execution.vm.machine import Machine
 from execution.vm.mirror import Mirror
 from execution.vm.programs import code_of
-from genesis.chain import Call, Deployment, SignedTransaction, Transaction, unsigned
+from genesis.chain import Call, Deployment, InboxEntry, SignedTransaction, Transaction, unsigned
 from genesis.derived import PURSE, derived_address
 from genesis.gas import GAS_TABLE
 from genesis.spec import Allocation, ChainSpec, Validator
@@ -48,8 +49,10 @@ SPEC = ChainSpec(
     gas_hook_max=HOOK_GAS_MAX,
     gas_hooks_batch_max=4 * HOOK_GAS_MAX,
     fee_min=PRICE,
+    deposit_byte=0,
+    events_transaction_max=100,
 )
-"""Small gas, since one of the two engines takes a hundred times as long for it."""
+"""No price of storage, so that sums are of fees alone; small gas, since one of the two engines is slow."""
 
 
 def address_of(name: str) -> bytes:
@@ -92,6 +95,7 @@ class Town:
         self.height, self.time_ms = 1, 1_000
         self._sequences: dict[tuple[bytes, int], int] = {}
         self._waiting: tuple[Deployment, ...] = ()
+        self._inbox: tuple[InboxEntry, ...] = ()
         self._opened = False
         self.last: BatchResult
 
@@ -115,6 +119,13 @@ class Town:
             address_of(name), bytes(32), EVE, name, packed, b"", "1", made.ir_hash, made.wasm, made.abi.text()
         )
 
+    def deposit(self, account: bytes, amount: int) -> None:
+        """Credit money from the settlement chain, in a block of its own."""
+        self._inbox = (InboxEntry(0, account, 0, amount, 1),)
+        self.run()
+        self._inbox = ()
+        self.seal()
+
     # ---- transactions
 
     def signed(
@@ -136,7 +147,7 @@ class Town:
     def run(self, *batch: SignedTransaction) -> BatchResult:
         """A batch on both engines; raises AssertionError where they differ or money is not conserved."""
         self._opened = True
-        opening = Opening(self.height, self.time_ms, 0, b"", (), self._waiting)
+        opening = Opening(self.height, self.time_ms, 0, b"", self._inbox, self._waiting)
         real = self.last = self.machine.apply(opening, batch)
         if self.mirror is not None:
             dream = self.mirror.apply(opening, batch)
@@ -194,5 +205,7 @@ class Town:
     def hook_events(self) -> list[tuple[int, str]]:
         """Of the last batch: (0 failed, 1 dropped or 3 parked, why)."""
         known = {reason(text): text for text in REASONS}
-        told = [event for event in self.last.events if event.program == 0]
+        told = [
+            event for event in self.last.events if event.program == 0 and event.event != places.KERNEL_EVENT_DEPOSIT
+        ]
         return [(one.event, known.get(int.from_bytes(one.data[16:24], "little", signed=True), "?")) for one in told]

@@ -330,6 +330,30 @@ def test_however_many_reads_wait_a_batch_waits_for_one() -> None:
     assert seen == ["read", "batch"] * 3 + ["read"] * 47
 
 
+def test_reads_that_still_wait_when_the_engine_stops_are_turned_away() -> None:
+    go = threading.Event()
+    refused: list[Unavailable] = []
+
+    async def read(engine: EngineThread) -> None:
+        try:
+            await engine.read(int)
+        except Unavailable as error:
+            refused.append(error)
+
+    async def work(engine: EngineThread) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(engine.run, go.wait, 10)
+            await trio.testing.wait_all_tasks_blocked()
+            for _ in range(3):
+                nursery.start_soon(read, engine)
+            await trio.testing.wait_all_tasks_blocked()
+            go.set()
+            engine.stop()
+
+    engine_run(work)
+    assert len(refused) in (2, 3), "one may have had its turn"
+
+
 def test_too_many_reads_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("node.engine.READS_WAITING_MAX", 2)
     go = threading.Event()

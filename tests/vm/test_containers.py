@@ -29,7 +29,6 @@ from execution.vm.runtime.words import (
     CHANGED_WHILE_ITERATING,
     EMPTY,
     INDEX_OUT_OF_RANGE,
-    TOO_MANY_PROBES,
     exhausted,
     reject,
 )
@@ -364,32 +363,29 @@ def test_gas_runs_out_at_a_line() -> None:
         twin.call("touch", 5000, 1)
 
 
-def test_chosen_keys_are_refused_and_harm_nobody() -> None:
-    """Keys of one hash neighbourhood: each is found again or was refused, and keys elsewhere live as before."""
-    twin = Twin(["start", "map_put.k1.v1", "map_find.k1.v1", "restore"])
+def test_chosen_keys_are_taken_found_and_paid_by_who_comes_near_them() -> None:
+    """Keys of one hash neighbourhood, more than an index has room for; keys elsewhere cost what they always do."""
+    twin = Twin(["start", "map_put.k1.v1", "map_find.k1.v1", "map_drop.k1.v1"])
     twin.call("start", HEAP)
-    undo = twin.mirror.memories["undo"]
     hashed = twin.mirror.function(hash_key, K=1)
-
-    def put(key: int) -> bool:
-        twin.cells["mark"].value += 1
-        top = twin.cells["undo_top"].value
-        try:
-            twin.call("map_put.k1.v1", HEADER, key)
-        except reject as refusal:
-            assert refusal.value == TOO_MANY_PROBES
-        else:
-            return True
-        while twin.cells["undo_top"].value > top:
-            twin.cells["undo_top"].value -= LINE_RECORD_BYTES
-            record = twin.cells["undo_top"].value
-            twin.call("restore", u32(undo, record + 4), record + 8)
-        return False
-
     chosen = [key for key in range(1, 150_000) if hashed(key) >> 23 == 77]
-    others = range(1 << 40, (1 << 40) + 1_500)
-    accepted = {key for key in chosen if put(key)}
-    assert PROBES_MAX <= len(accepted) < len(chosen)
-    assert all(put(key) for key in others if not 77 <= hashed(key) >> 23 < 200)
-    found = {key for key in chosen if twin.call("map_find.k1.v1", HEADER, key)}
-    assert found == accepted
+    assert len(chosen) > 2 * PROBES_MAX
+
+    def cost(operation: str, key: int) -> int:
+        twin.cells["mark"].value += 1
+        before = twin.cells["gas"].value
+        assert twin.call(f"map_{operation}.k1.v1", HEADER, key) != 0
+        return int(before - twin.cells["gas"].value)
+
+    for key in chosen:
+        cost("put", key)
+    near = [cost("find", key) for key in chosen]
+    assert max(near) > PRICES["probe"] * PROBES_MAX
+    far = [key for key in range(1 << 40, (1 << 40) + 1_500) if not 77 <= hashed(key) >> 23 < 200]
+    for key in far:
+        cost("put", key)
+    assert max(cost("find", key) for key in far) < PRICES["probe"] * PROBES_MAX
+    for key in chosen:
+        cost("drop", key)
+        assert twin.call("map_find.k1.v1", HEADER, key) == 0
+    assert all(twin.call("map_find.k1.v1", HEADER, key) for key in far)

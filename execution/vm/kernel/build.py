@@ -64,7 +64,7 @@ TAGS: dict[str, tuple[ValueType, ...]] = {"reject": ("i64",), "exhausted": ()}
 TABLES = ("dispatch", "restore")
 
 CONTAINERS = (
-    "touch", "start", "mul.d", "map_find.k3.v24", "map_put.k3.v24", "list_at.v1", "list_push.v1", "map_find.k3.v2",
+    "touch", "start", "mul.d", "map_find.k3.v27", "map_put.k3.v27", "list_at.v1", "list_push.v1", "map_find.k3.v2",
     "map_put.k3.v2",
     "map_find.k4.v1", "map_put.k4.v1", "map_find.k1.v60", "map_put.k1.v60", "map_put.k1.v1", "map_drop.k1.v1",
     "map_put.k2.v1",

@@ -20,7 +20,7 @@ from execution.vm.kernel.fills import listener_at_hand, pass_fill, write_fill
 from execution.vm.kernel.frames import entry_of, invoke
 from execution.vm.kernel.journal import charge, keep_savepoint, open_savepoint, undo_savepoint, undo_savepoints
 from execution.vm.kernel.outbox import append_event, run_handlers
-from execution.vm.kernel.services import write_quote
+from execution.vm.kernel.services import count_schedule, write_quote
 from execution.vm.kernel.system import begin_scope
 from execution.vm.kernel.words import (
     FEE_UNPAYABLE,
@@ -28,6 +28,7 @@ from execution.vm.kernel.words import (
     OUT_OF_GAS,
     SCRATCH,
     STATE,
+    SYSTEM_GAS,
     TOO_MANY_EVENTS,
     VALUE_K1,
     VALUE_K2,
@@ -45,6 +46,8 @@ from execution.vm.kernel.words import (
 )
 
 EXPANSIONS_MAX = 4096  # entries made due in one batch
+EXPANSION_GAS_MAX = 25_000_000  # what making them due may cost, in the gas of the kernel's own work; the rest waits
+QUEUEING_GAS_FREE = 200_000  # of that for one hook; more, where keys were chosen to collide, is taken from hooks' gas
 DROP_BASES = 5  # times hook_base: what finding out that nobody pays takes from the gas for hooks
 UNPARKED_MAX = 2  # parked hooks that get another try after one that was paid
 HANDED_WORDS = 13  # most that a handler is given: a Fill
@@ -56,7 +59,7 @@ RETRY = 1
 def expand_schedules(room: i64) -> i64:
     """Make the schedules due whose time has come; return how many entries still fit this batch."""
     now = load64(SCRATCH, p.TIME)
-    while room > 0:
+    while room > 0 and SYSTEM_GAS - g.gas < EXPANSION_GAS_MAX:
         entry = load64(STATE, p.SCHEDULES + 8)
         if entry == 0:
             return room
@@ -65,6 +68,7 @@ def expand_schedules(room: i64) -> i64:
         if time > now:
             return room
         make_due(load64(STATE, entry + VALUE_K2), load64(STATE, entry + VALUE_K2 + 8), p.DUE_SCHEDULE, time, 0)
+        count_schedule(load64(STATE, entry + VALUE_K2), -1)
         schedules_drop(p.SCHEDULES, number, time)
         room -= 1
     return room
@@ -103,7 +107,7 @@ def expand() -> None:
     """At the start of a batch: what was put off, what the time has reached, what earlier batches published is due."""
     begin_scope(p.STAGE_EXPAND)
     room = expand_schedules(expand_waiting(EXPANSIONS_MAX))
-    while room > 0:
+    while room > 0 and SYSTEM_GAS - g.gas < EXPANSION_GAS_MAX:
         entry = load64(STATE, p.MOVED + 8)
         if entry == 0:
             break
@@ -239,6 +243,14 @@ def spend(gas: i64) -> None:
 
 
 @core()
+def spend_queueing() -> None:
+    """What the kernel itself has used in this scope, beyond a free part."""
+    used = SYSTEM_GAS - g.gas
+    if used > QUEUEING_GAS_FREE:
+        spend(used)
+
+
+@core()
 def end_hook(outcome: i64, why: i64) -> None:
     """Account for the gas of the hook at hand, have it paid, and settle what becomes of it."""
     cap = load64(SCRATCH, p.LIMIT_HOOK_GAS)
@@ -250,6 +262,7 @@ def end_hook(outcome: i64, why: i64) -> None:
     if load64(SCRATCH, p.HOOK_PAYS) and load64(STATE, p.PARKED):
         unpark(load64(SCRATCH, p.HOOK_PROGRAM), UNPARKED_MAX)
     settle_hook(outcome, why, load64(SCRATCH, p.HOOK_TRIES))
+    spend_queueing()
     store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
 
 
@@ -300,6 +313,7 @@ def run_hook(queue: i64, entry: i64) -> None:
         store64(SCRATCH, p.SIGNER + 8 * i, 0)
     store64(SCRATCH, p.CLASS, 0)
     take_due(queue, entry)
+    spend_queueing()
     if has_cause() == 0:
         spend(HOOK_BASE)
         store64(SCRATCH, p.STAGE, p.STAGE_IDLE)

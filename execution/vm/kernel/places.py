@@ -155,7 +155,7 @@ PHASE_TRADE = 4
 PHASE_END = 5
 
 # Kernel state: fields
-REGISTRY = 128  # Map address (3) → program record (24 words)
+REGISTRY = 128  # Map address (3) → program record (27 words)
 PROGRAMS = 256  # List number − 1 → state address of the registry entry
 SIGNERS = 384  # Map signer (3) → next sequence of lane 0, number of other lanes
 LANES = 512  # Map signer (3), lane → next sequence
@@ -203,8 +203,11 @@ RECORD_CREATED = 19  # programs it has asked for: the number of the next one's a
 RECORD_UPGRADE = 20  # first word of the id of the transaction that announced the next version; 0: none is announced
 RECORD_UPGRADE_TIME = 21  # ms: the next version runs from the first block at or after it
 RECORD_NEXT_LOCK = 22  # ms: a shorter time-lock
-RECORD_NEXT_LOCK_TIME = 23  # ms: from when it holds; 0: there is none
-RECORD_WORDS = 24
+RECORD_SCHEDULED = 23  # schedules of the program whose time has not come
+RECORD_NEXT_LOCK_TIME = 24  # ms: from when it holds; 0: there is none
+RECORD_WORDS = 27  # as many as an entry of 256 bytes holds
+SCHEDULES_MAX = 4096  # of one program
+FEEDS_MAX = 1024  # numbers a subscription may name; the oracle has no more
 
 # Creation: words of a CREATIONS value
 CREATION_TEMPLATE = 0  # its number

@@ -7,11 +7,12 @@ one batch makes its subscribers due in the next, so publishing is O(1) and pays 
 
 from __future__ import annotations
 
-from execution.vm.core import core, i32, i64, load32, load64, store64, u64, unroll
+from execution.vm.core import core, i32, i64, load32, load64, lt_u, store64, u64, unroll
 from execution.vm.kernel import places as p
 from execution.vm.kernel.crossings import subscribe_cross, unsubscribe_cross, widen
 from execution.vm.kernel.due import unpark
 from execution.vm.kernel.fills import hears_fills, number_of, report_fill, subscribe_fills, unsubscribe_fills
+from execution.vm.kernel.frames import entry_of
 from execution.vm.kernel.journal import charge
 from execution.vm.kernel.outbox import check_writable, keep_invariants
 from execution.vm.kernel.words import (
@@ -20,9 +21,11 @@ from execution.vm.kernel.words import (
     SCRATCH,
     SHA256_BLOCK,
     STATE,
+    TOO_MANY_SCHEDULES,
     TOO_MANY_SUBSCRIBERS,
     VALUE_K1,
     VALUE_K2,
+    VALUE_K3,
     feeds_find,
     feeds_put,
     g,
@@ -118,11 +121,17 @@ def publish(args: i64) -> None:
 
 @core()
 def subscribe(args: i64) -> None:
-    """feed, selector: call the handler of the calling program in the batch after each new quote."""
+    """
+    feed, selector: call the handler of the calling program in the batch after each new quote. Clearing finds a place
+    also where others have taken all.
+    """
+    if lt_u(p.FEEDS_MAX - 1, load64(SCRATCH, args)):
+        raise reject(BAD_ARGUMENT)
+    program = load64(SCRATCH, g.frame + p.FRAME_NUMBER)
     feed = feeds_put(p.FEEDS, load64(SCRATCH, args)) + VALUE_K1
     header = feed + 8 * p.FEED_SUBSCRIBERS
-    entry = subscribers_put(header, load64(SCRATCH, g.frame + p.FRAME_NUMBER), load64(SCRATCH, args + 8))
-    if load64(STATE, header) > load64(SCRATCH, p.LIMIT_SUBSCRIBERS):
+    entry = subscribers_put(header, program, load64(SCRATCH, args + 8))
+    if load64(STATE, header) > load64(SCRATCH, p.LIMIT_SUBSCRIBERS) and program != load64(STATE, p.CLEARING):
         raise reject(TOO_MANY_SUBSCRIBERS)
     touch(entry + VALUE_K2, 8)
     store64(STATE, entry + VALUE_K2, 1)
@@ -138,17 +147,33 @@ def unsubscribe(args: i64) -> None:
 
 @core()
 def schedule(args: i64) -> None:
-    """time_ms, selector: call the handler in the first batch at or after the time, at the earliest the next one."""
+    """
+    time_ms, selector: call the handler in the first batch at or after the time, at the earliest the next one. At most
+    SCHEDULES_MAX of a program wait for their time.
+    """
     time = load64(SCRATCH, args)
     if time < 0:
         raise reject(BAD_ARGUMENT)
+    program = load64(SCRATCH, g.frame + p.FRAME_NUMBER)
+    if count_schedule(program, 1) > p.SCHEDULES_MAX:
+        raise reject(TOO_MANY_SCHEDULES)
     touch(p.SCHEDULED, 8)
     number = load64(STATE, p.SCHEDULED) + 1
     store64(STATE, p.SCHEDULED, number)
     entry = schedules_put(p.SCHEDULES, number, time) + VALUE_K2
     touch(entry, 16)
-    store64(STATE, entry, load64(SCRATCH, g.frame + p.FRAME_NUMBER))
+    store64(STATE, entry, program)
     store64(STATE, entry + 8, load64(SCRATCH, args + 8))
+
+
+@core()
+def count_schedule(program: i64, change: i64) -> i64:
+    """Change and return how many schedules of a program wait."""
+    place = entry_of(program) + VALUE_K3 + 8 * p.RECORD_SCHEDULED
+    count = load64(STATE, place) + change
+    touch(place, 8)
+    store64(STATE, place, count)
+    return count
 
 
 @core()

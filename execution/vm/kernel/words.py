@@ -38,8 +38,8 @@ def _container(name: str, words: int) -> Extern:
 # Containers of the kernel's own state; all operands are words, the first is the header's address.
 touch = Extern("touch", ("i64", "i64"), ())
 write_record = Extern("start", ("i64",), ())
-registry_find = _container("map_find.k3.v24", 4)
-registry_put = _container("map_put.k3.v24", 4)
+registry_find = _container("map_find.k3.v27", 4)
+registry_put = _container("map_put.k3.v27", 4)
 programs_at = _container("list_at.v1", 2)
 programs_push = _container("list_push.v1", 1)
 signers_find = _container("map_find.k3.v2", 4)
@@ -105,11 +105,11 @@ def selector(signature: str) -> int:
 REASONS = (
     "overflow", "division by zero", "missing key", "key exists", "empty", "index out of range", "out of gas",
     "call depth", "on the stack", "unknown program", "unknown entry", "order class", "bad argument",
-    "changed while iterating", "read only", "trap", "too many events", "state full", "too many probes",
+    "changed while iterating", "read only", "trap", "too many events", "state full",
     "not authorised", "invalid number", "expired", "sequence used", "sequence gap", "too many lanes",
     "gas too low", "gas too high", "block full", "fee unpayable", "too many subscribers", "too many handlers",
-    "atomic", "list is full", "storage deposit unpayable", "too many crossings", "too many programs",
-    "upgrade pending", "no upgrade pending", "layout",
+    "atomic", "list is full", "storage deposit unpayable", "too many crossings", "too many schedules",
+    "too many programs", "upgrade pending", "no upgrade pending", "layout",
 )  # fmt: skip
 """Texts of the reasons that kernel and runtime give; receipts carry the word, the host puts the text back."""
 
@@ -135,6 +135,7 @@ DEPOSIT_UNPAYABLE = reason("storage deposit unpayable")
 TOO_MANY_SUBSCRIBERS = reason("too many subscribers")
 TOO_MANY_HANDLERS = reason("too many handlers")
 TOO_MANY_CROSSINGS = reason("too many crossings")
+TOO_MANY_SCHEDULES = reason("too many schedules")
 KEY_EXISTS = reason("key exists")
 ATOMIC = reason("atomic")
 TOO_MANY_PROGRAMS = reason("too many programs")

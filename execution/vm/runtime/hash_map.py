@@ -5,8 +5,8 @@ Up to SMALL entries are searched one by one. Then an index of 8-byte slots is ke
 addressing, linear probing, the hash's top bits choosing the slot, so that neighbours stay neighbours when it doubles.
 A full index becomes the old one; every insert and delete moves eight of its slots (zeroing them) until it is empty
 and freed. Lookups read the new index, then what is left of the old. A key that would lie PROBES_MAX slots from its
-place makes the index grow early, or is refused when that cannot help: chosen keys cost their chooser an entry each
-and others at most that many probes, paid by the slot.
+place makes the index grow early, down to an eighth full; beyond that it lies where there is room. No key is refused:
+chosen keys cost their chooser an entry each, and whoever comes near them probes, paid by the slot.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from execution.vm.layout import (
 from execution.vm.runtime.barrier import charge, touch
 from execution.vm.runtime.heap import allocate, release, zero
 from execution.vm.runtime.slots import check_still, count_live, free_segments, free_slot, new_slot
-from execution.vm.runtime.words import PROBE, STATE, STATE_FULL, TOO_MANY_PROBES, reject
+from execution.vm.runtime.words import PROBE, STATE, STATE_FULL, reject
 
 K = parameter("K")
 
@@ -242,10 +242,11 @@ def enter(header: i64, hashed: i64, entry: i64) -> None:
     bits = load32(STATE, header + TABLE_BITS)
     if table == 0 or place(table, bits, hashed, entry, PROBES_MAX) != 0:
         return
-    if load32(STATE, header + OLD_TABLE) != 0 or load64(STATE, header + COUNT) * 8 < 1 << bits:
-        raise reject(TOO_MANY_PROBES)
-    enlarge(header)
-    place(load32(STATE, header + TABLE), bits + 1, hashed, entry, PROBES_MAX)
+    if load32(STATE, header + OLD_TABLE) == 0 and load64(STATE, header + COUNT) * 8 >= 1 << bits:
+        enlarge(header)
+        table = load32(STATE, header + TABLE)
+        bits += 1
+    place(table, bits, hashed, entry, 1 << BITS_MAX)
 
 
 @core(key=K)

@@ -17,6 +17,6 @@ class EventHook(Program):
     @hook
     def ring(self, due: Timestamp) -> Outcome:
         self.runs += 1
-        for i in range(150):
+        for i in range(15):
             emit(Noise(i))
         return RETRY

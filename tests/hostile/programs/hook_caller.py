@@ -15,9 +15,9 @@ class HookCaller(Program):
     @external
     def attack(self, which: int, victim: Account, other: ProgramRef[Hooked]) -> None:
         if which == 0:
-            self.bank.open_fee(victim, Decimal(1))
+            self.bank.hold(victim, Decimal(1), Decimal(1))
         elif which == 1:
-            self.bank.close_fee(victim, Decimal(1), Decimal(0))
+            self.bank.settle(victim, Decimal(1), Decimal(0))
         elif which == 2:
             self.bank.credit(tx.sender, Asset(0), Decimal(1))
         elif which == 3:

@@ -1,6 +1,19 @@
 """No attack: an honest program that hears each price of its feed, and counts on being called."""
 
-from execution.lang import DONE, Feed, Outcome, Program, Quote, Timestamp, block, external, hook, schedule, subscribe
+from execution.lang import (
+    DONE,
+    Feed,
+    Outcome,
+    Program,
+    Quote,
+    Timestamp,
+    block,
+    external,
+    hook,
+    schedule,
+    subscribe,
+    view,
+)
 
 
 class PriceListener(Program):
@@ -15,6 +28,10 @@ class PriceListener(Program):
     @external
     def wake(self) -> None:
         schedule(Timestamp(block.time.ms + 1), self.ring)
+
+    @view
+    def count(self) -> int:
+        return self.heard
 
     @hook
     def hear(self, quote: Quote) -> Outcome:
