@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trio
 
-from genesis.errors import TenorError
-from node.client import Client, blocking
-from node.config import DEFAULT_PORT
+from tests.documents import ROOT, devnet, shell_environment
 
-ROOT = Path(__file__).parents[1]
-URL = f"ws://127.0.0.1:{DEFAULT_PORT}/ws"
-READY_SECONDS = 60
 LINES_SECONDS = 180
-LEAVE_SECONDS = 60
 
 
 def printed() -> list[list[str]]:
@@ -33,54 +23,14 @@ def printed() -> list[list[str]]:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A shell in which `. .venv/bin/activate` has been typed; `tenor` is the console script or does what it does."""
-    binaries = tmp_path / "bin"
-    binaries.mkdir()
-    script = binaries / "tenor"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from devnet.cli import main; main()" "$@"\n')
-    script.chmod(0o755)
-    installed = Path(sys.executable).parent
-    first = installed if (installed / "tenor").exists() else binaries
-    path = f"{first}:{installed}:{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    return shell_environment(tmp_path)
 
 
 @pytest.fixture
-def devnet(environment: dict[str, str], tmp_path: Path) -> Iterator[None]:
+def running(environment: dict[str, str], tmp_path: Path) -> Iterator[None]:
     """`tenor devnet` as printed, once its market has two sides."""
-    line = printed()[0][-1]
-    assert line.startswith("tenor devnet")
-    log = (tmp_path / "devnet.log").open("w+")
-    process = subprocess.Popen(["sh", "-c", f"exec {line}"], env=environment, cwd=tmp_path, stdout=log, stderr=log)
-    try:
-        wait_until_trading(process, log.name)
+    with devnet(printed()[0][-1], environment, tmp_path):
         yield
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(LEAVE_SECONDS)  # it seals its block and audits itself
-        log.close()
-
-
-def wait_until_trading(process: subprocess.Popen[bytes], log: str) -> None:
-    async def trading(client: Client) -> bool:
-        book = await client.book(0, 1)
-        return bool(book["bids"] and book["asks"])
-
-    async def wait() -> None:
-        with trio.move_on_after(READY_SECONDS):
-            while process.poll() is None:
-                if await trio.to_thread.run_sync(asked):
-                    return
-                await trio.sleep(0.1)
-        raise AssertionError(f"no market within {READY_SECONDS} s:\n{Path(log).read_text()[-4000:]}")
-
-    def asked() -> bool:
-        try:
-            return blocking(URL, trading)
-        except TenorError:
-            return False
-
-    trio.run(wait)
 
 
 def run(lines: list[str], environment: dict[str, str], folder: Path) -> str:
@@ -101,7 +51,8 @@ def test_the_set_up_is_the_makefiles() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("devnet")
+@pytest.mark.timeout(900)  # another document may have the port
+@pytest.mark.usefixtures("running")
 def test_from_zero_to_a_first_own_trade(environment: dict[str, str], tmp_path: Path) -> None:
     """A program of one's own holds a position, and an order of one's own becomes final with its fill."""
     _, own_program, own_order = printed()

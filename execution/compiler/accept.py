@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from execution.compiler import limits
+from execution.compiler import limits, suggest
 from execution.compiler.errors import Source
 from execution.compiler.scan import scan
 
@@ -162,6 +162,8 @@ def _accept_node(source: Source, node: ast.AST, place: ast.AST) -> None:
     """Operators carry no position in Python's tree: `place` is the node or the expression that uses it."""
     if type(node) in REFUSED:
         what, instead = REFUSED[type(node)]
+        if isinstance(node, ast.Import):
+            instead = suggest.MODULES.get(node.names[0].name, instead)
         raise source.at(place, f"{what} is not part of the language", instead)
     if type(node) not in ALLOWED:
         raise source.at(
@@ -197,7 +199,8 @@ def _accept_constant(source: Source, node: ast.Constant) -> None:
 
 def _accept_name(source: Source, node: ast.AST, name: str) -> None:
     if name.startswith("__"):
-        raise source.at(node, f"`{name}` is not part of the language", "names do not start with two underscores")
+        instead = "write create(self, …)" if name == "__init__" else "names do not start with two underscores"
+        raise source.at(node, f"`{name}` is not part of the language", instead)
 
 
 def _accept_function(source: Source, node: ast.FunctionDef) -> None:

@@ -66,9 +66,19 @@ def binary(
         return operation(t.DECIMAL, f"{name}.d", args, line)
     result = TIMES.get((left.type, name, right.type))
     if result is None:
-        instead = "test `is not None` first" if isinstance(left.type, t.OptionalType) else "convert one side"
+        instead = "test `is not None` first" if isinstance(left.type, t.OptionalType) else _converted(left, right)
         raise context.error(node, f"`{SYMBOLS[name]}` is not defined for {left.type} and {right.type}", instead)
     return operation(result, f"{name}.w", (left, right), line)
+
+
+def _converted(left: tree.Expression, right: tree.Expression) -> str:
+    """How two types that do not go together can be made to."""
+    pair = {left.type, right.type}
+    if t.QUOTE in pair:
+        return "take the quote's price: `quote.price`"
+    if pair & {t.TIMESTAMP, t.DURATION} and t.INT in pair:
+        return "write Duration.milliseconds(…), or take `.ms`"
+    return "convert one side"
 
 
 def _power(context: Context, node: ast.AST, left: tree.Expression, right: tree.Expression) -> tree.Expression:
@@ -77,7 +87,9 @@ def _power(context: Context, node: ast.AST, left: tree.Expression, right: tree.E
         value = left.values[0] ** exponent if 0 <= exponent < 64 else 2**63
         if -(2**63) <= value < 2**63:
             return tree.Literal(t.INT, (value,))
-    raise context.error(node, "`**` takes two constant integers and fits 64 bits", "multiply in a loop")
+    raise context.error(
+        node, "`**` takes two constant integers and fits 64 bits", "write x * x, sqrt(x), or pow(x, y) of Decimals"
+    )
 
 
 def negate(context: Context, node: ast.AST, value: tree.Expression) -> tree.Expression:

@@ -21,6 +21,12 @@ from execution.compiler.selector import reason_word, selector
 Builtin = Callable[[Context, ast.Call], tree.Expression]
 DURATIONS = {"milliseconds": 1, "seconds": 1_000, "minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
 PLACES_MAX = 18
+CALLED = {
+    "Rejected": "write `raise Rejected(…)`",
+    "int": "write .floor(), .ceil() or .round() of a Decimal",
+    "bool": "write a comparison",
+}
+"""What to write instead of a call of words that are none."""
 MATHEMATICS = ("exp", "ln", "log2", "norm_pdf", "norm_cdf", "norm_inv", "erf")
 
 
@@ -223,9 +229,7 @@ def constructor(context: Context, node: ast.Call, name: str) -> tree.Expression:
         case "Quote" | "Crossing" | "Fill":
             struct = {"Quote": t.QUOTE, "Crossing": t.CROSSING, "Fill": t.FILL}[name]
             return tree.Join(struct, values(context, node, *(kind for _, kind in struct.fields)))
-    instead = (
-        "write `raise Rejected(…)`" if name == "Rejected" else "call a constructor such as Decimal(…) or Symbol(…)"
-    )
+    instead = CALLED.get(name, "call a constructor such as Decimal(…) or Symbol(…)")
     raise context.error(node, f"`{name}` does not stand here as a call", instead)
 
 

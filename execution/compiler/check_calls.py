@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Sequence
 
-from execution.compiler import limits, tree
+from execution.compiler import limits, suggest, tree
 from execution.compiler import types as t
 from execution.compiler.check_builtins import BUILTINS, constructor, value_method
 from execution.compiler.check_containers import method as container_method
@@ -64,7 +64,9 @@ def _call_name(context: Context, node: ast.Call, name: str) -> tree.Expression:
     if isinstance(entity, TypeName) and isinstance(entity.type, t.StructType):
         return struct(context, node, entity.type)
     if isinstance(entity, TypeName) and isinstance(entity.type, t.RecordType):
-        raise context.error(node, f"a record {name} exists only in a container", "write m.create(key) or m.obtain(key)")
+        raise context.error(
+            node, f"a record {name} exists only in a container", "write m.create(key), m.obtain(key) or l.add()"
+        )
     instead = f"write ProgramRef[{name}](account)" if isinstance(entity, ProgramName) else "use its members"
     raise context.error(node, f"`{name}` is not callable", instead)
 
@@ -145,12 +147,19 @@ def _call_self(context: Context, node: ast.Call, name: str) -> tree.Expression:
         raise context.error(node, "`self` exists only in methods", "write a method, or pass what the function needs")
     signature = context.shared.program.methods.get(name)
     if signature is None:
-        raise context.error(node, f"`self` has no method `{name}`", "define it, or write self.field.method(…)")
+        raise context.error(node, f"`self` has no method `{name}`", _instead_of_method(context, name))
     if signature.kind == "create":
         raise context.error(node, "`create` runs once, at deployment", "move the shared part to another method")
     if signature.kind == "migrate":
         raise context.error(node, f"`{name}` runs once, at an upgrade", "move the shared part to another method")
     return _call_function(context, node, signature)
+
+
+def _instead_of_method(context: Context, name: str) -> str:
+    if name in context.module.definitions:
+        return f"write `{name}(…)`"
+    like = suggest.nearest(name, context.shared.program.methods)
+    return "define it, or write self.field.method(…)" if like is None else f"perhaps `self.{like}(…)`"
 
 
 def _call_value(context: Context, node: ast.Call, name: str, value: tree.Expression) -> tree.Expression:
@@ -187,9 +196,12 @@ def _replace(context: Context, node: ast.Call, value: tree.Expression, of: t.Str
 def _call_program(
     context: Context, node: ast.Call, name: str, target: tree.Expression, of: t.ProgramType
 ) -> tree.Expression:
-    signature = context.shared.bundle.interface(of.module, of.name).methods.get(name)
+    methods = context.shared.bundle.interface(of.module, of.name).methods
+    signature = methods.get(name)
     if signature is None or signature.kind not in ("external", "view"):
-        raise context.error(node, f"{of.name} offers no `{name}`", "call one of its @external or @view methods")
+        offered = [name for name, method in methods.items() if method.kind in ("external", "view")]
+        instead = suggest.instead_of(name, offered, suggest.listed(offered))
+        raise context.error(node, f"{of.name} offers no `{name}`", instead)
     view = signature.kind == "view"
     items, places = arguments(context, node, name, signature.parameters, SPECIAL)
     options = special_places(node, len(node.args))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ast
 
-from execution.compiler import tree
+from execution.compiler import suggest, tree
 from execution.compiler import types as t
 from execution.compiler.arithmetic import binary, compare, negate, operation
 from execution.compiler.check_calls import check_call
@@ -41,7 +41,7 @@ def check_expression(context: Context, node: ast.expr, expected: t.Type | None) 
 def _expression(context: Context, node: ast.expr, expected: t.Type | None) -> tree.Expression:
     match node:
         case ast.Constant():
-            return _constant(context, node)
+            return _constant(context, node, expected)
         case ast.Name():
             return _name(context, node)
         case ast.Attribute():
@@ -71,7 +71,7 @@ def _expression(context: Context, node: ast.expr, expected: t.Type | None) -> tr
     raise context.error(node, "this is not an expression of the language", "use names, numbers and calls")
 
 
-def _constant(context: Context, node: ast.Constant) -> tree.Expression:
+def _constant(context: Context, node: ast.Constant, expected: t.Type | None) -> tree.Expression:
     match node.value:
         case bool(value):
             return tree.Literal(t.BOOL, (int(value),))
@@ -82,7 +82,15 @@ def _constant(context: Context, node: ast.Constant) -> tree.Expression:
         case None:
             return tree.Literal(t.NONE, ())
         case _:
-            raise context.error(node, "a text is only a reason or a symbol", 'write Symbol("…")')
+            instead = _instead_of_text(str(node.value), expected)
+            raise context.error(node, "a text is only a reason or a symbol", instead)
+
+
+def _instead_of_text(text: str, expected: t.Type | None) -> str:
+    if isinstance(expected, t.EnumType):
+        return f"write {expected}.{text if text in expected.members else expected.members[0]}"
+    number = text.removeprefix("-").replace(".", "", 1)
+    return f'write Decimal("{text}")' if number.isascii() and number.isdecimal() else 'write Symbol("…")'
 
 
 def _name(context: Context, node: ast.Name) -> tree.Expression:
@@ -150,7 +158,10 @@ def _own(context: Context, node: ast.Attribute) -> tree.Expression:
         return tree.Ambient(t.ACCOUNT, "me", node.lineno)
     fields = dict(context.shared.program.fields)
     if node.attr not in fields:
-        instead = "call it" if node.attr in context.shared.program.methods else "declare it as a field"
+        like = suggest.nearest(node.attr, fields)
+        instead = "declare it as a field" if like is None else f"perhaps `self.{like}`"
+        if node.attr in context.shared.program.methods:
+            instead = "call it"
         raise context.error(node, f"`self.{node.attr}` is not a field", instead)
     return tree.Place(fields[node.attr], None, context.shared.offsets[node.attr], node.lineno, True)
 

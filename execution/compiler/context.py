@@ -11,12 +11,25 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from execution.compiler import limits, tree
+from execution.compiler import limits, suggest, tree
 from execution.compiler import types as t
 from execution.compiler.errors import CompileError
-from execution.compiler.names import Bundle, Module
+from execution.compiler.names import UNDEFINED, Bundle, Module
 from execution.compiler.scope import PYTHON_WORDS, Effects, Entity, Flow, Interface, Signature
 
+COMPARE = "compare it: `x != 0`"
+CONVERSIONS: dict[tuple[t.Type, t.Type], str] = {
+    (t.DECIMAL, t.INT): "write .floor(), .ceil() or .round()",
+    (t.DURATION, t.INT): "write .ms",
+    (t.TIMESTAMP, t.INT): "write .ms",
+    (t.INT, t.DURATION): "write Duration.milliseconds(…)",
+    (t.INT, t.TIMESTAMP): "write Timestamp(…)",
+    (t.INT, t.BOOL): COMPARE,
+    (t.DECIMAL, t.BOOL): COMPARE,
+    (t.QUOTE, t.DECIMAL): "write .price",
+    (t.FEED, t.DECIMAL): "write .price()",
+}
+"""What makes one type of another, where there is a way."""
 CheckExpression = Callable[["Context", ast.expr, t.Type | None], tree.Expression]
 
 
@@ -101,12 +114,19 @@ class Context:
             return tree.Operation(t.DECIMAL, "to_d.w", (value,), getattr(node, "lineno", 0))
         if value.type == t.OptionalType(to):
             raise self.error(node, f"this may be None, {to} is expected", "test `is not None` on a local first")
-        numbers = {value.type, to} == {t.INT, t.DECIMAL}
-        instead = 'write Decimal("…") or .floor()' if numbers else f"give a value of type {to}"
+        instead = CONVERSIONS.get((value.type, to), f"give a value of type {to}")
         raise self.error(node, f"this is of type {value.type}, {to} is expected", instead)
 
     def find(self, name: str, node: ast.AST) -> Entity:
+        if not self.module.knows(name):
+            raise self.error(node, f"`{name}` is not defined", self._instead_of(name))
         return self.shared.bundle.find(self.module, name, node)
+
+    def _instead_of(self, name: str) -> str:
+        program = self.shared.program
+        if name in dict(program.fields) or name in program.methods:
+            return f"write self.{name}"
+        return suggest.instead_of(name, {*self.module.known(), *self.names}, UNDEFINED)
 
     # Slots and names
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from execution.compiler import limits, standard
+from execution.compiler import limits, standard, suggest
 from execution.compiler import types as t
 from execution.compiler.accept import accept
 from execution.compiler.annotations import build_signature, build_type
@@ -38,6 +38,7 @@ from execution.compiler.tree import Literal
 Definition = ast.ClassDef | ast.FunctionDef | ast.Assign | ast.AnnAssign
 BASES = ("Enum", "Struct", "Event", "Record", "Program")
 MEMBERED = ("Struct", "Event", "Record")
+UNDEFINED = "define or import it; a local is assigned before it is used"
 FoldConstant = Callable[["Bundle", "Module", ast.expr, t.Type | None], Literal]
 
 
@@ -52,6 +53,14 @@ class Module:
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)
     entities: dict[str, Entity] = field(default_factory=dict)
     resolving: set[str] = field(default_factory=set)
+
+    def knows(self, name: str) -> bool:
+        """Whether a name means something everywhere in the module."""
+        return name in self.definitions or name in self.imports or name in PYTHON_WORDS or name in LANGUAGE_WORDS
+
+    def known(self) -> frozenset[str]:
+        """All such names."""
+        return frozenset(self.definitions) | frozenset(self.imports) | PYTHON_WORDS | LANGUAGE_WORDS
 
 
 def module_name(path: str) -> str:
@@ -75,7 +84,7 @@ class Bundle:
             source = self.files.get(name) or _standard_source(name)
             if source is None:
                 return None
-            self.modules[name] = _load(name, source)
+            self.modules[name] = _load(name, source, self.files)
         return self.modules[name]
 
     def find(self, module: Module, name: str, node: ast.AST) -> Entity:
@@ -145,17 +154,14 @@ class Bundle:
             other = self.module(origin)
             assert other is not None
             if original not in other.definitions:
-                raise module.source.at(
-                    node, f"module `{origin}` defines no `{original}`", "import it where it is defined"
-                )
+                instead = suggest.instead_of(original, other.definitions, "import it where it is defined")
+                raise module.source.at(node, f"module `{origin}` defines no `{original}`", instead)
             return self.find(other, original, node)
         if name in PYTHON_WORDS:
             return Word(name)
         if name in LANGUAGE_WORDS:
             raise module.source.at(node, f"`{name}` is not imported", f"write `from execution.lang import {name}`")
-        raise module.source.at(
-            node, f"`{name}` is not defined", "define or import it; a local is assigned before it is used"
-        )
+        raise module.source.at(node, f"`{name}` is not defined", suggest.instead_of(name, module.known(), UNDEFINED))
 
     def _define(self, module: Module, name: str, definition: Definition) -> Entity:
         match definition:
@@ -172,7 +178,11 @@ class Bundle:
 
     def base_of(self, module: Module, node: ast.ClassDef) -> str:
         """One of BASES: what kind of class it is. A base that is a program class of the bundle makes it a program."""
-        if len(node.bases) != 1 or not isinstance(node.bases[0], ast.Name) or node.keywords or node.decorator_list:
+        if node.decorator_list:
+            raise module.source.at(
+                node.decorator_list[0], "a class has no decorator", "remove it; Struct, Event and Record need none"
+            )
+        if len(node.bases) != 1 or not isinstance(node.bases[0], ast.Name) or node.keywords:
             raise module.source.at(
                 node, "a class has exactly one base", f"one of {', '.join(BASES)}, or a program class"
             )
@@ -341,13 +351,15 @@ def called_names(function: ast.FunctionDef) -> Iterator[ast.expr]:
         waiting += reversed(list(ast.iter_child_nodes(node)))
 
 
-def _load(name: str, source: Source) -> Module:
+def _load(name: str, source: Source, files: Mapping[str, Source]) -> Module:
     module = Module(name, source, accept(source))
     for statement in module.tree.body:
         match statement:
             case ast.ImportFrom(module="__future__"):
                 continue
             case ast.ImportFrom(module=str(origin), names=names):
+                if origin in suggest.MODULES and origin not in files:
+                    raise source.at(statement, f"there is no module `{origin}`", suggest.MODULES[origin])
                 for alias in names:
                     _declare(module, statement, alias.name)
                     module.imports[alias.name] = (origin, alias.name)
@@ -379,10 +391,13 @@ def check_imports(bundle: Bundle, module: Module) -> None:
         origin = statement.module or ""
         known = LANGUAGE_WORDS if origin == LANGUAGE else frozenset({"Optional"}) if origin == "typing" else None
         if known is None and bundle.module(origin) is None:
-            raise module.source.at(statement, f"there is no module `{origin}`", "add it to the bundle's files")
+            like = suggest.nearest(origin, [*bundle.files, *standard.modules()])
+            instead = f"perhaps `{like}`" if like else "add it to the bundle's files"
+            raise module.source.at(statement, f"there is no module `{origin}`", instead)
         for alias in statement.names:
             if known is not None and alias.name not in known:
-                raise module.source.at(statement, f"`{origin}` has no `{alias.name}`", "remove it")
+                instead = suggest.instead_of(alias.name, known, "remove it")
+                raise module.source.at(statement, f"`{origin}` has no `{alias.name}`", instead)
             if known is None:
                 bundle.find(module, alias.name, statement)
 

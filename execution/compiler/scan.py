@@ -38,7 +38,7 @@ class _Scan:
     at: int = 0
     line: int = 1
     line_start: int = 0
-    brackets: list[str] = field(default_factory=list)
+    brackets: list[tuple[str, int, int]] = field(default_factory=list)  # with line and column
     operators: int = 0
     tokens: int = 0
     elifs: int = 0
@@ -82,7 +82,8 @@ def scan(source: Source) -> None:
         else:
             _punctuation(state, character)
     if state.brackets:
-        raise state.error(f"`{state.brackets[-1]}` is never closed", "close it")
+        bracket, line, column = state.brackets[-1]
+        raise source.error(line, column, f"`{bracket}` is never closed", "close it")
 
 
 def _check_lines(source: Source) -> None:
@@ -176,26 +177,37 @@ def _number(state: _Scan) -> None:
     if digits.strip("0123456789_"):
         raise state.error(f"`{digits}` is not a number of the language", "write decimal digits")
     if end < len(text) and text[end] == ".":
-        raise state.error("a float is not part of the language", 'write Decimal("0.5")')
+        raise _float(state)
     _count(state, 0)
     state.at = end
+
+
+def _float(state: _Scan) -> CompileError:
+    """The refusal of a float at hand, with the number as it is written where it has a fraction."""
+    text, end = state.source.text, state.at
+    while end < len(text) and (text[end] in NAME or text[end] == "."):
+        end += 1
+    whole, _, places = text[state.at : end].partition(".")
+    number = f"{whole or 0}.{places or 0}"
+    shown = number if number.replace(".", "", 1).isdecimal() and len(number) <= limits.DIGITS_MAX else "0.5"
+    return state.error("a float is not part of the language", f'write Decimal("{shown}")')
 
 
 def _punctuation(state: _Scan, character: str) -> None:
     text, at = state.source.text, state.at
     if character in OPENING:
-        state.brackets.append(character)
+        state.brackets.append((character, state.line, at - state.line_start + 1))
         if len(state.brackets) > limits.BRACKET_DEPTH_MAX:
             raise state.error(
                 f"brackets are nested more than {limits.BRACKET_DEPTH_MAX} deep", "use intermediate names"
             )
     elif character in CLOSING:
-        if not state.brackets or OPENING.index(state.brackets.pop()) != CLOSING.index(character):
+        if not state.brackets or OPENING.index(state.brackets.pop()[0]) != CLOSING.index(character):
             raise state.error(f"`{character}` closes nothing", "remove it")
     elif character == "!" and text[at + 1 : at + 2] != "=":
         raise state.error("`!` is not part of the language", "write `not`")
     elif character == "." and text[at + 1 : at + 2] in DIGITS:
-        raise state.error("a float is not part of the language", 'write Decimal("0.5")')
+        raise _float(state)
     elif character in ODD or character not in OPERATORS:
         wrong, instead = ODD.get(character, (f"`{character}`", "remove it"))
         if character not in OPENING + CLOSING:

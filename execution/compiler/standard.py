@@ -10,8 +10,19 @@ from __future__ import annotations
 
 import pkgutil
 
+import execution
+
 PACKAGE = "execution.programs"
 LIBRARY = "execution.library"
+
+
+def modules() -> list[str]:
+    """Names of all modules of PACKAGE and LIBRARY."""
+    return [
+        f"{package}.{module.name}"
+        for package in (PACKAGE, LIBRARY)
+        for module in pkgutil.iter_modules([f"{path}/{package.split('.')[1]}" for path in execution.__path__])
+    ]
 
 
 def source_of(module: str) -> str | None:

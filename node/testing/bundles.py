@@ -18,7 +18,7 @@ from execution.compiler.names import module_name
 from execution.compiler.standard import PACKAGE, source_of
 from execution.lang.instrument import Bundle
 from execution.lang.program import Program
-from execution.lang.struct import Event
+from execution.lang.struct import Event, kinds_of
 from genesis.errors import Invalid
 from genesis.gas import GAS_TABLE
 from node.bundle import read_bundle
@@ -50,11 +50,12 @@ class Loaded:
     bundle: Bundle
 
     def event(self, number: int) -> type[Event]:
-        """The class of the event with that number in the ABI."""
-        name = self.artifact.abi.events[number].name
-        for module in self.bundle.modules():
+        """The class of the event with that number in the ABI; other modules may have one of that name, too."""
+        kind = self.artifact.abi.events[number]
+        name, members = kind.name, [member for member, _ in kind.fields]
+        for module in reversed(self.bundle.modules()):  # the program's own is loaded last
             found = vars(module).get(name)
-            if isinstance(found, type) and issubclass(found, Event):
+            if isinstance(found, type) and issubclass(found, Event) and list(kinds_of(found)) == members:
                 return found
         raise Invalid(f"{self.artifact.name} emits {name}, which none of its modules defines.", "does_not_compile")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from execution.compiler import CompileError, check_bundle, compile_bundle, compile_ir
 from execution.compiler.ir_text import show
-from tests.compiler import refused_types
+from tests.compiler import refused_tutorial, refused_types
 from tests.compiler.hostile import MAIN, sources
 from tests.compiler.refused import BODIES, FILES, VENUE, bundle_of
 from tests.compiler.refused_more import bundles
@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parent / "golden"
 REFUSALS = FOLDER / "refusals.txt"
 MORE_REFUSALS = FOLDER / "refusals_more.txt"
 VERDICTS = FOLDER / "hostile.txt"
+REFUSALS_OF_TUTORIAL = FOLDER / "refusals_tutorial.txt"
 REFUSALS_OF_TYPES = FOLDER / "refusals_types.txt"
 
 
@@ -42,10 +43,18 @@ def refusals_of_types() -> str:
     return "".join(f"== {name}\n{refused(refused_types.bundle_of(name))}\n\n" for name in refused_types.BODIES)
 
 
-def more_refusal(files: Mapping[str, str]) -> str:
+def refusals_of_tutorial() -> str:
+    """What a reader of the tutorial sees for each slip."""
+    return "".join(
+        f"== {name}\n{more_refusal(refused_tutorial.bundle_of(name), refused_tutorial.FILE)}\n\n"
+        for name in refused_tutorial.MISTAKES
+    )
+
+
+def more_refusal(files: Mapping[str, str], main: str = MAIN) -> str:
     """What the programmer sees for a bundle of refused_more, compiled to the end."""
     try:
-        compile_bundle(files, MAIN)
+        compile_bundle(files, main)
     except CompileError as error:
         return str(error)
     return "ACCEPTED"
@@ -77,6 +86,7 @@ def ir_text(name: str) -> str:
 if __name__ == "__main__":
     REFUSALS.write_text(refusals())
     REFUSALS_OF_TYPES.write_text(refusals_of_types())
+    REFUSALS_OF_TUTORIAL.write_text(refusals_of_tutorial())
     MORE_REFUSALS.write_text(more_refusals())
     VERDICTS.write_text(verdicts())
     for sample in SAMPLES:

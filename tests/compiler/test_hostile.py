@@ -66,7 +66,7 @@ def body(line: str) -> str:
         ("x = .5\n", 1),
         ("x = 'abc\n", 1),
         ('"""abc\n', 1),
-        ("x = (1\n", 2),
+        ("x = (1\n", 1),
         ("x = 1)\n", 1),
         ("x = (1]\n", 1),
         ("x = a" + "b" * limits.NAME_CHARACTERS_MAX + "\n", 1),

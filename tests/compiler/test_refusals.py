@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.compiler.golden import FOLDER, MORE_REFUSALS, more_refusals, refusals, refusals_of_types
+from tests.compiler.golden import (
+    FOLDER,
+    MORE_REFUSALS,
+    REFUSALS_OF_TUTORIAL,
+    more_refusals,
+    refusals,
+    refusals_of_tutorial,
+    refusals_of_types,
+)
 from tests.compiler.refusals import hits, places, reached, text_of
 
 UNSHOWN = FOLDER / "refusals_unshown.txt"
@@ -12,8 +20,10 @@ UNSHOWN = FOLDER / "refusals_unshown.txt"
 def test_every_refusal_has_its_golden_text() -> None:
     with reached() as found:
         more = more_refusals()
-        shown = refusals() + refusals_of_types() + more
+        slips = refusals_of_tutorial()
+        shown = refusals() + refusals_of_types() + slips + more
     assert more == MORE_REFUSALS.read_text()
+    assert slips == REFUSALS_OF_TUTORIAL.read_text()
     assert "ACCEPTED" not in shown
     unshown = set(UNSHOWN.read_text().splitlines())
     missing = [f"{place[0]}:{place[1]}: {text_of(place)}" for place in places().keys() - hits(found)

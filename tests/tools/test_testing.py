@@ -111,3 +111,29 @@ def test_a_market_stands_ready(market, accounts, chain):
     placed = market.buy(accounts.taker, 102, "0.5")
     assert placed.filled == Decimal("0.5")
     assert market.clearing.position(accounts.taker, 0).quantity == Decimal("0.5")
+
+
+NAMESAKE = '''
+"""Emits an event that the bank, which it imports, has under the same name with other members."""
+
+from execution.lang import Event, Program, ProgramRef, emit, external
+from execution.programs.bank import Bank
+
+
+class Opened(Event):
+    series: int
+
+
+class Namesake(Program):
+    bank: ProgramRef[Bank]
+
+    @external
+    def open(self, series: int) -> None:
+        emit(Opened(series))
+'''
+
+
+def test_an_event_is_its_programs_own_whatever_others_call_theirs(chain, accounts):
+    program = chain.deploy_text(NAMESAKE)
+    program.open(5, sender=accounts.alice)
+    assert program.events == [program.module.Opened(5)]
