@@ -94,7 +94,7 @@ class Expressions:
 
     def _constructed(self, of: t.StructType, depth: int) -> str:
         items = [(name, self.given(kind, depth - 1)) for name, kind in of.fields]
-        if self.dice.odd(0.3) and of.name not in ("World", "Quote"):
+        if self.dice.odd(0.3) and of.name not in ("World", "Quote", "Fill"):
             items = self.dice.sample(items, len(items))
             return f"{of.name}({', '.join(f'{name}={value}' for name, value in items)})"
         return f"{of.name}({', '.join(value for _, value in items)})"

@@ -241,6 +241,8 @@ class _Writer:
             self._method(f"done{self.number}", "handler", (("account", t.ACCOUNT),), t.NONE, True)
         if dice.odd(0.25):
             self._method("on_price", "hook", (("quote", t.QUOTE),), t.OUTCOME, True)
+        if dice.odd(0.15):
+            self._method("on_fill", "hook", (("fill", t.FILL),), t.OUTCOME, True)
         if dice.odd(0.25):
             self._method("on_time", "hook", (("due", t.TIMESTAMP),), t.OUTCOME, True)
         for number in range(int(dice.random() * 2.5)):

@@ -519,14 +519,35 @@ class Statements(Expressions):
         scope.spend(handler.cost)
         return [self.retried(lambda depth: f"at_end(self.{handler.name}, {self.of(t.ACCOUNT, min(depth, 1))})")]
 
+    def hear(self, handler: str) -> str:
+        """A subscription to prices or to a level, or the end of one."""
+        name = self.dice.pick(("subscribe", "subscribe", "unsubscribe", "subscribe_cross", "unsubscribe_cross"))
+        feed = constant(self.dice, t.FEED)
+        if name == "subscribe_cross":
+            side = self.dice.pick(("above", "below"))
+            return f"{name}({feed}, self.{handler}, {side}={self.of(t.DECIMAL, 1)})"
+        if name == "unsubscribe_cross":
+            return f"{name}({1 + int(self.dice.random() * 6)})"
+        return f"{name}({feed}, self.{handler})"
+
+    def trade(self, handler: str) -> str:
+        """A program is its own venue: it listens to itself, and tells itself of fills."""
+        told = f"self.me, {self.of(t.INT, 0)}, 7, {self.of(t.BOOL, 0)}"
+        numbers = ", ".join(constant(self.dice, t.DECIMAL) for _ in range(3))
+        return self.dice.pick((
+            f"subscribe_fills(self.me, self.{handler})", f"subscribe_fills({self.of(t.ACCOUNT, 1)}, self.{handler})",
+            f"report_fill({told}, {numbers})", f"report_fill({told}, {numbers})", "unsubscribe_fills(self.me)",
+        ))  # fmt: skip
+
     def listen(self, scope: Scope) -> Lines:
         hooks = [m for m in self.shape.methods if m.kind == "hook"]
         if not hooks or scope.method.kind == "hook":
             return self.local(scope)
         handler = self.dice.pick(hooks)
         if handler.parameters[0][1] == t.QUOTE:
-            name = self.dice.pick(("subscribe", "subscribe", "unsubscribe"))
-            return [f"{name}({constant(self.dice, t.FEED)}, self.{handler.name})"]
+            return [self.hear(handler.name)]
+        if handler.parameters[0][1] == t.FILL:
+            return [self.trade(handler.name)]
         after = self.dice.pick(("block.time", "block.time + Duration(500)", "block.time + Duration.seconds(1)"))
         if self.dice.odd(0.1):
             after = self.of(t.TIMESTAMP, 1)
