@@ -86,7 +86,7 @@ class BatchResult:
     """
     outcomes: in the order of the batch given; order: the positions in the order they ran; events: all, hooks'
     included, those
-    of the block's opening (deposits, creations) first.
+    of the block's opening (deposits, creations) first. programs_changed: the opening created programs, or changed one.
 
     Outcomes and events are decoded when asked for; `tuple(…)` what is asked for often.
     """
@@ -95,6 +95,7 @@ class BatchResult:
     order: Sequence[int]
     events: Sequence[Record]
     gas_used: int
+    programs_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +133,22 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ProgramInfo:
-    """number: index of creation, 1 is the first program (0 is the kernel)."""
+    """
+    number: index of creation, 1 is the first program (0 is the kernel). admin: who may upgrade it, zero for nobody.
+    version: counts from 1. time_lock_ms: from the announcement of a next version to its switch. upgrade_time_ms: when
+    an announced one may run, None when none is. room: bytes of state that are its fields', later ones' included.
+    """
 
     number: int
     address: bytes
     name: str
     code_hash: bytes
     abi_json: str
+    admin: bytes = bytes(20)
+    version: int = 1
+    time_lock_ms: int = 0
+    upgrade_time_ms: int | None = None
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)

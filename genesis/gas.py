@@ -11,6 +11,8 @@ runtime charge as it arises. A chain takes its table from its spec, never from h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 _CHEAP = (
     "copy.w copy.d add.w sub.w neg.w abs.w min.w max.w address.w low.d high.d join.d eq.w ne.w lt.w le.w gt.w ge.w "
     "eq.d ne.d lt.d le.d gt.d ge.d not.w and.w or.w add.d sub.d neg.d to_d.w"
@@ -57,3 +59,8 @@ _KERNEL = {
 }
 
 GAS_TABLE: tuple[tuple[str, int], ...] = tuple(sorted((_OPERATIONS | _INSTRUCTIONS | _RUNTIME | _KERNEL).items()))
+
+
+def instance_price(table: Mapping[str, int]) -> int:
+    """Of a program that a program creates: its memories and its place in the tree, but nothing to compile."""
+    return table["deploy_base"] // 4

@@ -24,6 +24,8 @@ PROGRAM_TAG = b"\x19Tenor program v1\n"
 
 KIND_CALLS = 0x20
 KIND_DEPLOY = 0x21
+KIND_UPGRADE = 0x22
+KINDS_WITH_SOURCE = (KIND_DEPLOY, KIND_UPGRADE)
 
 RAW_BYTES_MAX = 128 * 1024
 CALLS_MAX = 256
@@ -138,16 +140,7 @@ class DeployTransaction:
 
     def __post_init__(self) -> None:
         _check_head(self)
-        codec.check_text(self.name, NAME_BYTES_MAX, "A program's name")
-        if not 1 <= len(self.files) <= FILES_MAX:
-            raise Invalid(f"A deployment has 1 to {FILES_MAX} files, not {len(self.files)}.", "malformed")
-        for path, text in self.files:
-            codec.check_text(path, PATH_BYTES_MAX, "A file's path")
-            codec.check_text(text, RAW_BYTES_MAX, "A file's text")
-        paths = [path for path, _ in self.files]
-        if sorted(set(paths)) != paths:
-            raise Invalid("Files are ordered by path, each path once.", "malformed")
-        _check_arguments(self.arguments, "The arguments of create")
+        _check_source(self, "create")
         if self.admin != b"":
             codec.check_bytes(self.admin, crypto.ADDRESS_BYTES, "An admin, unless empty,")
 
@@ -156,7 +149,41 @@ class DeployTransaction:
         return (*_head(self), self.name, self.files, self.arguments, self.admin)
 
 
-AnyTransaction = Transaction | DeployTransaction
+@dataclass(frozen=True, slots=True)
+class UpgradeTransaction:
+    """
+    A next version of a program, announced by its admin; it runs when its code is recorded and the time-lock has passed.
+
+    Head fields as in Transaction, name and files as in DeployTransaction. program: address. arguments: packed
+    arguments of the method marked @migrate.
+    """
+
+    chain: int
+    account: bytes
+    lane: int
+    sequence: int
+    expiry: int
+    gas: int
+    fee: int
+    program: bytes
+    name: str
+    files: tuple[tuple[str, str], ...]
+    arguments: bytes
+
+    kind: ClassVar[int] = KIND_UPGRADE
+
+    def __post_init__(self) -> None:
+        _check_head(self)
+        codec.check_bytes(self.program, crypto.ADDRESS_BYTES, "The program to upgrade")
+        _check_source(self, "migrate")
+
+    def fields(self) -> tuple[Any, ...]:
+        """Members of the unsigned wire array."""
+        return (*_head(self), self.program, self.name, self.files, self.arguments)
+
+
+SourceTransaction = DeployTransaction | UpgradeTransaction
+AnyTransaction = Transaction | DeployTransaction | UpgradeTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +234,8 @@ def decode(raw: bytes) -> SignedTransaction:
     kind = raw[0] if raw else None
     if kind not in _BUILDERS:
         raise Invalid(
-            f"A transaction opens with kind 0x20 (calls) or 0x21 (deployment), not {raw[:1].hex()!r}.", "unknown_kind"
+            f"A transaction opens with kind 0x20 (calls), 0x21 (deployment) or 0x22 (upgrade), not {raw[:1].hex()!r}.",
+            "unknown_kind",
         )
     build, length = _BUILDERS[kind]
     members = codec.decode_array(raw[1:], length + 1, RAW_BYTES_MAX, "A signed transaction", depth_max=3)
@@ -270,6 +298,20 @@ def _check_head(transaction: AnyTransaction) -> None:
     codec.check_uint(transaction.fee, WORD_BITS, "fee")
 
 
+def _check_source(transaction: SourceTransaction, method: str) -> None:
+    """Name, files and the arguments of the method that runs first."""
+    codec.check_text(transaction.name, NAME_BYTES_MAX, "A program's name")
+    if not 1 <= len(transaction.files) <= FILES_MAX:
+        raise Invalid(f"A deployment has 1 to {FILES_MAX} files, not {len(transaction.files)}.", "malformed")
+    for path, text in transaction.files:
+        codec.check_text(path, PATH_BYTES_MAX, "A file's path")
+        codec.check_text(text, RAW_BYTES_MAX, "A file's text")
+    paths = [path for path, _ in transaction.files]
+    if sorted(set(paths)) != paths:
+        raise Invalid("Files are ordered by path, each path once.", "malformed")
+    _check_arguments(transaction.arguments, f"The arguments of {method}")
+
+
 def _check_arguments(arguments: object, what: str) -> None:
     if type(arguments) is not bytes or len(arguments) > ARGUMENT_BYTES_MAX:
         raise Invalid(f"{what} are at most {ARGUMENT_BYTES_MAX} bytes.", "malformed")
@@ -305,7 +347,15 @@ def _build_deploy(members: tuple[Any, ...]) -> DeployTransaction:
     return DeployTransaction(*members)
 
 
+def _build_upgrade(members: tuple[Any, ...]) -> UpgradeTransaction:
+    files = codec.expect_array(members[9], None, "files")
+    for file in files:
+        codec.expect_array(file, 2, "A file")
+    return UpgradeTransaction(*members)
+
+
 _BUILDERS: dict[int | None, tuple[Callable[[tuple[Any, ...]], AnyTransaction], int]] = {
     KIND_CALLS: (_build_calls, 9),
     KIND_DEPLOY: (_build_deploy, 11),
+    KIND_UPGRADE: (_build_upgrade, 11),
 }

@@ -4,22 +4,19 @@ The programs of the chain and how their words read: addresses, ABIs, events and 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from execution.compiler import types as t
 from execution.compiler.abi import Abi, parse_abi
 from execution.compiler.abi_values import plain_event, plain_result
+from execution.compiler.types import words
 from execution.executor import ProgramInfo, Record
 from execution.lang.decimal import Decimal
-from execution.vm.kernel.places import (
-    KERNEL_EVENT_DEPOSIT,
-    KERNEL_EVENT_HOOK_DROPPED,
-    KERNEL_EVENT_HOOK_FAILED,
-    KERNEL_EVENT_HOOK_PARKED,
-)
+from execution.vm.kernel.words import reason
 from genesis.spec import GENESIS_PROGRAMS, genesis_address
+from node.kernel_events import kernel_event
 
 KERNEL = 0
 KERNEL_ADDRESS = bytes(19) + b"\x01"
@@ -33,14 +30,19 @@ class Catalogue:
         self._programs: list[ProgramInfo] = []
         self._abis: dict[int, Abi] = {}
         self._numbers: dict[bytes, int] = {}
+        self._reasons: dict[int, str] = {}
+        self._texts: dict[int, str] = {}
 
     def learn(self, programs: Iterable[ProgramInfo]) -> None:
         """Take in all programs of the chain; those known already cost nothing."""
         self._programs = list(programs)
         for info in self._programs:
-            if info.number not in self._abis or self._numbers.get(info.address) != info.number:
-                self._abis[info.number] = parse_abi(info.abi_json)
+            known = self._texts.get(info.number)
+            if known != info.abi_json or self._numbers.get(info.address) != info.number:
+                self._texts[info.number] = info.abi_json
+                abi = self._abis[info.number] = _abi_of(info.abi_json)
                 self._numbers[info.address] = info.number
+                self._reasons |= {reason(text): text for text in abi.reasons}
 
     def all(self) -> tuple[ProgramInfo, ...]:
         return tuple(self._programs)
@@ -59,11 +61,14 @@ class Catalogue:
     def event_view(self, record: Record, height: int) -> dict[str, Any]:
         """
         program: address; event: name; then the event's members, as `member_key` names them. The kernel's own
-        (HookFailed, HookDropped, HookParked) tell of a hook, StorageDeposit of what was paid for storage or given back.
+        are those of `kernel_events`. What an earlier version of the program emitted and this one does not know is shown
+        by its number and its bytes.
         """
         if record.program == KERNEL:
-            return _kernel_event(record, height)
+            return kernel_event(record, height, self._reasons)
         info, abi = self._programs[record.program - 1], self._abis[record.program]
+        if record.event >= len(abi.events) or len(record.data) != 8 * words(abi.events[record.event]):
+            return {"height": height, "program": info.address, "event": f"#{record.event}", "data": record.data}
         name, members = plain_event(abi, record.event, record.data)
         fields = abi.events[record.event].fields
         shown = {member_key(key): readable(of, value) for (key, of), value in zip(fields, members, strict=True)}
@@ -79,44 +84,23 @@ class Catalogue:
             "address": info.address,
             "name": info.name,
             "code_hash": info.code_hash,
+            "admin": info.admin,
+            "version": info.version,
+            "time_lock_ms": info.time_lock_ms,
+            "upgrade_time_ms": info.upgrade_time_ms,
             "abi": info.abi_json,
         }
 
 
-KERNEL_EVENTS = {
-    KERNEL_EVENT_HOOK_FAILED: "HookFailed",
-    KERNEL_EVENT_HOOK_DROPPED: "HookDropped",
-    KERNEL_EVENT_HOOK_PARKED: "HookParked",
-}
+@lru_cache(maxsize=256)
+def _abi_of(text: str) -> Abi:
+    """Programs made by programs share theirs."""
+    return parse_abi(text)
 
 
 def member_key(name: str) -> str:
     """Key of an event's member in its view: the name, with an underscore behind it when EVENT_HEAD has taken it."""
     return f"{name}_" if name in EVENT_HEAD else name
-
-
-def _kernel_event(record: Record, height: int) -> dict[str, Any]:
-    """Of a deposit: who paid it or had it back. Else words: number of the program, selector, reason, tries so far."""
-    if record.event == KERNEL_EVENT_DEPOSIT:
-        account, count, low, high = struct.unpack_from("<20s4xqQq", record.data)
-        return {
-            "height": height,
-            "program": KERNEL_ADDRESS,
-            "event": "StorageDeposit",
-            "account": account,
-            "bytes": count,
-            "amount": str(Decimal.from_raw(low + (high << 64))),
-        }
-    program, selector, reason, tries = struct.unpack_from("<4q", record.data)
-    return {
-        "height": height,
-        "program": KERNEL_ADDRESS,
-        "event": KERNEL_EVENTS[record.event],
-        "number": program,
-        "selector": (selector & 0xFFFFFFFF).to_bytes(4, "little"),
-        "reason": f"0x{reason & (1 << 64) - 1:016x}",
-        "tries": tries,
-    }
 
 
 def readable(of: t.Type, plain: Any) -> Any:

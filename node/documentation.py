@@ -20,7 +20,7 @@ ORDERS = {
     "post_only": "post-only: runs after cancellations",
     "trade": "trade: runs last",
 }
-KINDS = (("external", "Externals"), ("view", "Views"), ("hook", "Run by the chain"))
+KINDS = (("external", "Externals"), ("view", "Views"), ("hook", "Run by the chain"), ("migrate", "Run by an upgrade"))
 
 
 def markdown(abi: Abi, files: Mapping[str, str], main: str) -> str:

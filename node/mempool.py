@@ -20,7 +20,7 @@ import trio
 from genesis.chain import Deployment, SignedTransaction
 from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
-from genesis.transaction import KIND_DEPLOY
+from genesis.transaction import KINDS_WITH_SOURCE
 
 BYTES_MAX = 64 << 20
 LANES_REMEMBERED_MAX = 200_000
@@ -300,4 +300,4 @@ class Mempool:
 
 
 def _is_compiling(pending: Pending) -> bool:
-    return pending.work is None and pending.signed.transaction.kind == KIND_DEPLOY
+    return pending.work is None and pending.signed.transaction.kind in KINDS_WITH_SOURCE

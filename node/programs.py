@@ -12,7 +12,7 @@ name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -40,16 +40,20 @@ class Emitted:
 
 @dataclass(frozen=True)
 class DeployedProgram:
-    """name: a genesis program's name in the spec, else the name of its class."""
+    """
+    name: a genesis program's name in the spec, else the name of its class. record: admin (zero for nobody), version,
+    time_lock_ms, and upgrade_time_ms, from when an announced version may run.
+    """
 
     address: bytes
     name: str
     abi: Abi
+    record: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def entry(self, name: str) -> AbiEntry:
         """Raises Invalid "unknown_entry" for a name it lacks, and for entries that only the kernel calls."""
         entry = self.abi.entry(name)
-        if entry.kind == "hook":
+        if not entry.callable:
             raise Invalid(
                 f"Only the chain itself calls `{name}` of {self.name}; name an external or a view.", "unknown_entry"
             )
@@ -158,7 +162,8 @@ def signature(entry: AbiEntry) -> str:
 def _deployed(view: dict[str, Any]) -> DeployedProgram:
     address = parse_bytes(view["address"])
     names = {genesis_address(name): name for name in GENESIS_PROGRAMS}
-    return DeployedProgram(address, names.get(address, view["name"]), parse_abi(view["abi"]))
+    record = {key: view[key] for key in ("admin", "version", "time_lock_ms", "upgrade_time_ms")}
+    return DeployedProgram(address, names.get(address, view["name"]), parse_abi(view["abi"]), record)
 
 
 def _address(text: str) -> bytes:

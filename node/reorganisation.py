@@ -19,7 +19,7 @@ from genesis import codec
 from genesis.chain import Deployment, Header, Receipt, SignedTransaction
 from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import ChainSpec
-from genesis.transaction import KIND_DEPLOY
+from genesis.transaction import KINDS_WITH_SOURCE
 from node.engine import EngineThread
 from node.inbox import is_settled
 from node.mempool import LaneKey, Mempool, Pending
@@ -159,7 +159,7 @@ async def put_back(
 
 def _let_in(mempool: Mempool, pending: Pending, now_ms: int) -> bool:
     try:
-        if pending.signed.transaction.kind == KIND_DEPLOY and pending.work is None:
+        if pending.signed.transaction.kind in KINDS_WITH_SOURCE and pending.work is None:
             mempool.hold(pending, now_ms)
         else:
             mempool.admit(pending, now_ms)

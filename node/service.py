@@ -57,7 +57,6 @@ class Service:
         self._reads = Reads(spec, self._query, self._catalogue)
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._sequencer: Sequencer | None = None
-        self._active_at = 0
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getReceipt": self._receipt,
@@ -89,9 +88,7 @@ class Service:
     # What the sequencer tells
 
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
-        opening = open_block.opening
-        if opening.deployments_active and opening.height != self._active_at:
-            self._active_at = opening.height
+        if result.programs_changed:
             await self._learn_programs()  # their first events are among these
         self._remember(open_block, receipts)
         if receipts and self.link.wanted("receipts"):
@@ -130,7 +127,7 @@ class Service:
         for index, one in enumerate(signed):
             pending = Pending(one, frame.executed(index))
             try:
-                if isinstance(one.transaction, chain.DeployTransaction):
+                if not isinstance(one.transaction, chain.Transaction):
                     check_deployment(one, self._spec)
                     self._mempool.hold(pending, now_ms)
                     deployments.append((index, pending))
@@ -155,7 +152,7 @@ class Service:
         try:
             if await self._reads.fee_balance(t.account) < t.gas * t.fee:
                 raise not_executable("fee unpayable")
-            work = await prepare(pending.signed, self._spec)
+            work = await prepare(pending.signed, self._spec, partial(self._engine.run, self._executor.programs))
         except (Invalid, Unavailable) as error:
             self._mempool.drop(pending, error)
         except BaseException:
@@ -233,6 +230,7 @@ class Service:
     # Programs
 
     async def _programs(self) -> list[dict[str, Any]]:
+        await self._learn_programs()  # admins change with any transaction
         return [self._catalogue.view(info) for info in self._catalogue.all()]
 
     async def _proof(self, program: bytes, page: int) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from execution.transition import opening_of
 from execution.vm.genesis import Plan
 from execution.vm.kernel import places
 from execution.vm.machine import Machine
-from genesis.chain import Block, DeployTransaction, Receipt, SignedTransaction
+from genesis.chain import Block, Deployment, Receipt, SignedTransaction, Transaction
 from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import GENESIS_PROGRAMS, ChainSpec, genesis_address, genesis_hash
 from genesis.transaction import order_class
@@ -118,11 +118,11 @@ class _Trace:
         receipt = next(one for one in decode_results(row.receipts).receipts if one.transaction == transaction)
         sources = self._sources(opening, height)
         mirror = ProfilingMirror(
-            lambda _: Plan(()), {code_hash: source.module for code_hash, source in sources.values()}
+            lambda _: Plan(()), {code_hash: source.module for code_hash, source in sources.items()}
         )
         mirror.restore(self._spec, self._machine.checkpoint_meta(), self._machine.export(None))
         signed, outcome = self._apply(mirror, opening, block, transaction)
-        programs = {info.number: Program(info.address, sources[info.address][1]) for info in mirror.programs()}
+        programs = {info.number: Program(info.address, sources[info.code_hash]) for info in mirror.programs()}
         before = mirror.profiling.before
         starved = OUT_OF_GAS in (receipt.reason, *receipt.call_reasons)  # without gas it would just go on
         again = rerun(opening, programs, before, signed) if before and not starved else None
@@ -159,29 +159,39 @@ class _Trace:
             return signed[index], result.outcomes[kept.index(index)]
         raise Corrupt("the store's index names a block that does not hold the transaction")
 
-    def _sources(self, opening: Opening, height: int) -> dict[bytes, tuple[bytes, Source]]:
-        """By address: hash of the code on the chain, and the source. Raises Invalid for one that is not to be had."""
-        wanted = {info.address: (info.code_hash, info.abi_json) for info in self._machine.programs()}
-        wanted |= {one.address: (sha256(one.wasm).digest(), one.abi) for one in opening.deployments_active if one.abi}
+    def _sources(self, opening: Opening, height: int) -> dict[bytes, Source]:
+        """
+        By hash of the code on the chain, versions that may be switched to included.
+
+        Raises:
+            Invalid: one is not to be had.
+        """
+        infos = self._machine.programs()
+        wanted = {info.code_hash: (info.address, info.abi_json) for info in infos}
+        wanted |= {sha256(one.wasm).digest(): (one.address, one.abi) for one in opening.deployments_active if one.abi}
+        announced = {info.address for info in infos if info.upgrade_time_ms is not None}
         standard = {genesis_address(name): _standard(name) for name in GENESIS_PROGRAMS}
-        deployed = self._deployed(height) if wanted.keys() - standard.keys() else {}
+        others = any(address not in standard for address, _ in wanted.values())
+        recorded = self._recorded(height) if others or announced or any(info.version > 1 for info in infos) else {}
+        wanted |= {code: (one.address, one.abi) for code, (one, _) in recorded.items() if one.address in announced}
         found = {}
-        for address, (code_hash, abi) in wanted.items():
-            if address not in standard | deployed:
+        for code_hash, (address, abi) in wanted.items():
+            text = recorded[code_hash][1] if code_hash in recorded else standard.get(address)
+            if text is None:
                 raise Invalid(f"The source of the program 0x{address.hex()} is not stored in this folder.", "pruned")
-            found[address] = code_hash, _source(*(standard | deployed)[address], parse_abi(abi))
+            found[code_hash] = _source(*text, parse_abi(abi))
         return found
 
-    def _deployed(self, height: int) -> dict[bytes, Text]:
-        """Sources of programs deployed up to a block."""
-        found: dict[bytes, Text] = {}
+    def _recorded(self, height: int) -> dict[bytes, tuple[Deployment, Text]]:
+        """What blocks up to a height recorded, by hash of the code, and its source."""
+        found: dict[bytes, tuple[Deployment, Text]] = {}
         for row in self._store.blocks(1, height):
             block, _ = stored_block(row)
-            addresses = {one.transaction_id: one.address for one in block.body.deployments if one.abi}
-            for signed in (one for batch in block.body.batches for one in batch.open()) if addresses else ():
-                if signed.id in addresses and isinstance(signed.transaction, DeployTransaction):
-                    files = dict(signed.transaction.files)
-                    found[addresses[signed.id]] = files, main_file(signed.transaction)
+            recorded = {one.transaction_id: one for one in block.body.deployments if one.abi}
+            for signed in (one for batch in block.body.batches for one in batch.open()) if recorded else ():
+                if signed.id in recorded and not isinstance(signed.transaction, Transaction):
+                    text = dict(signed.transaction.files), main_file(signed.transaction)
+                    found[sha256(recorded[signed.id].wasm).digest()] = recorded[signed.id], text
         return found
 
 

@@ -12,7 +12,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from genesis.chain import Call, DeployTransaction, OrderClass, Receipt, SignedTransaction, Transaction, sign
+from genesis.chain import (
+    Call,
+    DeployTransaction,
+    OrderClass,
+    Receipt,
+    SignedTransaction,
+    Transaction,
+    UpgradeTransaction,
+    sign,
+)
 from genesis.crypto import address_of
 from genesis.errors import TenorError
 from node.client import Client
@@ -59,6 +68,17 @@ class Wallet:
         transaction = DeployTransaction(
             self._chain, self.account, lane, sequence, _expiry(), gas or self._gas_max, self._fee, name,
             tuple(sorted(files.items())), arguments, admin,
+        )  # fmt: skip
+        return sign(transaction, self._key)
+
+    async def sign_upgrade(
+        self, program: bytes, name: str, files: dict[str, str], arguments: bytes, *, gas: int = 0
+    ) -> SignedTransaction:
+        """A program's next version, by its admin. arguments: packed, of its @migrate."""
+        lane, sequence = await self._take(OrderClass.TRADE)
+        transaction = UpgradeTransaction(
+            self._chain, self.account, lane, sequence, _expiry(), gas or self._gas_max, self._fee, program, name,
+            tuple(sorted(files.items())), arguments,
         )  # fmt: skip
         return sign(transaction, self._key)
 

@@ -23,7 +23,7 @@ Json = Any  # str | int | list[Json] | dict[str, Json]
 
 @dataclass(frozen=True, slots=True)
 class AbiEntry:
-    """kind: external, view or hook. order: cancel, post_only or trade."""
+    """kind: external, view, hook or migrate; the last two only the chain calls. order: cancel, post_only or trade."""
 
     name: str
     selector: int
@@ -31,6 +31,11 @@ class AbiEntry:
     result: t.Type
     order: str
     kind: str
+
+    @property
+    def callable(self) -> bool:
+        """Whether transactions and other programs reach it."""
+        return self.kind in ("external", "view")
 
     @property
     def signature(self) -> str:

@@ -26,7 +26,7 @@ PLAIN: dict[str, t.Type] = {
     "Crossing": t.CROSSING, "Fill": t.FILL,
     "QuoteStatus": t.QUOTE_STATUS, "Outcome": t.OUTCOME, "World": t.WORLD, "Bytes32": t.BYTES32,
 }  # fmt: skip
-ENTRY_WORDS = ("external", "view", "hook", "invariant")
+ENTRY_WORDS = ("external", "view", "hook", "invariant", "migrate")
 GENERIC = {"Map": 2, "OrderedMap": 2, "List": 1, "Queue": 1, "Optional": 1, "ProgramRef": 1}
 
 
@@ -217,7 +217,7 @@ def _decorators(find: Find, source: Source, node: ast.FunctionDef, owner: str | 
         raise source.at(
             decorator,
             "this decorator is not part of the language",
-            "one of @external, @view, @hook, @invariant on a method",
+            "one of @external, @view, @hook, @invariant, @migrate on a method",
         )
     if not isinstance(decorator, ast.Call):
         return word, "trade"
@@ -256,7 +256,7 @@ def _check_entry(source: Source, signature: Signature) -> None:
             "a hook takes a Quote, a Crossing, a Timestamp or a Fill and returns Outcome",
             "def name(self, quote: Quote) -> Outcome",
         )
-    if signature.kind == "create" and signature.result != t.NONE:
-        raise source.at(signature.node, "`create` returns nothing", "write `-> None`")
+    if signature.kind in ("create", "migrate") and signature.result != t.NONE:
+        raise source.at(signature.node, f"`{signature.name}` returns nothing", "write `-> None`")
     if signature.kind == "view" and signature.result == t.NONE:
         raise source.at(signature.node, "a view returns something", "give it a result type")

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from execution.compiler.bounds_costs import AT_END, RUNTIME, SERVICES
+from execution.compiler.bounds_costs import AT_END, CREATION, RUNTIME, SERVICES
 from execution.compiler.bounds_loops import counted
 from execution.compiler.bounds_ranges import UNKNOWN, Interval, Known, Test
 from execution.compiler.check_invariants import CHECK_INVARIANTS
@@ -47,6 +47,7 @@ from execution.compiler.selector import selector
 from execution.compiler.types import words as words_of
 from execution.vm.layout import LINE_BYTES, LINES_PER_PAGE, PAGE_BYTES
 from execution.vm.runtime.sha256 import BLOCK_BYTES
+from genesis.gas import instance_price
 
 CHECK_SELECTOR = selector(CHECK_INVARIANTS, ())
 PADDING_BYTES_MIN = 9  # of a message that SHA-256 digests
@@ -260,8 +261,18 @@ class _Path:
                 most = None if cap is None else known.of(cap)[1]
                 if most is None:
                     raise Unbounded("a call without a constant gas cap", one.line)
-                return max(most, 0) + self._table["reject"]
+                return max(most, 0) + (self._creation(one) if _creates(one) else self._table["reject"])
         return 0
+
+    def _creation(self, ask: Invoke) -> int:
+        """What asking for a new program charges beside the gas of its `create`."""
+        words = sum(1 if arg.kind == "w" else 2 for arg in ask.args)
+        return CREATION.gas(self._table) + instance_price(self._table) + self._table["argument_word"] * words
+
+
+def _creates(invoke: Invoke) -> bool:
+    """Whether it asks the kernel for a program: no account has such a third word."""
+    return isinstance(invoke.target[2], Const) and invoke.target[2].value < 0
 
 
 def _kept(tested: tuple[Test, ...], branch: If) -> tuple[Test, ...]:

@@ -93,4 +93,7 @@ SERVICES: Mapping[str, Charge] = {
     "resume": FIND + FIND + PUT_OFF + DROP + DROP + Charge(pages=1),
 }
 
+CREATION = PUT + Charge(pages=4, hashes=1)
+"""Asking for a program: its entry in the queue, the creator's record, two counters, an address."""
+
 AT_END = Charge(probes=QUEUE_MAX)

@@ -19,7 +19,7 @@ from execution.compiler.check_invariants import check_function, invariant_reason
 from execution.compiler.context import Context, Shared
 from execution.compiler.errors import Source
 from execution.compiler.fold import NotConstant, fold
-from execution.compiler.layout import field_offsets, heap_start
+from execution.compiler.layout import field_offsets, fields_end
 from execution.compiler.names import Bundle, Module, body_of, called_names, check_imports, module_name
 from execution.compiler.scope import Effects, FunctionName, Interface, Signature, TypeName
 from execution.compiler.selector import selector
@@ -129,7 +129,7 @@ def check(files: Mapping[str, Source], main: str) -> tree.Program:
     program = _program_of(bundle, module)
     state = _Check(bundle, module)
     offsets = field_offsets(program.fields)
-    if heap_start(program.fields) > limits.FIELD_BYTES_MAX:
+    if fields_end(program.fields) > limits.FIELD_BYTES_MAX:
         raise module.source.at(
             module.definitions[program.name], "the fields take too much room", "put rare ones in a Map"
         )
@@ -208,8 +208,10 @@ def _methods(module: Module, program: Interface, shared: Shared) -> tuple[tree.M
         if number in numbers:
             raise module.source.whole(f"`{name}` and `{numbers[number]}` have the same selector", "rename one")
         numbers[number] = name
-        kind = signature.kind if signature.kind in ("external", "view") else "hook"
-        order = signature.order if kind != "hook" else "cancel"  # the kernel reaches hooks in every class
+        kind = signature.kind if signature.kind in ("external", "view", "migrate") else "hook"
+        order = signature.order if kind in ("external", "view") else "cancel"  # the kernel reaches hooks in every class
+        if kind == "migrate" and any(one.kind == "migrate" for one in methods):
+            raise module.source.at(signature.node, "a program migrates once", "one @migrate method does it all")
         methods.append(
             tree.Method(name, signature.function, parameters, signature.result, kind, order, signature.node.lineno)
         )

@@ -8,9 +8,9 @@ parameters after.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from execution.compiler import suggest, tree
+from execution.compiler import limits, suggest, tree
 from execution.compiler import types as t
 from execution.compiler.check_builtins import BUILTINS, constructor, value_method
 from execution.compiler.check_containers import method as container_method
@@ -20,6 +20,9 @@ from execution.compiler.scope import Constant, FunctionName, Parameter, ProgramN
 from execution.compiler.selector import selector
 
 SPECIAL: dict[str, t.Type] = {"gas": t.INT, "world": t.WORLD}
+CREATION: dict[str, t.Type] = {"gas": t.INT, "program_admin": t.ACCOUNT}
+KERNEL_TARGET = tree.Literal(t.ACCOUNT, (-1, -1, -1))
+"""No account has these words: a call there asks the kernel for a program (`vm/kernel/requests.py`)."""
 
 
 def check_call(context: Context, node: ast.Call) -> tree.Expression:
@@ -51,6 +54,8 @@ def check_call(context: Context, node: ast.Call) -> tree.Expression:
 def _call_name(context: Context, node: ast.Call, name: str) -> tree.Expression:
     entity = context.find(name, node.func)
     if isinstance(entity, Word):
+        if entity.name == "create_like":
+            return _create_like(context, node)
         if entity.name not in BUILTINS:
             return constructor(context, node, entity.name)
         return BUILTINS[entity.name](context, node)
@@ -145,6 +150,8 @@ def _call_self(context: Context, node: ast.Call, name: str) -> tree.Expression:
         raise context.error(node, f"`self` has no method `{name}`", _instead_of_method(context, name))
     if signature.kind == "create":
         raise context.error(node, "`create` runs once, at deployment", "move the shared part to another method")
+    if signature.kind == "migrate":
+        raise context.error(node, f"`{name}` runs once, at an upgrade", "move the shared part to another method")
     return _call_function(context, node, signature)
 
 
@@ -213,7 +220,32 @@ def _call_program(
     )
 
 
-def special_places(node: ast.Call, positional: int) -> dict[str, int]:
-    """Where gas= and world= stand among the values of a call."""
+def _create_like(context: Context, node: ast.Call) -> tree.Expression:
+    """A new program from the code of one: what its `create` takes stands behind the template."""
+    template = context.check(node.args[0]) if node.args else None
+    if template is None or not isinstance(template.type, t.ProgramType):
+        raise context.error(node, "`create_like` takes a program reference first", "create_like(self.option, strike)")
+    of = template.type
+    create = context.shared.bundle.interface(of.module, of.name).methods.get("create")
+    parameters = create.parameters if create is not None and create.kind == "create" else ()
+    types = [parameter.type for parameter in parameters]
+    if sum(map(t.words, types)) > limits.CREATION_WORDS_MAX:
+        wrong = f"`create` of {of.name} takes more than {limits.CREATION_WORDS_MAX} words"
+        raise context.error(node, wrong, "create it with less, and give it the rest by an external")
+    rest = ast.copy_location(ast.Call(node.func, node.args[1:], node.keywords), node)
+    given, places = arguments(context, rest, f"create of {of.name}", parameters, CREATION)
+    options = special_places(rest, len(rest.args), CREATION)
+    items = [tree.Part(t.ACCOUNT, template, 0), tree.Literal(t.INT, (selector("create", types),)), *given]
+    items += [tree.Literal(t.ACCOUNT, (0, 0, 0)), tree.Literal(t.INT, (limits.CREATE_GAS,))]
+    context.effects.calls = True  # what the kernel refuses can be tolerated
+    admin = 2 + options["program_admin"] if "program_admin" in options else len(items) - 2
+    gas = 2 + options["gas"] if "gas" in options else len(items) - 1
+    context.write(node)
+    order = (0, admin, 1, *(2 + place for place in places))
+    return tree.CallProgram(of, KERNEL_TARGET, 0, tuple(items), order, gas, None, False, node.lineno)
+
+
+def special_places(node: ast.Call, positional: int, special: Collection[str] = SPECIAL.keys()) -> dict[str, int]:
+    """Where keywords such as gas= and world= stand among the values of a call."""
     keywords = [keyword.arg for keyword in node.keywords]
-    return {name: positional + keywords.index(name) for name in SPECIAL if name in keywords}
+    return {name: positional + keywords.index(name) for name in special if name in keywords}

@@ -10,6 +10,9 @@ from __future__ import annotations
 from execution.compiler import types as t
 from execution.vm.layout import FIELDS, HEADER_BYTES, HEADER_WORDS, PAGE_BYTES, WORD_BYTES, Shape
 
+GROWTH_BYTES = 4 * PAGE_BYTES
+"""Room behind the fields that later versions may add fields in; as pages of zeros it costs nothing."""
+
 
 def storage_words(of: t.Type) -> int:
     """Words a value takes inside a field, record or entry."""
@@ -44,11 +47,15 @@ def field_offsets(fields: tuple[tuple[str, t.Type], ...]) -> dict[str, int]:
     return offsets
 
 
-def heap_start(fields: tuple[tuple[str, t.Type], ...]) -> int:
-    """First byte after the fields, a multiple of the page size."""
+def fields_end(fields: tuple[tuple[str, t.Type], ...]) -> int:
+    """First byte after the fields."""
     offsets = field_offsets(fields)
-    end = max((offsets[name] + storage_bytes(member) for name, member in fields), default=FIELDS)
-    return -(-end // PAGE_BYTES) * PAGE_BYTES
+    return max((offsets[name] + storage_bytes(member) for name, member in fields), default=FIELDS)
+
+
+def heap_start(fields: tuple[tuple[str, t.Type], ...]) -> int:
+    """Where a program's heap begins: on a page behind the fields, with room for those of its later versions."""
+    return -(-fields_end(fields) // PAGE_BYTES) * PAGE_BYTES + GROWTH_BYTES
 
 
 def shape(of: t.Container) -> Shape:

@@ -90,4 +90,4 @@ def _wrapper(shared: Program, method: tree.Method, guarded: bool) -> ir.Function
 def _entry(method: tree.Method) -> ir.Entry:
     number = selector(method.name, [of for _, of in method.parameters])
     order = ORDERS[method.order]
-    return ir.Entry(number, f"entry.{method.name}", order, method.kind == "view", method.kind == "hook")
+    return ir.Entry(number, f"entry.{method.name}", order, method.kind == "view", method.kind in ("hook", "migrate"))

@@ -19,9 +19,9 @@ LANGUAGE_TYPES = frozenset({
     "Record", "Rejected", "Struct", "Symbol", "Timestamp", "World",
 })  # fmt: skip
 LANGUAGE_WORDS = LANGUAGE_TYPES | frozenset({
-    "DONE", "RETRY", "at_end", "block", "emit", "external", "hook", "invariant", "publish", "reason", "require",
-    "schedule", "subscribe", "unsubscribe", "subscribe_cross", "unsubscribe_cross", "subscribe_fills",
-    "unsubscribe_fills", "hears_fills", "report_fill", "resume", "tx", "view", "sha256",
+    "DONE", "RETRY", "at_end", "block", "create_like", "emit", "external", "hook", "invariant", "migrate", "publish",
+    "reason", "require", "schedule", "subscribe", "unsubscribe", "subscribe_cross", "unsubscribe_cross",
+    "subscribe_fills", "unsubscribe_fills", "hears_fills", "report_fill", "resume", "tx", "view", "sha256",
     "div_down", "div_up", "mul_div", "mul_div_down", "mul_div_up", "mul_down", "mul_up",
     "sqrt", "exp", "ln", "log2", "pow", "norm_pdf", "norm_cdf", "norm_inv", "erf",
 })  # fmt: skip
@@ -65,7 +65,8 @@ class Parameter:
 @dataclass(frozen=True, slots=True)
 class Signature:
     """
-    function: unique name in the compiled module. kind: external, view, hook, invariant, internal (methods) or function.
+    function: unique name in the compiled module. kind: external, view, hook, invariant, migrate, internal (methods) or
+    function.
     """
 
     name: str

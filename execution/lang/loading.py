@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from execution.lang.containers import Map, MapKind
-from execution.lang.entries import entries_of
+from execution.lang.entries import RANKS, entries_of
 from execution.lang.frames import Deployed
-from execution.lang.journal import opened
+from execution.lang.journal import opened, record
 from execution.lang.kinds import Kind, Plain
 from execution.lang.listing import List, ListKind
-from execution.lang.program import Program, fields_of, instance
+from execution.lang.program import ENTRY, Program, fields_of, instance
 from execution.lang.queue import Queue, QueueKind
 from execution.lang.sandbox import Chain
 from execution.lang.struct import RecordKind, kinds_of
@@ -33,6 +33,27 @@ def restore(chain: Chain, cls: type[Program], number: int, address: Account, fie
     with opened(None):
         _fill(program, fields_of(cls), fields)
     chain.runner.programs[address] = Deployed(number, program, cls, entries_of(cls))
+
+
+def upgrade(chain: Chain, cls: type[Program], address: Account, arguments: tuple[Any, ...], admin: Account) -> None:
+    """
+    Let a program go on as another class with its fields as they are, new ones zero; its @migrate runs as a call of the
+    admin.
+
+    Raises:
+        Rejected: @migrate refused; the program is what it was.
+    """
+    before, fields = chain.runner.programs[address], chain.state(address)
+    program = instance(cls, address)
+    kinds = {name: kind for name, kind in fields_of(cls).items() if name in fields}
+    with opened(None):
+        _fill(program, kinds, fields)
+    methods = [name for name in dir(cls) if getattr(getattr(cls, name), ENTRY, ("",))[0] == "migrate"]
+    with chain.runner.outermost(Account.zero(), RANKS["trade"]):
+        record(chain.runner.programs.__setitem__, address, before)
+        chain.runner.programs[address] = Deployed(before.number, program, cls, entries_of(cls))
+        for name in methods:
+            chain.runner.enter_hook(address, admin, name, arguments)
 
 
 def _fill(owner: object, kinds: Mapping[str, Kind], plain: Mapping[str, Plain]) -> None:

@@ -26,6 +26,9 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
+CREATE_GAS = 500_000
+"""What the `create` of a program made by `create_like` may use unless it is said."""
+NOBODY = Account.zero()
 Order = Literal["cancel", "post_only", "trade"]
 ENTRY = "__entry__"
 
@@ -82,6 +85,15 @@ def invariant(method: Callable[[T], bool]) -> Callable[[T], bool]:
     otherwise, "invariant NAME". Reads the program's own state without a loop.
     """
     marked: Callable[[T], bool] = _mark(method, "invariant", "cancel")
+    return marked
+
+
+def migrate(method: Callable[P, R]) -> Callable[P, R]:
+    """
+    Runs once when the program goes on as this version, with arguments of the upgrade's transaction; fields that are new
+    are zero before. When it rejects, the version before stays. `create` is not run again.
+    """
+    marked: Callable[P, R] = _mark(method, "migrate", "cancel")
     return marked
 
 
@@ -154,6 +166,20 @@ def unsubscribe(feed: Feed, handler: Callable[[Quote], Outcome]) -> None:
 def schedule(time: Timestamp, handler: Callable[[Timestamp], Outcome]) -> None:
     """Run the hook once in the first batch whose block time is at or after `time`."""
     engine().schedule(time, handler)
+
+
+def create_like(
+    template: T, *arguments: object, gas: int = CREATE_GAS, program_admin: Account = NOBODY, **keywords: object
+) -> T:
+    """
+    A new program with the code of a deployed one, made when the next block opens: `create` runs then, `tx.sender` being
+    the program that asked. Its address is known at once; until it is made, calls to it are rejected.
+
+    arguments, keywords: of the template's `create`. gas: what `create` may use, paid now. program_admin: who may
+    upgrade it, by default nobody.
+    """
+    made: T = engine().create_like(template, arguments, keywords, gas, program_admin)
+    return made
 
 
 CrossingHandler = Callable[[Quote], Outcome] | Callable[[Crossing], Outcome]

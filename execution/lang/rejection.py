@@ -32,6 +32,7 @@ READ_ONLY = "read only"
 NOT_AUTHORISED = "not authorised"
 INVALID_NUMBER = "invalid number"
 NO_PRICE = "no price"
+TOO_MANY_PROGRAMS = "too many programs"
 TOO_MANY_CROSSINGS = "too many crossings"
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from execution.lang.ambient import entered
+from execution.lang.creation import CREATIONS_MAX, PROGRAMS_MAX, Creations, create_of, signature_of_create
 from execution.lang.decimal import Decimal
 from execution.lang.entries import RANKS, EntryPoint, entry_of, invariants_of
 from execution.lang.feeds import Feed, Quote, World
@@ -30,6 +31,7 @@ from execution.lang.rejection import (
     ORDER_CLASS,
     OUT_OF_GAS,
     READ_ONLY,
+    TOO_MANY_PROGRAMS,
     UNKNOWN_ENTRY,
     UNKNOWN_PROGRAM,
     Rejected,
@@ -59,6 +61,8 @@ class Runner:
         self.events: list[Emitted] = []
         self.quotes: dict[int, Stored] = {}
         self.hooks = Hooks()
+        self.creations = Creations()
+        self.programs_max = PROGRAMS_MAX
         self.oracle: Account | None = None
         self.bank: Account | None = None
         self.opened = Opened(Timestamp(0), 0, Duration(0))
@@ -112,7 +116,7 @@ class Runner:
     ) -> Any:  # fmt: skip
         """A program calls an entry of another; the interface class says how arguments and result are read."""
         declared = entry_of(interface, name)
-        if declared.kind == "hook":
+        if declared.kind not in ("external", "view"):
             raise TypeError(f"{interface.__name__}.{name} is not an entry of the program")
         plain = declared.pack(arguments, keywords)
         caller = self._frames[-1]
@@ -148,6 +152,16 @@ class Runner:
         try:
             entry = entry_of(deployed.cls, name)
             return entry.result.load(self._run(deployed, entry, entry.pack(arguments, {})))
+        finally:
+            self._frames.pop()
+
+    def create(self, address: Account, creator: Account, entry: EntryPoint, plain: tuple[Plain, ...], gas: int) -> None:
+        """Run `create` of a program that was asked for; its arguments are as the creator packed them."""
+        deployed = self._push(Frame(address, creator, False, None))
+        try:
+            if gas <= 0:
+                raise Rejected(OUT_OF_GAS)
+            self._run(deployed, entry, plain)
         finally:
             self._frames.pop()
 
@@ -328,6 +342,27 @@ class Runner:
     @property
     def _me(self) -> bytes:
         return self._frames[-1].me.data
+
+    # ---- new programs
+
+    def create_like(
+        self, template: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], gas: int, admin: Account
+    ) -> Any:
+        """Queue a program like the template; a reference to where it will be. Who may upgrade it is the kernel's."""
+        interface = template.__interface__
+        create = create_of(interface)
+        if create is None and (arguments or keywords):
+            raise TypeError(f"{interface.__name__} has no create, got {arguments} {keywords}")
+        plain = () if create is None else create.pack(arguments, keywords)
+        self._check_writable()
+        if template.me not in self.programs:
+            raise Rejected(UNKNOWN_PROGRAM)
+        waiting = len(self.creations)
+        if waiting >= CREATIONS_MAX or waiting + len(self.programs) >= self.programs_max:
+            raise Rejected(TOO_MANY_PROGRAMS)
+        creator = self._frames[-1].me
+        address = self.creations.ask(template.me, creator, signature_of_create(interface), plain, gas)
+        return type(template)(address, interface)
 
     def _handler(self, handler: Callable[..., Any]) -> Handler:
         return Handler(self._me, handler.__name__)

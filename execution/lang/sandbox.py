@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from execution.lang.creation import Creation, NotCreated, create_of, signature_of_create
 from execution.lang.decimal import Decimal
 from execution.lang.entries import RANKS, EntryPoint, entries_of, entry_of
 from execution.lang.feeds import Crossing, Feed, Fill, Outcome, Quote, World
@@ -25,7 +26,7 @@ from execution.lang.instrument import instrumented
 from execution.lang.journal import opened, record
 from execution.lang.kinds import Plain, kind_of
 from execution.lang.program import Order, Program, fields_of, instance
-from execution.lang.rejection import BAD_ARGUMENT, UNKNOWN_PROGRAM, Reason, Rejected, reason
+from execution.lang.rejection import BAD_ARGUMENT, UNKNOWN_ENTRY, UNKNOWN_PROGRAM, Reason, Rejected, reason
 from execution.lang.runner import DEPTH_MAX, Runner
 from execution.lang.values import Account, Duration, Timestamp
 
@@ -95,6 +96,7 @@ class HookFailed:
 class Chain:
     """
     oracle, clearing: the pinned programs, whose hooks run first. hook_failures: every failure of a hook, in order.
+    not_created: programs that were asked for and refused in `create`.
     """
 
     def __init__(self, depth_max: int = DEPTH_MAX, hook_tries_max: int = HOOK_TRIES_MAX) -> None:
@@ -102,6 +104,7 @@ class Chain:
         self.hook_tries_max = hook_tries_max
         self.clearing: Account | None = None
         self.hook_failures: list[HookFailed] = []
+        self.not_created: list[NotCreated] = []
 
     # ---- set-up
 
@@ -132,9 +135,31 @@ class Chain:
         self.runner.hooks.system = frozenset(program.data for program in own if program is not None)
 
     def open_block(self, time: Timestamp, height: int | None = None, gap: Duration = Duration(0)) -> None:  # noqa: B008
-        """Begin a block; without a height the next one."""
+        """Begin a block, without a height the next one; programs that were asked for before are made."""
         last = self.runner.opened.height
         self.runner.opened = Opened(time, last + 1 if height is None else height, gap)
+        with opened(self.runner.journal):
+            for _ in range(len(self.runner.creations)):
+                self._create(self.runner.creations.take())
+
+    def _create(self, asked: Creation) -> None:
+        """Make a program that a program asked for; when its `create` refuses there is none."""
+        template = self.runner.programs[asked.template]
+        create = create_of(template.cls)
+        try:
+            if asked.signature != signature_of_create(template.cls):
+                raise Rejected(UNKNOWN_ENTRY)
+            with self.runner.outermost(Account.zero(), RANKS["trade"]):
+                number = len(self.runner.programs) + 1
+                record(self.runner.programs.pop, asked.address)
+                self.runner.programs[asked.address] = Deployed(
+                    number, instance(template.cls, asked.address), template.cls, template.entries
+                )
+                if create is not None:
+                    self.runner.create(asked.address, asked.creator, create, asked.plain, asked.gas)
+        except Rejected as refusal:
+            record(self.not_created.pop)
+            self.not_created.append(NotCreated(asked.address, asked.creator, refusal.reason))
 
     def set_quote(self, feed: Feed, price: Decimal, max_age: Duration, confidence: Decimal = Decimal(0)) -> None:  # noqa: B008
         """A quote observed now, as if the oracle had published it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from execution.executor import (
     Answer,
@@ -21,11 +22,12 @@ from execution.executor import (
     Sealed,
     WithdrawalBurnt,
 )
-from execution.vm import checkpoint, deploy, packing, upgrade
+from execution.vm import checkpoint, deploy, packing, upgrade, versions
 from execution.vm.genesis import MakePlan
 from execution.vm.history import History, Past, images, keys_of, put_back
 from execution.vm.host import Host, Trapped
 from execution.vm.kernel import places
+from execution.vm.kernel.words import KERNEL_ENTRIES
 from execution.vm.layout import HEAP_TOP, LINES_PER_PAGE, MARK_BYTES
 from execution.vm.results import KNOWN_REASONS, Outcomes, Records, reason_text
 from execution.vm.state import KERNEL_ADDRESS, Key, StateTree, key_of, place_of
@@ -35,6 +37,9 @@ from genesis.spec import ChainSpec
 
 PAGE_BYTES = 1024
 KERNEL = 0
+KERNEL_SHAPES = {
+    KERNEL_ADDRESS + selector.to_bytes(4, "little"): (words, 0) for selector, words in KERNEL_ENTRIES.items()
+}
 _PAGE_MARKS = LINES_PER_PAGE * MARK_BYTES
 MakeHost = Callable[[ChainSpec, bytes | None], Host]
 """For a spec and a kernel's WASM; None is the one that this Tenor builds."""
@@ -66,6 +71,7 @@ class Chain:
         self._spec = spec
         self._host = self._make_host(spec, kernel)
         self._replaced: bytes | None = None
+        self._changed: list[tuple[int, deploy.Program]] = []
         self._programs: list[deploy.Program] = []
         self._tree = StateTree()
         self._tree.add(KERNEL_ADDRESS, self._host.kernel_hash)
@@ -83,29 +89,37 @@ class Chain:
         for program in self._programs[len(self._tree.codes) - 1 :]:
             self._tree.add(program.address, program.code.code_hash)
         self._packed.clear()
+        self._numbers = {program.address: number for number, program in enumerate(self._programs, 1)}
         self._shapes: dict[bytes, tuple[int, int]] = {
             program.address + selector: words
             for program in self._programs
             for selector, words in program.code.entries.items()
-        }
+        } | KERNEL_SHAPES
         texts = [text for program in self._programs for text in program.code.reasons]
         self._reasons: Mapping[int, str] = {**KNOWN_REASONS, **deploy.words_of(texts)}
 
     # ---- blocks
 
     def apply(self, opening: Opening, batch: Sequence[SignedTransaction]) -> BatchResult:
-        self._open(opening)
+        changed = self._open(opening)
         result = self._run(batch)
+        if changed:
+            result = replace(result, programs_changed=True)
         self._gas_used += result.gas_used
         self._note_withdrawals(result)
         return result
 
-    def _open(self, opening: Opening) -> None:
-        """Open the block unless it is open: its deposits are credited, its programs created."""
+    def _open(self, opening: Opening) -> bool:
+        """
+        Open the block unless it is open: programs asked for are created, deposits credited, deployed ones created.
+
+        Returns:
+            Whether the chain has other programs than before.
+        """
         if self._opened is not None:
             if opening.height != self._opened:
                 raise Invalid(f"Block {self._opened} is open: seal it before block {opening.height}.", "block_open")
-            return
+            return False
         if opening.height != self._sealed + 1:
             raise Invalid(f"The next block is {self._sealed + 1}, not {opening.height}.", "wrong_height")
         kernel = upgrade.next_kernel(opening.deployments_active, self._spec)
@@ -114,14 +128,30 @@ class Chain:
         self._opened = opening.height
         self._withdrawals, self._gas_used = [], 0
         self._host.call("open_block", opening.height, opening.time_ms, opening.gap_ms)
+        changed = deploy.create_asked(self._host, self._programs) > 0
         for entry in opening.inbox:
             deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
-        if opening.deployments_active:
-            for deployment in opening.deployments_active:
-                if deployment.address == KERNEL_ADDRESS:
-                    continue
-                deploy.activate(self._host, self._programs, deployment, opening.height, self._spec.gas_transaction_max)
+        gas = self._spec.gas_transaction_max
+        for deployment in opening.deployments_active:
+            number = self._numbers.get(deployment.address)
+            if number is not None:
+                program = self._programs[number - 1]
+                self._change(number, versions.staged(self._host, number, program, deployment))
+            elif deployment.address != KERNEL_ADDRESS:
+                deploy.activate(self._host, self._programs, deployment, opening.height, gas)
+                changed = True
+        for number in versions.waiting(self._host, self._programs):
+            self._change(number, versions.switched(self._host, number, self._programs[number - 1], gas))
+            changed = True
+        if changed:
             self._learn_programs()
+            deploy.restore_roles(self._host, self._programs)
+        return changed
+
+    def _change(self, number: int, program: deploy.Program) -> None:
+        """A program is another from this block on; what it was is kept for going back."""
+        self._changed.append((number, self._programs[number - 1]))
+        self._programs[number - 1] = program
 
     def _switch(self, kernel: bytes) -> bytes:
         """Go on under another kernel, between two blocks; return the one before. Raises Invalid when it cannot run."""
@@ -189,12 +219,19 @@ class Chain:
         journal = self._journal()
         keys = set(keys_of(journal))
         self._tree.recode(KERNEL, self._host.kernel_hash)
+        self._recode(self._changed)
         root = self._tree.update(keys, self._host.state)
-        self._history.add(Past(height, journal, self._replaced))
+        self._history.add(Past(height, journal, self._replaced, tuple(self._changed)))
         self._sealed, self._opened, self._replaced = height, None, None
+        self._changed.clear()
         bank = self._bank()
         claims = self._tree.pages[bank].root if bank else bytes(32)
         return Sealed(height, root, claims, tuple(self._withdrawals), len(keys), self._gas_used)
+
+    def _recode(self, changed: Sequence[tuple[int, deploy.Program]]) -> None:
+        """Tell the tree under which code these programs are now."""
+        for number, _ in changed:
+            self._tree.recode(number, self._programs[number - 1].code.code_hash)
 
     def _must_be_open(self) -> int:
         if self._opened is None:
@@ -203,8 +240,9 @@ class Chain:
 
     def rollback(self, height: int) -> None:
         if self._opened is not None:
-            self._drop_block(Past(self._opened, self._journal(), self._replaced))
+            self._drop_block(Past(self._opened, self._journal(), self._replaced, tuple(self._changed)))
             self._opened = self._replaced = None
+            self._changed.clear()
         for past in self._history.take_back(height):
             self._drop_block(past)
         self._sealed = height
@@ -212,12 +250,20 @@ class Chain:
 
     def _drop_block(self, past: Past) -> None:
         """Write a block's images back; programs it created go, for the kernel's restored list does not have them."""
+        for number, before in reversed(past.programs):
+            if before.code is not self._programs[number - 1].code:
+                self._host.replace(number, before.code)
+            self._programs[number - 1] = before
         put_back(self._host, past.journal, 1 + len(self._programs))
         count = deploy.count_programs(self._host)
         if count < len(self._programs):
             del self._programs[count:]
             self._host.drop(1 + count)
             self._learn_programs()
+        if past.programs:
+            self._learn_programs()
+            deploy.restore_roles(self._host, self._programs)
+            self._recode(past.programs)
         self._tree.update(set(keys_of(past.journal)), self._host.state)
         if past.kernel is not None:
             self._switch(past.kernel)
@@ -264,10 +310,7 @@ class Chain:
         return tuple(self._host.call("sequence", *packing.pack_address(signer), lane) for signer, lane in pairs)
 
     def programs(self) -> tuple[ProgramInfo, ...]:
-        return tuple(
-            ProgramInfo(number, p.address, p.code.name, p.code.code_hash, p.code.abi_json)
-            for number, p in enumerate(self._programs, 1)
-        )
+        return tuple(deploy.info_of(self._host, number, program) for number, program in enumerate(self._programs, 1))
 
     def memory(self, program: bytes) -> bytes:
         number = self._number(program)
@@ -290,7 +333,10 @@ class Chain:
 
     def checkpoint_meta(self) -> bytes:
         """What `restore` needs beside the pages: height, kernel and programs."""
-        return checkpoint.encode_meta(self._sealed, self._replaced or self._host.kernel, self._programs)
+        programs = list(self._programs)
+        for number, before in reversed(self._changed):
+            programs[number - 1] = before
+        return checkpoint.encode_meta(self._sealed, self._replaced or self._host.kernel, programs)
 
     def export(self, since_height: int | None) -> Iterator[CheckpointChunk]:
         keys = None if since_height is None else self._history.changed_since(since_height)

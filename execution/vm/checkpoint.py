@@ -7,7 +7,7 @@ have become zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from execution.executor import CheckpointChunk
@@ -15,10 +15,11 @@ from execution.vm.deploy import Program
 from execution.vm.host import Code, Host
 from execution.vm.state import Key, key_of, place_of
 from genesis import codec
+from genesis.chain import Deployment
 from genesis.errors import Invalid
 
 CHUNK_PAGES = 256
-META_VERSION = 2
+META_VERSION = 3
 META_BYTES_MAX = 256 << 20
 _PAGE_BYTES = 1024
 _ZERO_PAGE = bytes(_PAGE_BYTES)
@@ -55,31 +56,42 @@ def write_chunks(host: Host, given: Iterator[CheckpointChunk], programs: int) ->
     return keys
 
 
-def encode_meta(height: int, kernel: bytes, programs: Iterable[Program]) -> bytes:
-    """Height, the kernel's WASM and programs, canonical."""
-    return codec.encode((META_VERSION, height, kernel, tuple(_fields(program) for program in programs)))
+def encode_meta(height: int, kernel: bytes, programs: Sequence[Program]) -> bytes:
+    """Height, the kernel's WASM, codes and programs, canonical; what several programs run is kept once."""
+    codes = list({program.code.code_hash: program.code for program in programs}.values())
+    places = {code.code_hash: place for place, code in enumerate(codes)}
+    rows = tuple(
+        (program.address, places[program.code.code_hash], program.room, program.staged and program.staged.fields())
+        for program in programs
+    )
+    return codec.encode((META_VERSION, height, kernel, tuple(map(_fields, codes)), rows))
 
 
-def _fields(program: Program) -> tuple[Any, ...]:
-    code = program.code
+def _fields(code: Code) -> tuple[Any, ...]:
     entries = tuple((selector, *words) for selector, words in sorted(code.entries.items()))
     withdrawn = -1 if code.withdrawn is None else code.withdrawn
     return (
-        program.address, code.name, code.wasm, code.code_hash, code.abi_json, entries, tuple(code.reasons), withdrawn,
-        code.layout_hash, code.source_hash,
+        code.name, code.wasm, code.code_hash, code.abi_json, entries, tuple(code.reasons), withdrawn, code.layout_hash,
+        code.source_hash,
     )  # fmt: skip
 
 
 def decode_meta(meta: bytes) -> tuple[int, bytes, list[Program]]:
     """Raises Invalid for bytes that `encode_meta` cannot have written."""
-    version, height, kernel, programs = codec.decode_array(meta, 4, META_BYTES_MAX, "Checkpoint meta", depth_max=5)
+    version, height, kernel, fields, rows = codec.decode_array(meta, 5, META_BYTES_MAX, "Checkpoint meta", depth_max=5)
     if version != META_VERSION:
         raise Invalid(f"Checkpoint version {version} is not {META_VERSION}; export it again.", "bad_checkpoint")
-    return height, kernel, [_program(codec.expect_array(fields, 10, "A program")) for fields in programs]
+    codes = [_code(codec.expect_array(one, 9, "A program's code")) for one in fields]
+    return height, kernel, [_program(codes, codec.expect_array(row, 4, "A program")) for row in rows]
 
 
-def _program(fields: tuple[Any, ...]) -> Program:
-    address, name, wasm, code_hash, abi, entries, reasons, withdrawn, layout_hash, source_hash = fields
+def _program(codes: Sequence[Code], row: tuple[Any, ...]) -> Program:
+    address, place, room, staged = row
+    return Program(address, codes[place], room, None if staged is None else Deployment.of(staged))
+
+
+def _code(fields: tuple[Any, ...]) -> Code:
+    name, wasm, code_hash, abi, entries, reasons, withdrawn, layout_hash, source_hash = fields
     shapes = {selector: (arguments, results) for selector, arguments, results in entries}
     event = None if withdrawn < 0 else withdrawn
-    return Program(address, Code(name, wasm, code_hash, abi, shapes, reasons, event, layout_hash, source_hash))
+    return Code(name, wasm, code_hash, abi, shapes, reasons, event, layout_hash, source_hash)

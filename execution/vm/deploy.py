@@ -7,15 +7,20 @@ absence.
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from execution.compiler.abi import parse_abi
+from execution.executor import ProgramInfo
 from execution.vm.genesis import GenesisCall, GenesisProgram, Plan
 from execution.vm.host import Code, Host, Trapped
 from execution.vm.kernel import places
-from execution.vm.kernel.words import BAD_ARGUMENT, REASONS, TRAP, reason
+from execution.vm.kernel.system import NEW_ADDRESS, NEW_CALL
+from execution.vm.kernel.words import BAD_ARGUMENT, REASONS, TRAP, UNKNOWN_ENTRY, VALUE_K3, reason, selector
+from execution.vm.layout import HEAP_TOP, list_place
 from execution.vm.programs import code_of
 from execution.vm.results import reason_text
 from execution.vm.state import KERNEL_ADDRESS
@@ -26,10 +31,14 @@ from genesis.spec import ChainSpec
 HOOK_TRIES = 16
 SUBSCRIBERS_MAX = 1024  # per feed
 
-_RECORD = struct.Struct("<q20s4xqqq32s32s32s2q24x")
+_RECORD = struct.Struct("<q20s4xqqq32s32s32s64x")
 _CALL = struct.Struct("<20s4x4sHHq")
+_WORDS = struct.Struct(f"<{places.RECORD_WORDS}q")
+_ASKED = struct.Struct("<4sH")
 _CREDIT = struct.Struct("<20s4xqQq")
 _ROLES = {"bank": places.BANK, "oracle": places.ORACLE, "clearing": places.CLEARING}
+NO_CREATE = selector("create()").to_bytes(4, "little")
+"""What a program asks for whose template, as it knows it, has no `create`."""
 _CREDIT_SELECTOR = reason("credit(account,asset,decimal)").to_bytes(8, "little", signed=True)[:4]
 
 assert _RECORD.size == 8 * places.RECORD_WORDS
@@ -37,10 +46,17 @@ assert _RECORD.size == 8 * places.RECORD_WORDS
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program of the chain; its number is its place in the list, counted from 1."""
+    """
+    A program of the chain; its number is its place in the list, counted from 1.
+
+    room: bytes of state from its start that are the fields', later ones included. staged: the version that it switches
+    to when its time has come.
+    """
 
     address: bytes
     code: Code
+    room: int = 0
+    staged: Deployment | None = None
 
 
 def words_of(texts: Iterable[str]) -> dict[int, str]:
@@ -63,6 +79,7 @@ def write_limits(host: Host, spec: ChainSpec) -> None:
         places.LIMIT_EVENTS: spec.events_transaction_max,
         places.LIMIT_BATCH_EVENTS: min(spec.events_batch_max, places.EVENTS_MAX),
         places.LIMIT_HOOK_PRICE: spec.fee_min,
+        places.LIMIT_PROGRAMS: spec.programs_max,
         places.LIMIT_DEPOSIT: spec.deposit_byte,
         places.WITHDRAWN_EVENT: -1,
     }
@@ -99,23 +116,55 @@ def _must(host: Host, programs: list[Program], call: GenesisCall) -> None:
 def create(host: Host, programs: list[Program], planned: GenesisProgram, height: int, sender: bytes, gas: int) -> int:
     """Instantiate a program and run its `create`; return 0, or the reason why there is no such program."""
     code = planned.code
-    number = host.add(code)
-    assert number == len(programs) + 1, "the host counts programs otherwise"
-    record = _RECORD.pack(number, planned.admin, 1, height, 0, code.layout_hash, code.code_hash, code.source_hash, 0, 0)
     arguments = planned.create or b""
     call = _CALL.pack(bytes(20), planned.create_selector, len(arguments) // 8, 0, gas) + arguments
+    record = _RECORD.pack(0, planned.admin, 1, height, 0, code.layout_hash, code.code_hash, code.source_hash)
     packed = record + planned.address.ljust(24, b"\x00") + sender.ljust(24, b"\x00") + call
     host.write(0, "io", places.IO_INPUT, packed)
+    return _instantiate(host, programs, Program(planned.address, code), planned.create is not None)
+
+
+def _instantiate(host: Host, programs: list[Program], program: Program, run_create: bool) -> int:
+    """Give the program that io describes an instance, register it, run its `create`; 0, or why there is none."""
+    number = host.add(program.code)
+    assert number == len(programs) + 1, "the host counts programs otherwise"
+    room = int.from_bytes(host.read(number, "state", HEAP_TOP, 8), "little")
     try:
-        why = host.call("create_program", int(planned.create is not None))
+        why = host.call("create_program", int(run_create))
     except Trapped:
         host.call("abandon")
         why = TRAP
     if why:
         host.drop(number)
     else:
-        programs.append(Program(planned.address, code))
+        programs.append(replace(program, room=room))
     return why
+
+
+def create_asked(host: Host, programs: list[Program]) -> int:
+    """Create the programs that programs asked for before this block; return how many there were."""
+    count = host.call("creations")
+    for _ in range(count):
+        template = programs[host.call("take_creation") - 1]
+        address = host.read(0, "io", NEW_ADDRESS, 20)
+        selector, words = _ASKED.unpack(host.read(0, "io", NEW_CALL + places.CALL_SELECTOR, _ASKED.size))
+        entry = create_selector(template.code.abi_json)
+        if selector != (entry or NO_CREATE):
+            why = UNKNOWN_ENTRY
+        elif words != template.code.entries.get(selector, (0, 0))[0]:
+            why = BAD_ARGUMENT
+        else:
+            why = _instantiate(host, programs, Program(address, template.code), entry is not None)
+        host.call("tell_creation", why)
+    return count
+
+
+@lru_cache(maxsize=256)
+def create_selector(abi_json: str) -> bytes | None:
+    """Of a program's `create`; None when it has none."""
+    entries = json.loads(abi_json).get("entries", ())
+    found = [entry["selector"] for entry in entries if entry["name"] == "create"]
+    return int(found[0], 16).to_bytes(4, "little") if found else None
 
 
 def activate(host: Host, programs: list[Program], deployment: Deployment, height: int, gas: int) -> int:
@@ -163,3 +212,35 @@ def restore_roles(host: Host, programs: list[Program]) -> None:
 def count_programs(host: Host) -> int:
     """Programs in the kernel's own list."""
     return int.from_bytes(host.read(0, "state", places.PROGRAMS, 8), "little")
+
+
+def info_of(host: Host, number: int, program: Program) -> ProgramInfo:
+    """What the chain knows of a program: its code, and its record in the kernel's registry."""
+    code, at = program.code, _record_place(host, number)
+    words = _WORDS.unpack(host.read(0, "state", at, _WORDS.size))
+    admin = host.read(0, "state", at + 8 * places.RECORD_ADMIN, 20)
+    upgrade = words[places.RECORD_UPGRADE_TIME] if words[places.RECORD_UPGRADE] else None
+    return ProgramInfo(
+        number, program.address, code.name, code.code_hash, code.abi_json, admin, words[places.RECORD_VERSION],
+        _time_lock(host, words), upgrade, program.room,
+    )  # fmt: skip
+
+
+def _time_lock(host: Host, record: tuple[int, ...]) -> int:
+    """The time-lock that holds at the block at hand."""
+    since = record[places.RECORD_NEXT_LOCK_TIME]
+    now = int.from_bytes(host.read(0, "scratch", places.TIME, 8), "little")
+    return record[places.RECORD_NEXT_LOCK if 0 < since <= now else places.RECORD_TIME_LOCK]
+
+
+def _record_place(host: Host, number: int) -> int:
+    """State address of a program's record."""
+
+    def read_u32(at: int) -> int:
+        return int.from_bytes(host.read(0, "state", at, 4), "little")
+
+    return _word(host, list_place(read_u32, places.PROGRAMS, number - 1, 1)) + VALUE_K3
+
+
+def _word(host: Host, at: int) -> int:
+    return int.from_bytes(host.read(0, "state", at, 8), "little", signed=True)

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from execution.vm.deploy import Program
 from execution.vm.host import Host
 from execution.vm.runtime.barrier import PAGE_RECORD_BYTES
 from execution.vm.state import Key, place_of
@@ -46,11 +47,15 @@ def put_back(host: Host, journal: bytes, programs: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A block and its journal. kernel: the one it replaced, None when it went on under its parent's."""
+    """
+    A block and its journal. kernel: the one it replaced, None when it went on under its parent's. programs: by number,
+    those that it changed, as they were; oldest first.
+    """
 
     height: int
     journal: bytes
     kernel: bytes | None = None
+    programs: tuple[tuple[int, Program], ...] = ()
 
 
 @dataclass(slots=True)

@@ -53,6 +53,17 @@ class Host(Protocol):
     def add(self, code: Code) -> int:
         """Instantiate a program, write its record page, enter it into the tables; return its number, counted from 1."""
 
+    def replace(self, number: int, code: Code) -> object:
+        """
+        Put an instance of another code under a program's number, with its memory as it is; nothing runs.
+
+        Returns:
+            The one before, for `reinstate`.
+        """
+
+    def reinstate(self, number: int, before: object) -> None:
+        """Put an instance back that `replace` gave; what was written to the other is lost."""
+
     def drop(self, count: int) -> None:
         """Forget the programs numbered `count` and above."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -21,7 +22,7 @@ from execution.vm.chain import Chain
 from execution.vm.genesis import MakePlan
 from execution.vm.host import Code, Trapped
 from execution.vm.kernel import build
-from execution.vm.layout import STATE_BYTES_MAX
+from execution.vm.layout import HEAP_TOP, STATE_BYTES_MAX
 from genesis.errors import Corrupt, Invalid
 
 STACK_BYTES = 2 << 20
@@ -30,6 +31,10 @@ Native stack of one call into WASM: 16 programs of at most 64 KiB of frames, twi
 takes.
 """
 WASM_PAGE_BYTES = 1 << 16
+LARGE_PAGE_BYTES = 2 << 20
+LARGE_PROGRAMS = 8
+"""The first ones, which are the chain's own, get large pages from the beginning of their memories."""
+COPY_BYTES = 1 << 20
 PROGRAM_MEMORIES = ("state", "marks")
 
 _LIBC = ctypes.CDLL(None)
@@ -53,36 +58,56 @@ def compiled(wasm: bytes) -> wasmtime.Module:
     return wasmtime.Module(_engine(), wasm)
 
 
-def _advise_large_pages(base: int) -> None:
+def _advise_large_pages(base: int, small: bool) -> None:
     """
     Ask the kernel for 2 MiB pages where a memory will grow: state is read at random, and half of the time would go into
     address translation. Advice only; where there are none, nothing changes.
+
+    small: not for the beginning; a program would take 2 MiB and milliseconds to zero them, however little it keeps.
     """
     if hasattr(_LIBC, "madvise"):
-        _LIBC.madvise(ctypes.c_void_p(base), ctypes.c_size_t(STATE_BYTES_MAX), _MADV_HUGEPAGE)
+        start = (base // LARGE_PAGE_BYTES + 1) * LARGE_PAGE_BYTES if small else base
+        _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(base + STATE_BYTES_MAX - start), _MADV_HUGEPAGE)
 
 
 class _Memory:
     """A linear memory and where it lies."""
 
-    def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory) -> None:
+    def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory, small: bool = False) -> None:
         self._store, self._memory = store, memory
         self.base = ctypes.addressof(memory.data_ptr(store).contents)
-        _advise_large_pages(self.base)
+        _advise_large_pages(self.base, small)
 
     def read(self, offset: int, size: int) -> bytes:
         return ctypes.string_at(self.base + offset, size)
 
-    def write(self, offset: int, data: bytes) -> None:
-        missing = offset + len(data) - self._memory.data_len(self._store)
+    def size(self) -> int:
+        return self._memory.data_len(self._store)
+
+    def reach(self, size: int) -> None:
+        """Grow until the memory has so many bytes; what is new is zero."""
+        missing = size - self.size()
         if missing > 0:
             self._grow(-(-missing // WASM_PAGE_BYTES))
+
+    def write(self, offset: int, data: bytes) -> None:
+        self.reach(offset + len(data))
         ctypes.memmove(self.base + offset, data, len(data))
 
     def _grow(self, pages: int) -> None:
         self._memory.grow(self._store, pages)
         if ctypes.addressof(self._memory.data_ptr(self._store).contents) != self.base:
             raise Corrupt("A WASM memory moved when it grew; the engine relies on memories that stay in place.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    """A program, or the kernel, which has its functions elsewhere."""
+
+    memories: dict[str, _Memory]
+    dispatch: Any = None
+    restore: Any = None
+    start: Any = None
 
 
 def _kernel_exports(store: wasmtime.Store, wasm: bytes) -> Any:
@@ -120,7 +145,8 @@ class WasmHost:
         self._kernel = _kernel_exports(self._store, self.kernel)
         self._functions: dict[str, Any] = {name: self._kernel[name] for name in build.HOST_EXPORTS}
         self._tables: dict[str, Any] = {name: self._kernel[f"{name}_table"] for name in build.TABLES}
-        self._memories = [{name: self._memory(self._kernel, name) for name in build.MEMORIES}]
+        memories = {name: self._memory(self._kernel, name) for name in build.MEMORIES}
+        self._instances = [_Instance(memories)]
         self._tables["restore"].set(self._store, 0, self._kernel["restore_line"])
 
     def call(self, name: str, *arguments: int) -> int:
@@ -134,35 +160,63 @@ class WasmHost:
             raise Corrupt(f"The kernel's {name} failed outside WASM: {error}") from error
 
     def add(self, code: Code) -> int:
-        number = len(self._memories)
+        number = len(self._instances)
         self.call("begin_system")
-        module = compiled(code.wasm)
-        exports = wasmtime.Instance(self._store, module, self._imports(module, number)).exports(self._store)
-        self._memories.append({name: self._memory(exports, name) for name in PROGRAM_MEMORIES})
-        self._tables["dispatch"].set(self._store, number, exports["dispatch"])
-        self._tables["restore"].set(self._store, number, exports["restore"])
-        start: Any = exports["start"]
-        start(self._store)
+        made = self._instantiate(code, number)
+        self._instances.append(made)
+        self._enter(number, made)
+        made.start(self._store)
         return number
 
+    def replace(self, number: int, code: Code) -> object:
+        before = self._instances[number]
+        made = self._instantiate(code, number)
+        top = int.from_bytes(before.memories["state"].read(HEAP_TOP, 8), "little")
+        for at in range(0, top, COPY_BYTES):
+            made.memories["state"].write(at, before.memories["state"].read(at, min(COPY_BYTES, top - at)))
+        self._put(number, made)
+        return before
+
+    def reinstate(self, number: int, before: object) -> None:
+        assert isinstance(before, _Instance), "`replace` gave it"
+        self._put(number, before)
+
     def drop(self, count: int) -> None:
-        for number in range(count, len(self._memories)):
+        for number in range(count, len(self._instances)):
             for table in self._tables.values():
                 table.set(self._store, number, None)
-        del self._memories[count:]
+        del self._instances[count:]
+
+    def _instantiate(self, code: Code, number: int) -> _Instance:
+        module = compiled(code.wasm)
+        exports = wasmtime.Instance(self._store, module, self._imports(module, number)).exports(self._store)
+        small = number > LARGE_PROGRAMS
+        memories = {name: self._memory(exports, name, small) for name in PROGRAM_MEMORIES}
+        return _Instance(memories, exports["dispatch"], exports["restore"], exports["start"])
+
+    def _put(self, number: int, instance: _Instance) -> None:
+        """In place of the one there, with as much memory: what the block's journal names can be read."""
+        instance.memories["state"].reach(self._instances[number].memories["state"].size())
+        self._instances[number] = instance
+        self._enter(number, instance)
+
+    def _enter(self, number: int, instance: _Instance) -> None:
+        """Into the tables by which the kernel reaches it."""
+        self._tables["dispatch"].set(self._store, number, instance.dispatch)
+        self._tables["restore"].set(self._store, number, instance.restore)
 
     def read(self, program: int, memory: str, offset: int, size: int) -> bytes:
-        return self._memories[program][memory].read(offset, size)
+        return self._instances[program].memories[memory].read(offset, size)
 
     def state(self, program: int) -> memoryview:
-        base = self._memories[program]["state"].base
+        base = self._instances[program].memories["state"].base
         return memoryview((ctypes.c_ubyte * STATE_BYTES_MAX).from_address(base)).cast("B")
 
     def write(self, program: int, memory: str, offset: int, data: bytes) -> None:
-        self._memories[program][memory].write(offset, data)
+        self._instances[program].memories[memory].write(offset, data)
 
-    def _memory(self, exports: Any, name: str) -> _Memory:
-        return _Memory(self._store, exports[name])
+    def _memory(self, exports: Any, name: str, small: bool = False) -> _Memory:
+        return _Memory(self._store, exports[name], small)
 
     def _imports(self, module: wasmtime.Module, number: int) -> list[Any]:
         """What the module asks of "k": the kernel's exports, and its own number."""

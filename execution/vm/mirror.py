@@ -63,13 +63,34 @@ class MirrorHost:
     def add(self, code: Code) -> int:
         self.call("begin_system")
         number = len(self._programs)
-        module = self._modules[code.code_hash]
-        shared = {name: self._memories[0][name] for name in ("scratch", "undo", "before")}
-        program = instantiate(module, self._gas, number, shared, self._cells, self._exports, self._watch)
+        program = self._instantiate(code, number)
         self._programs.append(program)
         self._memories.append(program.mirror.memories)
         program.start()
         return number
+
+    def replace(self, number: int, code: Code) -> object:
+        before = self._programs[number]
+        state = bytes(self._memories[number]["state"])
+        self._put(number, self._instantiate(code, number))
+        self.write(number, "state", 0, state)
+        return before
+
+    def reinstate(self, number: int, before: object) -> None:
+        assert isinstance(before, Interpreted), "`replace` gave it"
+        self._put(number, before)
+
+    def _instantiate(self, code: Code, number: int) -> Interpreted:
+        shared = {name: self._memories[0][name] for name in ("scratch", "undo", "before")}
+        module = self._modules[code.code_hash]
+        return instantiate(module, self._gas, number, shared, self._cells, self._exports, self._watch)
+
+    def _put(self, number: int, program: Interpreted) -> None:
+        """In place of the one there, with as much memory."""
+        size = len(self._memories[number]["state"])
+        self._programs[number] = program
+        self._memories[number] = program.mirror.memories
+        self.write(number, "state", size, b"")
 
     def drop(self, count: int) -> None:
         del self._programs[count:], self._memories[count:]

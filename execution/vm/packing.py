@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from execution.executor import Query
 from execution.vm.kernel import places
-from genesis.chain import DeployTransaction, SignedTransaction, Transaction
+from genesis.chain import AnyTransaction, SignedTransaction, Transaction, UpgradeTransaction
 from genesis.errors import Invalid
 
 Shapes = Mapping[bytes, tuple[int, int]]
@@ -23,6 +23,9 @@ _HEAD = struct.Struct("<q20s4x20s4x8q")
 _CALL = struct.Struct("<20s4x4sHHq")
 _WORD = 8
 _UNKNOWN = (0, 0)
+_ANNOUNCEMENT = struct.Struct("<24s I H H q 20s4x 8s")
+_ANNOUNCED_WORDS = 4
+_KERNEL_TARGET = b"\xff" * 24
 
 assert _HEAD.size == places.TX_HEADER and _CALL.size == places.CALL_HEADER
 
@@ -35,7 +38,12 @@ def pack_call(program: bytes, selector: bytes, arguments: bytes, gas: int, shape
     return _CALL.pack(program, selector, words, results, gas) + arguments[: words * _WORD]
 
 
-def intrinsic_gas(transaction: Transaction | DeployTransaction, gas: Mapping[str, int]) -> int:
+def pack_announcement(signed: SignedTransaction, program: bytes) -> bytes:
+    """The one call of an upgrade: its target is no account's, so that no other transaction can announce."""
+    return _ANNOUNCEMENT.pack(_KERNEL_TARGET, 0, _ANNOUNCED_WORDS, 0, 0, program, signed.id[:_WORD])
+
+
+def intrinsic_gas(transaction: AnyTransaction, gas: Mapping[str, int]) -> int:
     """Gas taken before anything runs; a deployment pays for the bytes of source that every validator compiles."""
     if isinstance(transaction, Transaction):
         return gas["transaction_base"]
@@ -44,15 +52,15 @@ def intrinsic_gas(transaction: Transaction | DeployTransaction, gas: Mapping[str
 
 
 def pack_transaction(signed: SignedTransaction, shapes: Shapes, gas: Mapping[str, int]) -> bytes:
-    """The record of one transaction; a deployment is one without calls."""
+    """The record of one transaction; a deployment is one without calls, an upgrade one with its announcement."""
     t = signed.transaction
-    calls = (
-        [pack_call(c.program, c.selector, c.arguments, c.gas, shapes) for c in t.calls]
-        if isinstance(t, Transaction)
-        else []
-    )
+    calls, flags = [], 0
+    if isinstance(t, Transaction):
+        calls = [pack_call(c.program, c.selector, c.arguments, c.gas, shapes) for c in t.calls]
+        flags = places.TX_ATOMIC if t.atomic else 0
+    elif isinstance(t, UpgradeTransaction):
+        calls, flags = [pack_announcement(signed, t.program)], places.TX_ATOMIC
     body = b"".join(calls)
-    flags = places.TX_ATOMIC if isinstance(t, Transaction) and t.atomic else 0
     head = _HEAD.pack(
         _HEAD.size + len(body), t.account, signed.signer, t.lane, t.sequence, t.expiry, t.gas, t.fee, flags, len(calls),
         intrinsic_gas(t, gas),

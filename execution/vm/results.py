@@ -16,7 +16,7 @@ from execution.vm.kernel import places
 from execution.vm.kernel.words import REASONS, reason
 from execution.vm.state import KERNEL_ADDRESS
 from execution.vm.upgrade import upgrades
-from genesis.chain import DeployTransaction, SignedTransaction, program_address
+from genesis.chain import DeployTransaction, SignedTransaction, UpgradeTransaction, program_address
 from genesis.receipt import STATUSES
 
 _RECEIPT = struct.Struct("<IIqqQqIIq")
@@ -79,8 +79,10 @@ class Outcomes(Sequence[Outcome]):
 
 
 def created(signed: SignedTransaction, status: int) -> bytes | None:
-    """Address of the program that a deployment will become, if it was done; the kernel's for its upgrade."""
+    """Address of the program that a deployment will become, or an upgrade changes, if it was done; or the kernel's."""
     t = signed.transaction
+    if isinstance(t, UpgradeTransaction) and status == places.STATUS_DONE:
+        return t.program
     if isinstance(t, DeployTransaction) and status == places.STATUS_DONE:
         if upgrades(t):
             return KERNEL_ADDRESS

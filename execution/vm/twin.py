@@ -22,8 +22,8 @@ from execution.lang.entries import entry_of
 from execution.lang.frames import Emitted
 from execution.lang.instrument import Bundle
 from execution.lang.kinds import Plain
-from execution.lang.loading import restore
-from execution.lang.program import Order
+from execution.lang.loading import restore, upgrade
+from execution.lang.program import Order, Program
 from execution.lang.struct import StructKind
 from execution.lang.values import Account, Duration, Timestamp
 from genesis.errors import Invalid
@@ -55,6 +55,7 @@ class Twin:
     def __init__(self) -> None:
         self.chain = sandbox.Chain()
         self._abis: dict[Account, Abi] = {}
+        self._abis_of: dict[type[Program], Abi] = {}
 
     def add(
         self,
@@ -78,19 +79,42 @@ class Twin:
             plain = unpack_plain([of for _, of in abi.by_name["create"].parameters], arguments)
             values = entry_of(cls, "create").unpack(tuple(plain))
         self.chain.deploy(cls, *values, address=Account(address), sender=Account(sender))
-        self._abis[Account(address)] = abi
+        self._abis[Account(address)] = self._abis_of[cls] = abi
 
     def put(
         self, files: Mapping[str, str], main: str, abi: Abi, number: int, address: bytes, fields: Mapping[str, Plain]
     ) -> None:
         """A program as it was at some moment: its number on the chain, and its fields as plain data."""
         bundle = Bundle({module_name(path): text for path, text in files.items()})
-        restore(self.chain, vars(bundle.load(module_name(main)))[abi.name], number, Account(address), fields)
-        self._abis[Account(address)] = abi
+        cls = vars(bundle.load(module_name(main)))[abi.name]
+        restore(self.chain, cls, number, Account(address), fields)
+        self._abis[Account(address)] = self._abis_of[cls] = abi
+
+    def upgrade(
+        self, files: Mapping[str, str], main: str, abi: Abi, address: bytes, arguments: bytes, admin: bytes
+    ) -> None:
+        """
+        Let a program go on as the one in `main`. arguments: packed, of its @migrate.
+
+        Raises:
+            Rejected: @migrate refused; the program is what it was.
+        """
+        bundle = Bundle({module_name(path): text for path, text in files.items()})
+        cls = vars(bundle.load(module_name(main)))[abi.name]
+        entry = next((one for one in abi.entries if one.kind == "migrate"), None)
+        values: tuple[object, ...] = ()
+        if entry is not None:
+            plain = unpack_plain([of for _, of in entry.parameters], arguments)
+            values = entry_of(cls, entry.name).unpack(tuple(plain))
+        upgrade(self.chain, cls, Account(address), values, Account(admin))
+        self._abis[Account(address)] = self._abis_of[cls] = abi
 
     def open(self, opening: Opening) -> None:
-        """Begin a block; inbox and deployments of the opening are the caller's to run."""
+        """Begin a block with what programs asked for; inbox and deployments of the opening are the caller's to run."""
+        before = len(self.chain.runner.programs)
         self.chain.open_block(Timestamp(opening.time_ms), opening.height, Duration(opening.gap_ms))
+        for address, made in list(self.chain.runner.programs.items())[before:]:
+            self._abis[address] = self._abis_of[made.cls]
 
     def call(self, sender: bytes, call: Call, order: Order = "trade") -> Ran:
         """One outermost call, outside of a batch."""
@@ -124,7 +148,7 @@ class Twin:
     def _entry(self, call: Call) -> AbiEntry | None:
         """What a transaction may call: no hook."""
         entry = self._known(call)
-        return None if entry is None or entry.kind == "hook" else entry
+        return None if entry is None or not entry.callable else entry
 
     def _known(self, call: Call) -> AbiEntry | None:
         abi = self._abis.get(Account(call.program))

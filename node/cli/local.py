@@ -138,7 +138,7 @@ class Run:
         program = self.programs[owner] if dot else self.program
         assert program is not None, "a program is deployed first"
         found = program.abi.entry(entry)
-        if found.kind == "hook":
+        if not found.callable:
             raise Invalid(f"Only the chain itself calls {entry}; advance the time or set a price.", "unknown_entry")
         return program, found
 

@@ -85,6 +85,9 @@ def deploy(
     args: Annotated[str, typer.Option("--args", help="Arguments of `create`, parted by blanks.")] = "",
     admin: Annotated[str | None, typer.Option("--admin", help="Account that may upgrade it; default nobody.")] = None,
     hooks: Annotated[str, typer.Option("--hooks", help="Money for its hooks, if it has any; 0 for none.")] = "0.1",
+    time_lock: Annotated[
+        str | None, typer.Option("--time-lock", help="From announcing an upgrade to its switch: 7d; needs --admin.")
+    ] = None,
 ) -> None:
     """Deploy a program, pay for what it will do by itself, and wait until it is active; prints its address."""
     import shlex
@@ -93,10 +96,11 @@ def deploy(
     from execution.compiler.abi_values import pack
     from execution.compiler.types import NONE
     from node.bundle import read_bundle
-    from node.cli.arguments import parse_arguments
+    from node.cli.arguments import duration_ms, parse_arguments
 
     files, main = read_bundle(file)
     abi = compile_bundle(files, main).abi
+    lock = None if time_lock is None else duration_ms(time_lock, "--time-lock")
 
     async def work(session: Session) -> dict[str, Any]:
         arguments = b""
@@ -104,6 +108,8 @@ def deploy(
             entry = abi.entry("create")
             arguments = pack(entry, parse_arguments(entry, shlex.split(args), session.names))
         owner = b"" if admin is None else session.names.account(admin)
+        if lock is not None and owner != session.wallet.account:
+            raise Invalid("The admin sets the time-lock: sign as the one that --admin names.", "not_authorised")
         signed = await session.wallet.sign_deployment(main.removesuffix(".py"), files, arguments, admin=owner)
         receipt = await session.wallet.send_signed(signed)
         stage = max(sender.wait, Stage.CERTIFIED, key=list(Stage).index)
@@ -113,9 +119,78 @@ def deploy(
             if hooks != "0" and any(entry.kind == "hook" and entry.result != NONE for entry in abi.entries):
                 view["hooks"] = await _fund(session, receipt, hooks)
             view["address"] = await _active(session.client, receipt, sender.timeout)
+            if lock is not None:
+                view["time_lock_ms"] = await _lock(session, receipt, lock)
         return view
 
     sender.finish(sender.run(work), "address")
+
+
+@app.command()
+@sending
+def upgrade(
+    sender: Sender,
+    program: Which,
+    file: File,
+    args: Annotated[str, typer.Option("--args", help="Arguments of the @migrate method, parted by blanks.")] = "",
+) -> None:
+    """Announce a program's next version, as its admin; it runs when the time-lock has passed. Prints from when."""
+    import shlex
+
+    from execution.compiler import compile_bundle
+    from execution.compiler.abi_values import pack
+    from node.bundle import read_bundle
+    from node.cli.arguments import parse_arguments
+    from node.views import parse_bytes
+
+    files, main = read_bundle(file)
+    abi = compile_bundle(files, main).abi
+
+    async def work(session: Session) -> dict[str, Any]:
+        target = session.programs[program].address
+        entry = next((one for one in abi.entries if one.kind == "migrate"), None)
+        if entry is None and args:
+            raise Invalid(f"{abi.name} has no @migrate method that takes arguments; leave out --args.", "bad_argument")
+        arguments = b"" if entry is None else pack(entry, parse_arguments(entry, shlex.split(args), session.names))
+        signed = await session.wallet.sign_upgrade(target, main.removesuffix(".py"), files, arguments)
+        stage = max(sender.wait, Stage.CERTIFIED, key=list(Stage).index)
+        receipt = await wait_for(session.client, await session.wallet.send_signed(signed), stage, sender.timeout)
+        rows = [row for row in await session.client.programs() if parse_bytes(row["address"]) == target]
+        return await session.receipt_view(receipt) | {"address": target, "upgrade_time_ms": rows[0]["upgrade_time_ms"]}
+
+    sender.finish(sender.run(work), "transaction")
+
+
+@app.command()
+@sending
+def admin(
+    sender: Sender,
+    program: Which,
+    to: Annotated[str | None, typer.Option("--to", help="The new admin; `nobody` gives it up for ever.")] = None,
+    time_lock: Annotated[
+        str | None, typer.Option("--time-lock", help="7d; a shorter one holds when the present one has passed.")
+    ] = None,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the version that is announced.")] = False,
+) -> None:
+    """Change who may upgrade a program and how long before it is announced, or cancel an upgrade; its admin signs."""
+    from node import administration as acts
+    from node.cli.arguments import duration_ms
+
+    if to is None and time_lock is None and not cancel:
+        raise Invalid("Say what to change: --to, --time-lock or --cancel.", "usage")
+
+    async def work(session: Session) -> dict[str, Any]:
+        target = session.programs[program].address
+        calls = [acts.cancel_upgrade(target)] if cancel else []
+        if time_lock is not None:
+            calls.append(acts.set_time_lock(target, duration_ms(time_lock, "--time-lock")))
+        if to is not None:
+            calls.append(acts.set_admin(target, acts.NOBODY if to == "nobody" else session.names.account(to)))
+        receipt = await session.wallet.send(*calls)
+        receipt = await wait_for(session.client, receipt, sender.wait, sender.timeout)
+        return await session.receipt_view(receipt)
+
+    sender.finish(sender.run(work), "transaction")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -179,8 +254,10 @@ def list_(url: Url = URL, json: Json = False) -> None:
     from node.client import blocking
     from node.programs import Programs
 
-    programs = blocking(url, Programs.load)
-    show({"programs": [{"name": program.name, "address": program.address} for program in programs]}, json)
+    rows = [
+        {"name": program.name, "address": program.address, **program.record} for program in blocking(url, Programs.load)
+    ]
+    show({"programs": rows}, json)
 
 
 @app.command("show")
@@ -193,13 +270,14 @@ def show_(program: Which, url: Url = URL, json: Json = False) -> None:
     rows = [
         {"entry": signature(entry), "kind": entry.kind, "order": entry.order}
         for entry in found.abi.entries
-        if entry.kind != "hook"
+        if entry.callable
     ]
     events = [
         {"event": f"{event.name}({', '.join(f'{name}: {of}' for name, of in event.fields)})"}
         for event in found.abi.events
     ]
-    show({"name": found.name, "address": found.address, "entries": rows, "events": events}, json)
+    head = {"name": found.name, "address": found.address, **found.record}
+    show({**head, "entries": rows, "events": events}, json)
 
 
 async def _fund(session: Session, receipt: Receipt, amount: str) -> str:
@@ -209,6 +287,17 @@ async def _fund(session: Session, receipt: Receipt, amount: str) -> str:
         return amount
     progress(f"Its hooks will not run before somebody pays for them (tenor tx fund): {paid.reason}.")
     return "0"
+
+
+async def _lock(session: Session, receipt: Receipt, ms: int) -> int:
+    """Set the time-lock of a program just made; Unavailable when that fails, for then it has none."""
+    from node.administration import set_time_lock
+
+    assert receipt.created is not None, "a deployment that is done creates a program"
+    done = await session.wallet.send(set_time_lock(receipt.created, ms))
+    if done.status != "done":
+        raise Unavailable(f"The program is active, but has no time-lock: {done.reason}; see `tenor program admin`.")
+    return ms
 
 
 def _ask_view(url: str, program: str, name: str, texts: Sequence[str]) -> dict[str, Any] | None:

@@ -14,9 +14,10 @@ from genesis.crypto import parse_address
 from genesis.derived import derived_address
 from genesis.devkeys import COUNT, development_address
 from genesis.errors import Invalid
-from node.catalogue import EVENT_HEAD, readable
+from node.catalogue import EVENT_HEAD, KERNEL_ADDRESS, readable
 from node.client import Client
 from node.programs import Programs
+from node.views import parse_bytes
 from node.wallet import Wallet
 
 UNITS = 10**18
@@ -129,11 +130,15 @@ async def event_views(client: Client, programs: Programs, receipt: Receipt) -> l
     shown = (await client.block(receipt.height))["events"][first:last]
     return [
         {
-            "event": f"{programs[one['program']].name}.{one['event']}",
+            "event": f"{_emitter(programs, one['program'])}.{one['event']}",
             "members": {name: value for name, value in one.items() if name not in EVENT_HEAD},
         }
         for one in shown
     ]
+
+
+def _emitter(programs: Programs, address: str) -> str:
+    return "kernel" if parse_bytes(address) == KERNEL_ADDRESS else programs[address].name
 
 
 def units(raw: int) -> str:

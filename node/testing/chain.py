@@ -74,8 +74,8 @@ class Deployed:
         if name.startswith("__"):
             raise AttributeError(name)
         entry = self.abi.by_name.get(name)
-        if entry is None or entry.kind == "hook":
-            known = ", ".join(one.name for one in self.abi.entries if one.kind != "hook")
+        if entry is None or not entry.callable:
+            known = ", ".join(one.name for one in self.abi.entries if one.callable)
             raise AttributeError(f"{self.abi.name} has no entry {name}; it has {known or 'none'}")
 
         def ask(*arguments: Any, **keywords: Any) -> Any:
@@ -168,6 +168,10 @@ class Chain:
             raise refusal
         self.programs.append(Deployed(self, place, loaded))
         return self.programs[-1]
+
+    def made(self, address: Account, like: Deployed) -> Deployed:
+        """The program that `create_like` of one of `like`'s code made at an address; there from the next block on."""
+        return Deployed(self, address, like._loaded)
 
     def standard(self, admin: Account) -> SimpleNamespace:
         """

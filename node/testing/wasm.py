@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 from execution.compiler.abi_state import decode_state
 from execution.compiler.abi_values import pack_plain, plain_event, plain_result
@@ -113,8 +114,15 @@ class Wasm:
         return Ran(plain_result(call.entry, answer.result), None, answer.gas_used)
 
     def state(self, address: Account) -> Mapping[str, Plain]:
-        loaded = next(loaded for place, loaded in self._loaded if place == address)
+        number = next(info.number for info in self.machine.programs() if info.address == address.data)
+        _, loaded = self._of(number)
         return decode_state(loaded.artifact.abi, self.machine.memory(address.data))
+
+    def _of(self, number: int) -> tuple[Account, Loaded]:
+        """Address and bundle of a program; one that a program created has its template's."""
+        info = self.machine.programs()[number - 1]
+        by_code = {sha256(loaded.artifact.wasm).digest(): loaded for _, loaded in self._loaded}
+        return Account(info.address), by_code[info.code_hash]
 
     def _open_block(self) -> Opening:
         assert self._opening is not None, "the chain opens a block before it does anything"
@@ -133,7 +141,7 @@ class Wasm:
     def _note(self, record: Record) -> None:
         """An event becomes the program's own class; the kernel's tells of a failed hook."""
         if record.program:
-            address, loaded = self._loaded[record.program - 1]
+            address, loaded = self._of(record.program)
             _, plain = plain_event(loaded.artifact.abi, record.event, record.data)
             event = StructKind(loaded.event(record.event)).load(plain)
             assert isinstance(event, Event)
@@ -142,7 +150,7 @@ class Wasm:
         if record.event != places.KERNEL_EVENT_HOOK_FAILED:
             return
         program, selector, reason, tries = struct.unpack_from("<4q", record.data)
-        address, loaded = self._loaded[program - 1]
+        address, loaded = self._of(program)
         name = loaded.artifact.abi.by_selector[selector & 0xFFFFFFFF].name
         known = deploy.words_of(text for _, one in self._loaded for text in one.artifact.abi.reasons)
         self.hook_failures.append(HookFailed(address, name, reason_text(reason, {**KNOWN_REASONS, **known}), tries))

@@ -8,8 +8,8 @@ from tests.compiler.hostile.frame import indent
 HEAD = """from execution.lang import (
     DONE, Account, Array, BoundedList, Bytes32, Crossing, Decimal, Duration, Enum, Event, Feed, Fill, List, Map,
     Optional, OrderedMap, Outcome, Program, ProgramRef, Queue, Quote, Record, Rejected, Struct, Symbol, Timestamp,
-    at_end, block, emit, external, hook, invariant, reason, require, schedule, sha256, subscribe_cross,
-    subscribe_fills, tx, unsubscribe_cross, view,
+    at_end, block, create_like, emit, external, hook, invariant, migrate, reason, require, schedule, sha256,
+    subscribe_cross, subscribe_fills, tx, unsubscribe_cross, view,
 )
 
 
@@ -63,6 +63,8 @@ def program(body: str, definitions: str = "", fields: str = "", methods: str = "
 
 BODIES: dict[str, str] = {
     "negative_account": "y = -g",
+    "create_like_nothing": "y = create_like()",
+    "create_like_account": "y = create_like(g, 1)",
     "record_compared": "y = self.r[1] == self.r[2]",
     "loop_two_names": "for i, j in range(3):\n    pass",
     "items_of_list": "for i, v in self.l.items():\n    pass",
@@ -146,6 +148,12 @@ BODIES: dict[str, str] = {
 }
 METHODS: dict[str, str] = {
     "create_decorated": "    @external\n    def create(self) -> None:\n        self.a = 1\n",
+    "create_like_wide": "    def create(self, w: Array[int, 65]) -> None:\n        self.a = w[0]\n\n    @external\n    def v(self, p: ProgramRef[P]) -> None:\n        create_like(p)\n",  # noqa: E501
+    "create_like_short": "    def create(self, w: int) -> None:\n        self.a = w\n\n    @external\n    def v(self, p: ProgramRef[P]) -> None:\n        create_like(p)\n",  # noqa: E501
+    "create_like_in_view": "    @view\n    def v(self, p: ProgramRef[P]) -> Account:\n        return create_like(p).me\n",  # noqa: E501
+    "migrate_result": "    @migrate\n    def v(self) -> int:\n        return 1\n",
+    "migrate_twice": "    @migrate\n    def v(self) -> None:\n        self.a = 1\n\n    @migrate\n    def w(self) -> None:\n        self.a = 1\n",  # noqa: E501
+    "migrate_called": "    @migrate\n    def v(self) -> None:\n        self.a = 1\n\n    @external\n    def w(self) -> None:\n        self.v()\n",  # noqa: E501
     "create_result": "    def create(self) -> int:\n        return 1\n",
     "invariant_of_nothing": "    @invariant\n    def v(self) -> None:\n        return\n",
     "invariant_of_something": "    @invariant\n    def v(self, n: int) -> bool:\n        return self.a > n\n",

@@ -15,7 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genesis import codec, crypto, transaction
-from genesis.chain import Call, DeployTransaction, OrderClass, Transaction, decode, order_class, program_address, sign
+from genesis.chain import (
+    Call,
+    DeployTransaction,
+    OrderClass,
+    Transaction,
+    UpgradeTransaction,
+    decode,
+    order_class,
+    program_address,
+    sign,
+)
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid
 
@@ -176,7 +186,7 @@ def test_a_member_of_the_wrong_form_is_malformed(position: int, value: object) -
 
 def test_bounds_of_the_format() -> None:
     members = [*PLAIN.fields(), bytes(65)]
-    assert code_of(b"") == code_of(b"\x02" + bytes(9)) == code_of(raw_of(members, 0x22)) == "unknown_kind"
+    assert code_of(b"") == code_of(b"\x02" + bytes(9)) == code_of(raw_of(members, 0x23)) == "unknown_kind"
     assert code_of(raw_of(members[:-1])) == "malformed"
     assert code_of(b"\x20" + bytes(transaction.RAW_BYTES_MAX)) == "too_large"
     assert code_of(b"\x20" + b"\x91" * 100_000) == "too_deep"
@@ -195,6 +205,16 @@ def test_files_of_a_deployment_are_ordered_and_unique() -> None:
     for files in ((("b.py", ""), ("a.py", "")), (("a.py", ""), ("a.py", "")), (("a.py", "é"),), ()):
         with pytest.raises(Invalid):
             replace(deploy, files=files)
+
+
+def test_an_upgrade_is_a_kind_of_its_own() -> None:
+    made = UpgradeTransaction(1, bytes(20), 0, 3, 5, 6, 7, b"p" * 20, "x", (("a.py", "text"),), b"12345678")
+    signed = sign(made, KEY)
+    assert signed.raw[0] == 0x22 and decode(signed.raw) == signed
+    assert transaction.decode_trusted(signed.raw, signed.signer) == signed
+    for wrong in ({"program": b"p"}, {"files": ()}, {"arguments": bytes(4097)}):
+        with pytest.raises(Invalid):
+            replace(made, **wrong)
 
 
 def test_the_class_stands_in_the_top_bits_of_the_lane() -> None:

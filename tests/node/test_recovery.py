@@ -8,6 +8,7 @@ everything before it, so it is compared with that of an undisturbed run.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -19,6 +20,7 @@ import trio
 
 from execution.executor import Opening
 from execution.standard import standard_plan
+from execution.vm.layout import FIELDS
 from execution.vm.machine import Machine
 from genesis import codec
 from genesis.chain import InboxEntry, Receipt
@@ -185,8 +187,22 @@ def test_the_script_does_what_it_should(undisturbed: Life) -> None:
     statuses = {answer.status for answer in answers if isinstance(answer, Receipt)}
     assert statuses == {"done", "failed"}
     assert [answer.code for answer in answers if isinstance(answer, Invalid)] == ["fee_unpayable", "sequence_gap"]
-    assert [a.created for a in answers if isinstance(a, Receipt) and a.created] == [DEPLOYED]
+    assert [a.created for a in answers if isinstance(a, Receipt) and a.created] == [DEPLOYED, DEPLOYED]
     assert undisturbed.writes == sum(len(block) + 1 for block in script()) + len(script()) // 2
+
+
+def test_the_next_version_runs_when_its_time_lock_has_passed(tmp_path: Path) -> None:
+    trio.run(live, tmp_path)
+    machine = Machine(standard_plan)
+    tip = initial_tip(TEST_SPEC, machine.genesis(TEST_SPEC))
+    versions = []
+    with open_store(tmp_path) as store:
+        for row in store.blocks(1, len(script())):
+            tip = replay_block(TEST_SPEC, machine, tip, stored_block(row)[0])
+            versions.append([info.version for info in machine.programs() if info.address == DEPLOYED])
+    assert versions == [[], [], [], [1], [1], [1], [2]]
+    fields = machine.memory(DEPLOYED)[FIELDS : FIELDS + 16]
+    assert struct.unpack("<2q", fields) == (103, 9)
 
 
 def crashes() -> Iterator[tuple[int, str]]:

@@ -12,10 +12,23 @@ from typing import Any
 
 from execution.vm.core import CoreFunction
 from execution.vm.core_wasm import Emitter, Names
-from execution.vm.kernel import batch, frames, journal, outbox, places, reversal, services, system, words
+from execution.vm.kernel import (
+    administration,
+    batch,
+    creations,
+    journal,
+    outbox,
+    places,
+    requests,
+    reversal,
+    services,
+    system,
+    words,
+)
 from execution.vm.runtime import emit_runtime
 from execution.vm.runtime.words import PRICES as RUNTIME_PRICES
 from execution.wasm import ModuleBuilder, ValueType
+from genesis.gas import instance_price
 
 INTERFACE = 2
 """
@@ -51,11 +64,12 @@ TAGS: dict[str, tuple[ValueType, ...]] = {"reject": ("i64",), "exhausted": ()}
 TABLES = ("dispatch", "restore")
 
 CONTAINERS = (
-    "touch", "start", "mul.d", "map_find.k3.v24", "map_put.k3.v24", "list_at.v1", "list_push.v1", "map_find.k3.v2",
+    "touch", "start", "mul.d", "map_find.k3.v27", "map_put.k3.v27", "list_at.v1", "list_push.v1", "map_find.k3.v2",
     "map_put.k3.v2",
     "map_find.k4.v1", "map_put.k4.v1", "map_find.k1.v60", "map_put.k1.v60", "map_put.k1.v1", "map_drop.k1.v1",
     "map_put.k2.v1",
     "map_drop.k2.v1", "omap_put.d.v2", "omap_drop.d.v2", "map_put.k4.v2", "map_drop.k4.v2", "map_put.k2.v4",
+    "map_put.k1.v80", "map_drop.k1.v80",
     "map_find.k4.v3", "map_put.k4.v3", "map_drop.k4.v3", "omap_put.d.v1", "omap_drop.d.v1", "map_find.k1.v3",
     "map_put.k1.v3", "map_drop.k1.v3", "map_find.k1.v9", "map_put.k1.v9", "map_drop.k1.v9", "omap_find.d.v2",
     "omap_ceil.d.v2", "map_find.k1.v8", "map_put.k1.v8", "map_drop.k1.v8", "map_find.k2.v18", "map_put.k2.v18",
@@ -64,7 +78,7 @@ CONTAINERS = (
 """Runtime functions of the kernel's own state, under the names `words` declares."""
 
 PROGRAM_EXPORTS: dict[str, CoreFunction[..., Any]] = {
-    "call": frames.call,
+    "call": requests.call,
     "open_savepoint": journal.open_savepoint,
     "keep_savepoint": journal.keep_savepoint,
     "undo_savepoint": journal.undo_savepoint,
@@ -88,12 +102,18 @@ HOST_EXPORTS: dict[str, CoreFunction[..., Any]] = {
     "create_program": system.create_program,
     "pin": system.pin,
     "query": system.query,
+    "creations": creations.creations,
+    "take_creation": creations.take_creation,
+    "tell_creation": creations.tell_creation,
+    "upgrade_state": administration.upgrade_state,
+    "upgrade_program": administration.upgrade_program,
+    "tell_upgrade": administration.tell_upgrade,
 }
 
 
 def prices(table: Mapping[str, int]) -> dict[str, int]:
     """Of a chain's gas table, what kernel and runtime charge."""
-    return {name: table[name] for name in (*RUNTIME_PRICES, *words.PRICES)}
+    return {name: table[name] for name in (*RUNTIME_PRICES, *words.PRICES)} | {"instance": instance_price(table)}
 
 
 def build_kernel(table: Mapping[str, int]) -> bytes:

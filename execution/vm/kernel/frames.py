@@ -12,7 +12,6 @@ from execution.vm.core import core, fill, i32, i64, load8, load64, shr_u, store8
 from execution.vm.kernel import places as p
 from execution.vm.kernel.journal import charge, leave_frame, undo_savepoints
 from execution.vm.kernel.words import (
-    BAD_ARGUMENT,
     DEEP,
     ON_STACK_REASON,
     OUT_OF_GAS,
@@ -149,27 +148,3 @@ def clear_behind(args: i32, behind: i32, world: i32) -> None:
         behind = world + p.WORLD_BYTES
     if behind < end:
         fill(SCRATCH, behind, 0, end - behind)
-
-
-@core()
-def call(a: i64, b: i64, c: i64, selector: i32, args: i32, words: i32, flags: i32, cap: i64, world: i32) -> None:
-    """
-    Call another program from the one on top of the stack.
-
-    words: argument words at `args`, already checked by the compiler; what lies behind them is zeroed, so that neither a
-    callee that answers less nor one that reads more sees what was on the stack before. flags: bit 0 view, inherited by
-    everything below. cap: gas of its own, negative for none. world: scratch address of a World, views only; 0 for none.
-    """
-    frame = g.frame
-    flags = flags | i32(load64(SCRATCH, frame + p.FRAME_FLAGS) & p.FLAG_VIEW)
-    if world and (not flags & p.FLAG_VIEW or load64(SCRATCH, world) < 1):
-        raise reject(BAD_ARGUMENT)
-    entry = lookup(a, b, c)
-    clear_behind(args, args + 8 * words, world)
-    x = load64(SCRATCH, frame + p.FRAME_ME)
-    y = load64(SCRATCH, frame + p.FRAME_ME + 8)
-    z = load64(SCRATCH, frame + p.FRAME_ME + 16)
-    if cap < 0:
-        invoke(entry, selector, args, flags, world, x, y, z)
-    else:
-        capped(entry, selector, args, flags, world, x, y, z, cap)

@@ -82,6 +82,7 @@ LIMIT_EVENTS = 720  # per outermost call
 LIMIT_BLOCK_HOOK_GAS = 728
 LIMIT_HOOK_PRICE = 736  # raw decimal per gas
 LIMIT_BATCH_EVENTS = 744
+LIMIT_PROGRAMS = 752  # of the chain, those waiting to be created included
 LIMIT_DEPOSIT = 760  # raw decimal of the fee asset per byte of storage; 0: nobody pays for any
 WITHDRAWN_EVENT = 712  # number of the bank's event that tells of a burnt withdrawal; negative: none
 
@@ -154,7 +155,7 @@ PHASE_TRADE = 4
 PHASE_END = 5
 
 # Kernel state: fields
-REGISTRY = 128  # Map address (3) → program record (24 words)
+REGISTRY = 128  # Map address (3) → program record (27 words)
 PROGRAMS = 256  # List number − 1 → state address of the registry entry
 SIGNERS = 384  # Map signer (3) → next sequence of lane 0, number of other lanes
 LANES = 512  # Map signer (3), lane → next sequence
@@ -166,6 +167,7 @@ DUE_PROGRAMS = 1152
 FAILURES = 1280  # Map program, selector → count, reason, height, time
 FILLS = 1408  # Map program, venue → LISTENER_… words and a queue of FILL_… items
 COUNTERS = 1536
+CREATIONS = 1664  # Map running number → CREATION_… words: programs that the next block opens with
 CROSSINGS = 2048  # Map number → CROSSING_… words, until its handler is done
 CROSSERS = 2176  # Map program → how many of them are its own
 SWEEPS = 2304  # Map feed → SWEEP_… words: levels that a jump crossed and that are not all due yet
@@ -184,6 +186,7 @@ ROTATION = COUNTERS + 40
 LAST_HEIGHT = COUNTERS + 48
 LAST_TIME = COUNTERS + 56
 LAST_GAP = COUNTERS + 64
+CREATED = COUNTERS + 96  # creations ever asked for by programs
 CROSSED = COUNTERS + 72  # crossings ever subscribed
 PUT_OFF = COUNTERS + 80  # hooks ever put off to a later batch
 
@@ -196,11 +199,29 @@ RECORD_TIME_LOCK = 6  # ms between announcing and switching to a next version
 RECORD_LAYOUT = 7  # four words: hash of the storage layout
 RECORD_CODE = 11  # four words: hash of the WASM
 RECORD_SOURCE = 15  # four words
-RECORD_SPARE = 19  # two words; what pays for hooks lies in the bank
+RECORD_CREATED = 19  # programs it has asked for: the number of the next one's address
+RECORD_UPGRADE = 20  # first word of the id of the transaction that announced the next version; 0: none is announced
+RECORD_UPGRADE_TIME = 21  # ms: the next version runs from the first block at or after it
+RECORD_NEXT_LOCK = 22  # ms: a shorter time-lock
 RECORD_SCHEDULED = 23  # schedules of the program whose time has not come
-RECORD_WORDS = 24
+RECORD_NEXT_LOCK_TIME = 24  # ms: from when it holds; 0: there is none
+RECORD_WORDS = 27  # as many as an entry of 256 bytes holds
 SCHEDULES_MAX = 4096  # of one program
 FEEDS_MAX = 1024  # numbers a subscription may name; the oracle has no more
+
+# Creation: words of a CREATIONS value
+CREATION_TEMPLATE = 0  # its number
+CREATION_ADDRESS = 1  # three words
+CREATION_CREATOR = 4  # three words
+CREATION_ADMIN = 7  # three words; zero: nobody
+CREATION_SELECTOR = 10  # of `create`
+CREATION_GAS = 11  # what `create` may use, paid already
+CREATION_COUNT = 12  # of argument words
+CREATION_ARGUMENTS = 16
+CREATION_ARGUMENT_WORDS_MAX = 64
+CREATION_WORDS = CREATION_ARGUMENTS + CREATION_ARGUMENT_WORDS_MAX
+TIME_LOCK_MAX = 10 * 365 * 86_400_000  # ms
+CREATIONS_MAX = 64  # programs that one block opens with
 
 # Feed: words of a FEEDS value, then three containers
 FEED_PRICE = 0
@@ -331,3 +352,15 @@ KERNEL_EVENT_HOOK_FAILED = 0  # program, selector, reason, tries: failures so fa
 KERNEL_EVENT_HOOK_DROPPED = 1  # the same words; nobody runs it any more
 KERNEL_EVENT_DEPOSIT = 2  # account (three words), bytes, amount (two): paid for storage, negative when given back
 KERNEL_EVENT_HOOK_PARKED = 3  # the same words; it waits until the purse is funded
+KERNEL_EVENT_CREATED = 8  # number, address (3), creator (3): a program that a program asked for
+KERNEL_EVENT_NOT_CREATED = 9  # reason, address (3), creator (3): its `create` refused, there is none
+KERNEL_EVENT_ADMIN = 10  # number, admin (3): zero, nobody for ever
+KERNEL_EVENT_TIME_LOCK = 11  # number, ms, time from which it holds
+KERNEL_EVENT_UPGRADE_ANNOUNCED = 12  # number, first word of the transaction's id, time from which it may run
+KERNEL_EVENT_UPGRADE_CANCELLED = 13  # number
+KERNEL_EVENT_UPGRADED = 14  # number, version, code hash (4)
+KERNEL_EVENT_UPGRADE_FAILED = 15  # number, reason: the old code stays
+
+UPGRADE_WAITS = 0
+UPGRADE_DUE = 1
+UPGRADE_GONE = 2

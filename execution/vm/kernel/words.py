@@ -38,8 +38,8 @@ def _container(name: str, words: int) -> Extern:
 # Containers of the kernel's own state; all operands are words, the first is the header's address.
 touch = Extern("touch", ("i64", "i64"), ())
 write_record = Extern("start", ("i64",), ())
-registry_find = _container("map_find.k3.v24", 4)
-registry_put = _container("map_put.k3.v24", 4)
+registry_find = _container("map_find.k3.v27", 4)
+registry_put = _container("map_put.k3.v27", 4)
 programs_at = _container("list_at.v1", 2)
 programs_push = _container("list_push.v1", 1)
 signers_find = _container("map_find.k3.v2", 4)
@@ -56,6 +56,8 @@ schedules_put = _container("omap_put.d.v2", 3)
 schedules_drop = _container("omap_drop.d.v2", 3)
 due_put = _container("map_put.k4.v2", 5)
 due_drop = _container("map_drop.k4.v2", 5)
+creations_put = _container("map_put.k1.v80", 2)
+creations_drop = _container("map_drop.k1.v80", 2)
 failures_put = _container("map_put.k2.v4", 3)
 waiting_find = _container("map_find.k4.v3", 5)
 waiting_put = _container("map_put.k4.v3", 5)
@@ -107,6 +109,7 @@ REASONS = (
     "not authorised", "invalid number", "expired", "sequence used", "sequence gap", "too many lanes",
     "gas too low", "gas too high", "block full", "fee unpayable", "too many subscribers", "too many handlers",
     "atomic", "list is full", "storage deposit unpayable", "too many crossings", "too many schedules",
+    "too many programs", "upgrade pending", "no upgrade pending", "layout",
 )  # fmt: skip
 """Texts of the reasons that kernel and runtime give; receipts carry the word, the host puts the text back."""
 
@@ -115,6 +118,7 @@ DEEP = reason("call depth")
 ON_STACK_REASON = reason("on the stack")
 UNKNOWN_PROGRAM = reason("unknown program")
 BAD_ARGUMENT = reason("bad argument")
+UNKNOWN_ENTRY = reason("unknown entry")
 READ_ONLY = reason("read only")
 TRAP = reason("trap")
 TOO_MANY_EVENTS = reason("too many events")
@@ -134,9 +138,18 @@ TOO_MANY_CROSSINGS = reason("too many crossings")
 TOO_MANY_SCHEDULES = reason("too many schedules")
 KEY_EXISTS = reason("key exists")
 ATOMIC = reason("atomic")
+TOO_MANY_PROGRAMS = reason("too many programs")
+UPGRADE_PENDING = reason("upgrade pending")
+NO_UPGRADE_PENDING = reason("no upgrade pending")
+LAYOUT = reason("layout")
 
 HOLD = selector("hold(account,decimal,decimal)")
 SETTLE = selector("settle(account,decimal,decimal)")
+SET_ADMIN = selector("set_admin(account,account)")
+SET_TIME_LOCK = selector("set_time_lock(account,duration)")
+CANCEL_UPGRADE = selector("cancel_upgrade(account)")
+KERNEL_ENTRIES = {SET_ADMIN: 6, SET_TIME_LOCK: 4, CANCEL_UPGRADE: 3}
+"""What the kernel itself can be asked at its own address: argument words by selector; there are no results."""
 MAY_ACT = selector("may_act(account,account,account,timestamp)")
 CHECK_INVARIANTS = selector("@invariants()")
 """The entry that the compiler makes of a program's invariants; no name in a source can be its name."""
@@ -151,6 +164,7 @@ HOOK_BASE = parameter("hook_base")
 REJECT = parameter("reject")
 PROBE = parameter("probe")
 SHA256_BLOCK = parameter("sha256_block")
+INSTANCE = parameter("instance")
 PRICES = ("emit_base", "emit_word", "call_base", "argument_word", "hook_base", "reject", "probe", "sha256_block")
 
 SYSTEM_GAS = 1 << 40
