@@ -108,7 +108,7 @@ def rank(node: i64, first: i64, key: Words) -> i64:
 
 @core(key=K)
 def branch(node: i64, key: Words) -> i64:
-    """Which child of a node above the leaves the key belongs to. The first key there may be larger than what follows."""
+    """Which child of a node above the leaves the key belongs to. Its first key may be larger than what follows."""
     return rank(node, 1, key) - 1
 
 
