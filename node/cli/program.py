@@ -250,12 +250,13 @@ def kernel(
 
 @app.command("list")
 def list_(url: Url = URL, json: Json = False) -> None:
-    """List the programs of the chain."""
+    """List the programs of the chain; with --json also admin, version, time-lock and what is announced, as `show`."""
     from node.client import blocking
     from node.programs import Programs
 
     rows = [
-        {"name": program.name, "address": program.address, **program.record} for program in blocking(url, Programs.load)
+        {"name": program.name, "address": program.address, **(program.record if json else {})}
+        for program in blocking(url, Programs.load)
     ]
     show({"programs": rows}, json)
 
