@@ -5,8 +5,8 @@ Measured is wall time of three things: `apply` (packed transactions in, receipts
 BLOCK_MS of work (changed pages hashed, new root), and a checkpoint of all pages changed, written to a store on disk,
 after BLOCKS blocks, which is as often as a node writes one. A node does so beside its work; here the process keeps to
 one core, threads of the store included, which closing it waits for. An order is one call with its own undo scope, its
-margin check, its gas, storage deposit, events and result. Packing happens ahead, beside the mempool in a node: it is told
-apart, as `host_share` of the time that both take.
+margin check, its gas, storage deposit, events and result. Packing happens ahead, beside the mempool in a node: it is
+told apart, as `host_share` of the time that both take.
 """
 
 from __future__ import annotations
