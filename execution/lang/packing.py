@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from execution.lang.kinds import BOOL, INT, Kind, OptionalKind, Plain, TupleKind, ValueKind
+from execution.lang.kinds import BOOL, INT, NONE, Kind, OptionalKind, Plain, TupleKind, ValueKind
 from execution.lang.sequences import SequenceKind
 from execution.lang.struct import StructKind, kinds_of
 from execution.lang.values import Bytes32
@@ -56,6 +56,72 @@ def packed(kind: Kind, plain: Plain) -> bytes:
             return bytes(plain).ljust(packed_bytes(kind), b"\0")
         case _:
             return _word(int(plain))
+
+
+def unpacked(kind: Kind, data: bytes) -> Plain:
+    """The plain value of a packed image of packed_bytes(kind) bytes. Raises ValueError when it is none of the kind."""
+    match kind:
+        case OptionalKind(inner):
+            tag, body = _number(data[:WORD_BYTES]), data[WORD_BYTES:]
+            if tag not in (0, 1) or (tag == 0 and any(body)):
+                raise ValueError("neither a value nor its absence")
+            return unpacked(inner, body) if tag else None
+        case TupleKind(members):
+            return _members(members, data)
+        case StructKind():
+            return _members(tuple(kinds_of(kind.cls).values()), data)
+        case SequenceKind():
+            return _items(kind, data)
+        case ValueKind(abi="decimal"):
+            return _number(data)
+        case ValueKind(abi="symbol"):
+            return data.rstrip(b"\0").decode("ascii")
+        case ValueKind(abi="account"):
+            if any(data[20:]):
+                raise ValueError("padding of an account is zeros")
+            return data[:20]
+        case ValueKind(abi="bytes32"):
+            return data
+        case _:
+            return _number(data)
+
+
+def answered(declared: Kind, given: Kind, plain: Plain) -> Plain:
+    """
+    What an answer of one kind is when it is read as another: the same words, zeros behind a narrower one.
+
+    Raises ValueError when they are no value of the declared kind.
+    """
+    room = _answer_bytes(declared)
+    words = packed(given, plain) if _answer_bytes(given) else b""
+    return unpacked(declared, words.ljust(room, b"\0")[:room]) if room else None
+
+
+def _answer_bytes(kind: Kind) -> int:
+    return 0 if kind == NONE else packed_bytes(kind)
+
+
+def _members(kinds: tuple[Kind, ...], data: bytes) -> Plain:
+    found, at = [], 0
+    for kind in kinds:
+        end = at + packed_bytes(kind)
+        found.append(unpacked(kind, data[at:end]))
+        at = end
+    return tuple(found)
+
+
+def _items(kind: SequenceKind, data: bytes) -> Plain:
+    length = kind.count
+    if kind.bounded:
+        length, data = _number(data[:WORD_BYTES]), data[WORD_BYTES:]
+    size = packed_bytes(kind.item)
+    if not 0 <= length <= kind.count or any(data[length * size :]):
+        raise ValueError("a list is its items and zeros")
+    return tuple(unpacked(kind.item, data[at * size : (at + 1) * size]) for at in range(length))
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "little", signed=True)
 
 
 def _word(value: int) -> bytes:

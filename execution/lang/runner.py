@@ -23,6 +23,7 @@ from execution.lang.frames import Deployed, Emitted, Frame, Opened, Stored, answ
 from execution.lang.hooks import Handler, Hooks
 from execution.lang.journal import Journal, ReadOnly, opened, record
 from execution.lang.kinds import Plain, kind_of
+from execution.lang.packing import answered
 from execution.lang.rejection import (
     BAD_ARGUMENT,
     CALL_DEPTH,
@@ -124,7 +125,14 @@ class Runner:
         if world is not None and (not viewing or world.number < 1):
             raise Rejected(BAD_ARGUMENT)
         frame = Frame(target, caller.me, viewing, world or caller.world)
-        return declared.result.load(self.enter(frame, declared.signature, plain, gas))
+        answer = self.enter(frame, declared.signature, plain, gas)
+        given = self.programs[target].entries[declared.signature].result
+        if given == declared.result:
+            return declared.result.load(answer)
+        try:
+            return declared.result.load(answered(declared.result, given, answer))
+        except ValueError:
+            raise Rejected(BAD_ARGUMENT) from None
 
     def enter(self, frame: Frame, signature: str, plain: tuple[Plain, ...] | None, gas: int | None = None) -> Plain:
         """
