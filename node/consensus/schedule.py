@@ -1,0 +1,24 @@
+"""
+Who leads a view: the proposer of the parent goes on, until a view fails or its lease ends.
+
+A pure function of the parent and the view, so a proposal alone says whether its proposer had the right. Two nodes that
+build on different parents may both have it; a validator notarises one block a view, so that costs a time-out, no fork.
+"""
+
+from __future__ import annotations
+
+from node.consensus.words import Link, Rules
+
+
+def leader(rules: Rules, parent: Link, view: int) -> bytes:
+    """
+    The address that may propose a child of `parent` in `view`.
+
+    Every view skipped since the parent moves the lead by one validator; a lease that ended between moves it by one
+    when none was skipped. Above genesis, and above a block of a set that has gone, the first validator begins.
+    """
+    order = list(rules.stakes)
+    before = order.index(parent.proposer) if parent.proposer in rules.stakes else 0
+    skipped = view - parent.view - 1
+    ended = view // rules.lease_views > parent.view // rules.lease_views
+    return order[(before + max(skipped, int(ended and parent.view > 0))) % len(order)]
