@@ -231,6 +231,11 @@ class Simplex:
             waits = "votes"
         return Standing(self.view, who, who == self.me, self.committed.height, self._failed, waits)
 
+    def has_notarised(self, link: Link) -> bool:
+        """Whether this validator has voted for the block."""
+        said = self._said.get(link.view)
+        return said is not None and said.notarised == link.hash
+
     def block(self, block_hash: bytes) -> Link | None:
         """A block above the committed one that is known here."""
         found = self._blocks.get(block_hash)

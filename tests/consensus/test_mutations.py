@@ -1,4 +1,4 @@
-"""Each rule of the protocol is needed: without it some seed shows a fork, a block out of turn, or a chain that stops."""
+"""Each rule of the protocol is needed: without it some seed shows a fork, one out of turn, or a chain that stops."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.consensus.town import Liar, Silent, Town, Twins, Weather, storm
 
-SEEDS = range(60)
+SEEDS = range(8)
 FAULTY = {"none": {}, "silent": {3: Silent}, "liar": {3: Liar}, "twins": {3: Twins}}
 
 

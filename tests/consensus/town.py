@@ -1,5 +1,5 @@
 """
-The protocol alone among validators that crash, lie and lose messages: a world of events in a heap, replayed by its seed.
+The protocol alone among validators that crash, lie and lose messages: events in a heap, replayed by their seed.
 
 No network, disk or engine: blocks are names, execution is an answer. What it shows is the protocol; the whole node
 under the same weather is shown by `tenor network simulate`.
@@ -290,7 +290,9 @@ def storm(town: Town, steps: int, step_ms: int = 400) -> None:
             case 1:
                 town.side = {}
             case 2:
-                town.weather = Weather(dice.random() * 0.4, dice.random() * 0.3, dice.randint(1, 100), dice.randint(1, 400))
+                town.weather = Weather(
+                    dice.random() * 0.4, dice.random() * 0.3, dice.randint(1, 100), dice.randint(1, 400)
+                )
             case 3:
                 town.crash(dice.choice(honest))
             case 4:
@@ -316,7 +318,7 @@ class Silent:
 
 
 class Liar:
-    """Signs all it hears of, gives up every view too, and leads with two blocks, on old parents, to different halves."""
+    """Signs all it hears of, gives up every view too, leads with two blocks, on old parents, to different halves."""
 
     def __init__(self, town: Town, number: int) -> None:
         self.town, self.number, self.key = town, number, KEYS[number]

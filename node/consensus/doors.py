@@ -1,0 +1,88 @@
+"""
+The two doors of consensus: to the chain's content, which it never looks into, and to whoever signs.
+
+`Ledger` is implemented over engine and store (`node/ledger.py`) and in memory with a disk that fails
+(`simulation/disk.py`); both keep the same promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from genesis.chain import Block, Certificate
+from node.consensus.words import Link, Quorum, Said
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A block of the chain, for good."""
+
+    block: Block
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What must be on disk together before anybody hears of it. proposals: the blocks that notarise votes are for."""
+
+    said: tuple[Said, ...] = ()
+    proposals: tuple[Block, ...] = ()
+    quorums: tuple[Quorum, ...] = ()
+    committed: tuple[Certified, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """
+    What was kept by an earlier life and still matters: votes, blocks and quorums above the newest certified block.
+
+    tip: that block, a link of height 0 before the first; certificate: its own.
+    """
+
+    tip: Link
+    certificate: Certificate | None
+    kept: Kept
+
+
+class Ledger(Protocol):
+    def remembered(self) -> Remembered:
+        """Where to go on. Called once, before anything else."""
+
+    def lead(self, view: int, parent: Link, built: Callable[[Block], None]) -> None:
+        """
+        Build a block of this view on `parent`, which has been executed, and hand it to `built` when its time has come.
+
+        Replaces what was asked for before. Returns at once.
+        """
+
+    def stand_back(self) -> None:
+        """Stop building; what was taken in waits for whoever leads now."""
+
+    async def execute(self, block: Block) -> bool:
+        """
+        Run a block whose ancestors down to the newest certified block were executed or are given by `ancestor`; whether
+        everything its header says came out. Raises Unavailable when it cannot be run now.
+        """
+
+    async def keep(self, kept: Kept) -> None:
+        """
+        Sync all of it in one write. Blocks committed were executed before, and follow one another.
+
+        Raises:
+            Corrupt: the disk failed; nothing may be signed any more.
+        """
+
+    async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
+        """Stored blocks from `first` on, at least one if there is any, in all not much above bytes_max."""
+
+
+class Signer(Protocol):
+    """Holds a validator's key. Refuses to contradict what it signed before, whatever its caller says."""
+
+    @property
+    def address(self) -> bytes: ...
+
+    async def sign(self, said: Said, digest: bytes) -> bytes:
+        """Raises Invalid "double_sign" when it has signed another vote of this kind and view."""

@@ -1,0 +1,81 @@
+"""
+The way out: one bounded queue per peer and stream, so that nobody waits for a slow peer.
+
+A queue that is full loses its oldest message, a broken stream what was on its way; reminders make up for both.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+
+import trio
+
+from genesis.errors import Unavailable
+from p2p.network import Network, Peer
+
+VOTES_WAITING_MAX = 256
+BLOCKS_WAITING_MAX = 4
+REOPEN_S = 0.1
+
+
+class Post:
+    """lost: messages that found their queue full of newer ones."""
+
+    def __init__(
+        self, network: Network, peers: tuple[Peer, ...], rooms: Mapping[str, int], opened: Callable[[Peer], None]
+    ) -> None:
+        """
+        Args:
+            rooms: protocol → messages that may wait for one peer on it.
+            opened: told of each stream on the first of them that comes about: a peer that was away is back.
+        """
+        self._network, self._opened = network, opened
+        self._greeted = next(iter(rooms))
+        self._boxes = {(peer, protocol): _Box(room) for peer in peers for protocol, room in rooms.items()}
+        self.lost = 0
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for (peer, protocol), box in self._boxes.items():
+                nursery.start_soon(self._carry, peer, protocol, box)
+
+    def send(self, protocol: str, payload: bytes, to: Peer | None = None) -> None:
+        """To all, or to one."""
+        for (peer, of), box in self._boxes.items():
+            if of == protocol and to in (None, peer):
+                self.lost += box.put(payload)
+
+    async def _carry(self, peer: Peer, protocol: str, box: _Box) -> None:
+        while True:
+            try:
+                stream = await self._network.open(peer, protocol)
+                if protocol == self._greeted:
+                    self._opened(peer)
+                try:
+                    while True:
+                        await stream.send(await box.take())
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await stream.aclose()
+            except Unavailable:
+                await trio.sleep(REOPEN_S)
+
+
+class _Box:
+    def __init__(self, room: int) -> None:
+        self._waiting: deque[bytes] = deque(maxlen=room)
+        self._arrived = trio.Event()
+
+    def put(self, payload: bytes) -> bool:
+        """Whether an older one was lost."""
+        full = len(self._waiting) == self._waiting.maxlen
+        self._waiting.append(payload)
+        self._arrived.set()
+        return full
+
+    async def take(self) -> bytes:
+        while not self._waiting:
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+        return self._waiting.popleft()

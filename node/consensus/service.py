@@ -1,0 +1,467 @@
+"""
+Carries out what the protocol asks for: one task that takes events in order, and what it set going beside it.
+
+An event is fed to `Simplex`, its actions are worked off until none is left; then all that must survive is synced in one
+write; only then does anything leave this node. So a crash can lose what nobody has heard, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import trio
+
+from genesis.chain import Block, check_certificate
+from genesis.errors import Invalid, Unavailable
+from node.consensus import wire
+from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
+from node.consensus.doors import Certified, Kept, Ledger, Signer
+from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
+from node.consensus.simplex import Memory, Simplex
+from node.consensus.words import Ballot, Link, Quorum, Rules, Said, ballot_of
+from node.log import logger
+from p2p.network import Message, Network, Peer
+
+EVENTS_WAITING_MAX = 4_096
+VIEWS_AHEAD_PUSHED_MAX = 4
+"""A block that nobody asked for is taken in that far ahead of the present view."""
+BEHIND_BLOCKS = 2
+"""A peer whose certified height is that far above makes this node catch up by ranges instead of by votes."""
+ASK_TIMEOUT_S = 2.0
+CATCH_UP_BLOCKS = 64
+EVIDENCE_MAX = 64
+
+log = logger("consensus")
+
+Event = Callable[[int], list[Action]]
+"""Feeds the machine; given the time."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the start."""
+
+    committed: int = 0
+    voted: int = 0
+    reminded: int = 0
+    fetched: int = 0
+    caught_up: int = 0
+    blamed: int = 0
+
+
+@dataclass(slots=True)
+class _Stage:
+    """What an event left: to be synced, then to be sent, then to be set going."""
+
+    said: list[Said] = field(default_factory=list)
+    proposals: list[Block] = field(default_factory=list)
+    quorums: list[Quorum] = field(default_factory=list)
+    committed: list[Certified] = field(default_factory=list)
+    ballots: list[Ballot] = field(default_factory=list)
+    blocks: list[wire.Proposal] = field(default_factory=list)
+    after: list[Callable[[], None]] = field(default_factory=list)
+
+    def kept(self) -> Kept:
+        return Kept(tuple(self.said), tuple(self.proposals), tuple(self.quorums), tuple(self.committed))
+
+
+class Consensus:
+    """One node's part among the validators, from a ledger that was brought to its newest certified block."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        signer: Signer | None,
+        network: Network,
+        peers: Mapping[bytes, Peer],
+        ledger: Ledger,
+        now_ms: Callable[[], int],
+        time_ahead_ms_max: int,
+        make: Callable[..., Simplex] = Simplex,
+    ) -> None:
+        """
+        Args:
+            signer: None for a node that only follows.
+            peers: validators' addresses → names in the network, without this node.
+            now_ms: wall clock; only differences and `time_ahead_ms_max` depend on it.
+        """
+        self._rules, self._signer, self._network, self._ledger = rules, signer, network, ledger
+        self._peers = dict(peers)
+        self._now_ms, self._ahead_ms = now_ms, time_ahead_ms_max
+        rooms = {wire.VOTES: VOTES_WAITING_MAX, wire.BLOCKS: BLOCKS_WAITING_MAX}
+        self._post = Post(network, tuple(sorted(self._peers.values())), rooms, self._greet)
+        remembered = ledger.remembered()
+        self._blocks = {block.hash(): block for block in remembered.kept.proposals}
+        certificates = () if remembered.certificate is None else (Quorum.of_certificate(remembered.certificate),)
+        memory = Memory(
+            remembered.kept.said,
+            tuple(map(Link.of, (block.header for block in remembered.kept.proposals))),
+            (*certificates, *remembered.kept.quorums),
+        )
+        self._remembered = remembered.kept.said
+        me = signer.address if signer else None
+        self.machine = make(rules, me, remembered.tip, memory, self._clock())
+        self._send, self._events = trio.open_memory_channel[Event](EVENTS_WAITING_MAX)
+        self._stage = _Stage()
+        self._proofs: tuple[Quorum, ...] = ()
+        self._executing: deque[Link] = deque()
+        self._work = trio.Event()
+        self._catching_up = False
+        self.counters = Counters()
+        self.evidence: list[tuple[Ballot, Ballot]] = []
+        self.exposed: list[tuple[Link, Link]] = []
+        self.diverged: Link | None = None
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """
+        Until cancelled.
+
+        Raises:
+            Corrupt: the disk failed, or more than a third of the stake has contradicted itself.
+        """
+        votes, blocks = self._network.listen(wire.VOTES), self._network.listen(wire.BLOCKS)
+        self._network.serve(wire.BLOCK, self._answer_block)
+        self._network.serve(wire.RANGE, self._answer_range)
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._post.run)
+            nursery.start_soon(self._receive, votes, self._votes)
+            nursery.start_soon(self._receive, blocks, self._proposal)
+            nursery.start_soon(self._execute)
+            await self._begin()
+            task_status.started()
+            await self._loop()
+
+    def statistics(self) -> dict[str, int]:
+        return {
+            "view": self.machine.view,
+            "certified": self.machine.committed.height,
+            "committed": self.counters.committed,
+            "voted": self.counters.voted,
+            "reminded": self.counters.reminded,
+            "fetched": self.counters.fetched,
+            "caught_up": self.counters.caught_up,
+            "messages_lost": self._post.lost,
+            "peers_blamed": self.counters.blamed,
+            "evidence": len(self.evidence) + len(self.exposed),
+        }
+
+    # The loop
+
+    async def _begin(self) -> None:
+        """Sign again what an earlier life had synced: whether that was ever sent, nobody knows."""
+        for said in self._remembered:
+            if said.view > self.machine.committed.view and self._signer is not None:
+                await self._do(self.machine.hear(await self._sign(said), self._clock()))
+        await self._do(self.machine.start(self._clock()))
+        await self._flush()
+
+    async def _loop(self) -> None:
+        while True:
+            event: Event = self.machine.tick
+            with trio.move_on_after(max(0, self.machine.wake_ms() - self._clock()) / 1000):
+                event = await self._events.receive()
+            view = self.machine.view
+            await self._do(event(self._clock()))
+            while True:
+                try:
+                    event = self._events.receive_nowait()
+                except trio.WouldBlock:
+                    break
+                await self._do(event(self._clock()))
+            await self._flush()
+            if self.machine.view != view and not self.machine.standing().leads:
+                self._ledger.stand_back()
+
+    async def _do(self, actions: list[Action]) -> None:
+        """Work off actions and what they lead to."""
+        waiting = deque(actions)
+        while waiting:
+            waiting.extend(await self._carry_out(waiting.popleft()))
+
+    async def _carry_out(self, action: Action) -> list[Action]:
+        stage = self._stage
+        match action:
+            case Cast(said, link, proofs):
+                stage.said.append(said)
+                stage.quorums += proofs
+                ballot = await self._sign(said)
+                stage.ballots.append(ballot)
+                self.counters.voted += 1
+                if link is not None:
+                    block = self._blocks[link.hash]
+                    stage.proposals.append(block)
+                    if link.proposer == self.machine.me:
+                        stage.blocks.append(wire.Proposal(block, self._proofs))
+                return self.machine.hear(ballot, self._clock())
+            case Lead(view, parent, proofs):
+                built = partial(self._built, proofs)
+                stage.after.append(partial(self._ledger.lead, view, parent, built))
+            case Execute(link):
+                self._executing.append(link)
+                self._work.set()
+            case Fetch(block_hash, height, _):
+                stage.after.append(partial(self._nursery.start_soon, self._fetch, block_hash, height))
+            case Commit(link, certificate):
+                stage.committed.append(Certified(self._blocks[link.hash], certificate))
+            case Remind(ballots, quorums):
+                self.counters.reminded += 1
+                message = wire.Votes(self.machine.committed.height, True, ballots, quorums).encode()
+                stage.after.append(partial(self._post.send, wire.VOTES, message))
+                stage.after.append(self._repeat_own)
+            case Accuse(first, second):
+                self.evidence = [*self.evidence, (first, second)][:EVIDENCE_MAX]
+                log.error("validator has voted twice", validator=first.signer.hex(), view=first.said.view)
+            case Expose(one, other):
+                self.exposed = [*self.exposed, (one, other)][:EVIDENCE_MAX]
+                log.error("leader has proposed twice", validator=one.proposer.hex(), view=one.view)
+            case Diverge(link):
+                self.diverged = link
+                self.machine.silence()
+                log.error("a quorum stands behind a block that came out differently here", height=link.height)
+        return []
+
+    async def _flush(self) -> None:
+        """Sync, then send, then go on."""
+        stage, self._stage = self._stage, _Stage()
+        kept = stage.kept()
+        if kept != Kept():
+            await self._ledger.keep(kept)
+        for proposal in stage.blocks:
+            self._post.send(wire.BLOCKS, proposal.encode())
+        if stage.ballots:
+            height = self.machine.committed.height
+            self._post.send(wire.VOTES, wire.Votes(height, False, tuple(stage.ballots)).encode())
+        for work in stage.after:
+            work()
+        if stage.committed:
+            self.counters.committed += len(stage.committed)
+            self._forget()
+
+    async def _sign(self, said: Said) -> Ballot:
+        assert self._signer is not None, "who follows is asked for no vote"
+        signature = await self._signer.sign(said, said.digest(self._rules))
+        return ballot_of(said, signature, self._rules)
+
+    def _event(self, event: Event) -> None:
+        """Queue an event of this node's own; the queue is never full of those alone."""
+        try:
+            self._send.send_nowait(event)
+        except trio.WouldBlock:
+            self._nursery.start_soon(self._send.send, event)
+
+    def _forget(self) -> None:
+        view = self.machine.committed.view
+        self._blocks = {name: block for name, block in self._blocks.items() if block.header.view >= view}
+
+    # What is built and executed here
+
+    def _built(self, proofs: tuple[Quorum, ...], block: Block) -> None:
+        """Called by the ledger."""
+
+        def event(now_ms: int) -> list[Action]:
+            link = Link.of(block.header)
+            self._blocks[link.hash] = block
+            self._proofs = proofs
+            return self.machine.propose(link, (), now_ms, own=True)
+
+        self._event(event)
+
+    async def _execute(self) -> None:
+        """One block after another; the answer goes back as an event."""
+        while True:
+            while not self._executing:
+                self._work = trio.Event()
+                await self._work.wait()
+            link = self._executing.popleft()
+            block = self._blocks.get(link.hash)
+            if block is None or link.height <= self.machine.committed.height:
+                continue
+            try:
+                await self._not_too_early(link)
+                good = await self._ledger.execute(block)
+            except Unavailable as error:
+                log.info("block not executed now", height=link.height, reason=str(error))
+                self._event(partial(self.machine.dropped, link))
+            else:
+                self._event(partial(self.machine.executed, link, good))
+
+    async def _not_too_early(self, link: Link) -> None:
+        """A block of the future waits, unless its view has passed: then others have vouched for its time."""
+        while link.time_ms > self._now_ms() + self._ahead_ms and self.machine.view <= link.view:
+            await trio.sleep((link.time_ms - self._ahead_ms - self._now_ms()) / 1000)
+
+    # What arrives
+
+    async def _receive(
+        self, messages: trio.MemoryReceiveChannel[Message], take: Callable[[Peer, bytes], Event | None]
+    ) -> None:
+        async for message in messages:
+            try:
+                event = take(message.peer, message.payload)
+            except Invalid as error:
+                self._blame(message.peer, error)
+                continue
+            if event is not None:
+                await self._send.send(event)
+
+    def _votes(self, peer: Peer, payload: bytes) -> Event:
+        votes = wire.decode_votes(payload, self._rules)
+
+        def event(now_ms: int) -> list[Action]:
+            actions = self.machine.learn(votes.quorums, now_ms)
+            for ballot in votes.ballots:
+                actions += self.machine.hear(ballot, now_ms)
+            if votes.asks:
+                self._stage.after.append(partial(self._remind, peer))
+            self._compare(peer, votes.height)
+            return actions
+
+        return event
+
+    def _proposal(self, peer: Peer, payload: bytes) -> Event | None:
+        proposal = wire.decode_proposal(payload, self._rules)
+        if proposal.block.header.view > self.machine.view + VIEWS_AHEAD_PUSHED_MAX:
+            return partial(self.machine.learn, proposal.proofs)
+        return self._taking(proposal.block, proposal.proofs)
+
+    def _taking(self, block: Block, proofs: tuple[Quorum, ...]) -> Event:
+        """The event that hands a block to the machine, and keeps it if the machine does."""
+
+        def event(now_ms: int) -> list[Action]:
+            link = Link.of(block.header)
+            self._blocks.setdefault(link.hash, block)
+            actions = self.machine.propose(link, proofs, now_ms)
+            if self.machine.block(link.hash) is None and link.hash != self.machine.committed.hash:
+                del self._blocks[link.hash]
+            return actions
+
+        return event
+
+    def _blame(self, peer: Peer, error: Invalid) -> None:
+        self.counters.blamed += 1
+        log.warning("peer sent what no validator sends", peer=peer, code=error.code, reason=str(error))
+
+    def _greet(self, peer: Peer) -> None:
+        """A stream to a peer has come about."""
+
+        def event(_: int) -> list[Action]:
+            self._stage.after.append(partial(self._remind, peer))
+            return []
+
+        self._event(event)
+
+    def _remind(self, peer: Peer) -> None:
+        """Tell one peer what it may have missed. Called when all that was said is synced."""
+        reminder = self.machine.reminder()
+        message = wire.Votes(self.machine.committed.height, False, reminder.ballots, reminder.quorums)
+        self._post.send(wire.VOTES, message.encode(), peer)
+        self._repeat_own(peer)
+
+    def _repeat_own(self, peer: Peer | None = None) -> None:
+        """The proposal of the present view, if it is this node's, once more."""
+        for block in self._blocks.values():
+            header = block.header
+            own = header.view == self.machine.view and header.proposer == self.machine.me
+            if own and self.machine.has_notarised(Link.of(header)):
+                self._post.send(wire.BLOCKS, wire.Proposal(block, self._proofs).encode(), peer)
+
+    # What is asked for and what others ask for
+
+    def _compare(self, peer: Peer, height: int) -> None:
+        if height >= self.machine.committed.height + BEHIND_BLOCKS and not self._catching_up:
+            self._catching_up = True
+            self._nursery.start_soon(self._catch_up, peer)
+
+    async def _catch_up(self, peer: Peer) -> None:
+        """Take certified blocks from a peer until it has no more; then votes go on from there."""
+        try:
+            while True:
+                first = self.machine.committed.height + 1
+                asked = wire.encode_range(first, first + CATCH_UP_BLOCKS - 1)
+                found = wire.decode_certified(await self._network.request(peer, wire.RANGE, asked, ASK_TIMEOUT_S))
+                if not found or not await self._adopt(found, first):
+                    return
+        except Invalid as error:
+            self._blame(peer, error)
+        except Unavailable as error:
+            log.info("peer does not answer for blocks", peer=peer, reason=str(error))
+        finally:
+            self._catching_up = False
+
+    async def _adopt(self, found: Iterable[Certified], first: int) -> bool:
+        """
+        Execute and keep certified blocks from the next one on; whether any was new.
+
+        Raises:
+            Invalid: they do not follow, or a certificate is none.
+        """
+        new = False
+        for height, one in enumerate(found, first):
+            header, certificate = one.block.header, one.certificate
+            if (header.height, header.hash()) != (height, certificate.block_hash) or certificate.height != height:
+                raise Invalid(f"A range of blocks has not height {height} where it belongs.", "wrong_range")
+            check_certificate(certificate, self._rules.chain, self._rules.stakes)
+            if header.height != self.machine.committed.height + 1:
+                continue  # votes were quicker
+            if header.parent != self.machine.committed.hash:
+                raise Invalid(f"Certified block {height} does not follow the one before it.", "wrong_parent")
+            if not await self._ledger.execute(one.block):
+                self._event(partial(self._diverged, Link.of(header)))
+                return False
+            done = trio.Event()
+            await self._send.send(partial(self._adopting, one, done))
+            await done.wait()
+            new = True
+        return new
+
+    def _adopting(self, one: Certified, done: trio.Event, now_ms: int) -> list[Action]:
+        """The event that commits a block another node has certified, if votes have not done so meanwhile."""
+        self._stage.after.append(done.set)
+        link = Link.of(one.block.header)
+        if link.height != self.machine.committed.height + 1:
+            return []
+        self.counters.caught_up += 1
+        self._stage.committed.append(one)
+        return self.machine.adopt(link, one.certificate, now_ms)
+
+    def _diverged(self, link: Link, _: int) -> list[Action]:
+        self.machine.silence()
+        return [Diverge(link)]
+
+    async def _fetch(self, block_hash: bytes, height: int) -> None:
+        """A block that a quorum names, from whoever has it; asked of all in turn."""
+        if height > self.machine.committed.height + BEHIND_BLOCKS and self._catching_up:
+            return
+        for peer in sorted(self._peers.values()):
+            try:
+                data = await self._network.request(peer, wire.BLOCK, block_hash, ASK_TIMEOUT_S)
+                block = wire.decode_block(data, self._rules)
+            except Unavailable:
+                continue
+            except Invalid as error:
+                if error.code != "not_found":
+                    self._blame(peer, error)
+                continue
+            if block.hash() == block_hash:
+                self.counters.fetched += 1
+                await self._send.send(self._taking(block, ()))
+                return
+
+    async def _answer_block(self, peer: Peer, payload: bytes) -> bytes:
+        block = self._blocks.get(payload)
+        if block is None:
+            raise Invalid("No such block is here; ask another.", "not_found")
+        return block.encode()
+
+    async def _answer_range(self, peer: Peer, payload: bytes) -> bytes:
+        first, last = wire.decode_range(payload)
+        last = min(last, first + CATCH_UP_BLOCKS - 1)
+        return wire.encode_certified(await self._ledger.certified(first, last, wire.RANGE_BYTES_MAX))
+
+    def _clock(self) -> int:
+        """Milliseconds that only grow, for time-outs."""
+        return int(trio.current_time() * 1000)
