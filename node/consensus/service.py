@@ -21,7 +21,7 @@ from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execut
 from node.consensus.doors import Certified, Kept, Ledger, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
 from node.consensus.simplex import Memory, Simplex
-from node.consensus.words import Ballot, Link, Quorum, Rules, Said, ballot_of
+from node.consensus.words import Ballot, Link, Quorum, Rules, Said, ballot_of, check_quorum
 from node.log import logger
 from p2p.network import Message, Network, Peer
 
@@ -310,9 +310,10 @@ class Consensus:
 
     def _votes(self, peer: Peer, payload: bytes) -> Event:
         votes = wire.decode_votes(payload, self._rules)
+        quorums = self._new(votes.quorums)
 
         def event(now_ms: int) -> list[Action]:
-            actions = self.machine.learn(votes.quorums, now_ms)
+            actions = self.machine.learn(quorums, now_ms)
             for ballot in votes.ballots:
                 actions += self.machine.hear(ballot, now_ms)
             if votes.asks:
@@ -324,9 +325,17 @@ class Consensus:
 
     def _proposal(self, peer: Peer, payload: bytes) -> Event | None:
         proposal = wire.decode_proposal(payload, self._rules)
+        proofs = self._new(proposal.proofs)
         if proposal.block.header.view > self.machine.view + VIEWS_AHEAD_PUSHED_MAX:
-            return partial(self.machine.learn, proposal.proofs)
-        return self._taking(proposal.block, proposal.proofs)
+            return partial(self.machine.learn, proofs)
+        return self._taking(proposal.block, proofs)
+
+    def _new(self, quorums: Iterable[Quorum]) -> tuple[Quorum, ...]:
+        """Those that say something new, checked. Raises Invalid."""
+        new = tuple(quorum for quorum in quorums if self.machine.lacks(quorum))
+        for quorum in new:
+            check_quorum(quorum, self._rules)
+        return new
 
     def _taking(self, block: Block, proofs: tuple[Quorum, ...]) -> Event:
         """The event that hands a block to the machine, and keeps it if the machine does."""

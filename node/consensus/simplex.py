@@ -231,6 +231,11 @@ class Simplex:
             waits = "votes"
         return Standing(self.view, who, who == self.me, self.committed.height, self._failed, waits)
 
+    def lacks(self, quorum: Quorum) -> bool:
+        """Whether a quorum would be news, as far as its words go."""
+        known = self._tally.quorum(quorum.said.view, quorum.said.kind)
+        return quorum.said.view >= self.committed.view and (known is None or known.said != quorum.said)
+
     def has_notarised(self, link: Link) -> bool:
         """Whether this validator has voted for the block."""
         said = self._said.get(link.view)

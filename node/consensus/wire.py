@@ -2,6 +2,7 @@
 What validators send one another: votes, proposals, reminders; and the two questions they ask, for a block and a range.
 
 Canonical msgpack; sizes first, then shape, then signatures. Whatever is wrong raises Invalid, and its sender is blamed.
+Signatures of quorums are left to whoever knows which of them are new.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from genesis import codec, crypto
 from genesis.chain import BLOCK_BYTES_MAX, Block, Certificate
 from genesis.errors import Invalid
 from node.consensus.doors import Certified
-from node.consensus.words import Ballot, Quorum, Rules, ballot_of, check_quorum, said_of
+from node.consensus.words import Ballot, Quorum, Rules, ballot_of, said_of
 
 VOTES, BLOCKS = "consensus/votes/1", "consensus/blocks/1"
 """Streams; apart, so that no vote waits behind a block."""
@@ -62,7 +63,7 @@ def decode_votes(data: bytes, rules: Rules) -> Votes:
     rows = codec.expect_array(ballots, None, "Ballots")
     if len(rows) > BALLOTS_MAX:
         raise Invalid(f"At most {BALLOTS_MAX} ballots in a message.", "too_large")
-    return Votes(height, asks, tuple(_ballot(row, rules) for row in rows), _checked(quorums, rules))
+    return Votes(height, asks, tuple(_ballot(row, rules) for row in rows), _quorums_of(quorums))
 
 
 def decode_proposal(data: bytes, rules: Rules) -> Proposal:
@@ -70,7 +71,7 @@ def decode_proposal(data: bytes, rules: Rules) -> Proposal:
     block, quorums = codec.decode_array(data, 2, PROPOSAL_BYTES_MAX, "A proposal", depth_max=4)
     if type(block) is not bytes:
         raise Invalid("A proposal holds a block's bytes.", "malformed")
-    return Proposal(decode_block(block, rules), _checked(quorums, rules))
+    return Proposal(decode_block(block, rules), _quorums_of(quorums))
 
 
 def decode_block(data: bytes, rules: Rules) -> Block:
@@ -126,11 +127,8 @@ def _quorums(quorums: Sequence[Quorum]) -> tuple[Any, ...]:
     return tuple(quorum.fields() for quorum in quorums[-QUORUMS_MAX:])
 
 
-def _checked(rows: object, rules: Rules) -> tuple[Quorum, ...]:
+def _quorums_of(rows: object) -> tuple[Quorum, ...]:
     members = codec.expect_array(rows, None, "Quorums")
     if len(members) > QUORUMS_MAX:
         raise Invalid(f"At most {QUORUMS_MAX} quorums in a message.", "too_large")
-    quorums = tuple(map(Quorum.of, members))
-    for quorum in quorums:
-        check_quorum(quorum, rules)
-    return quorums
+    return tuple(map(Quorum.of, members))
