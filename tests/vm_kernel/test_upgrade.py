@@ -79,9 +79,9 @@ def test_an_open_block_that_switched_is_dropped_without_a_trace() -> None:
     node.machine.rollback(3)
     node.height, node.next = 4, dict.fromkeys(node.next, 3)
     node.machine.apply(replace(node.opening, deployments_active=(deployment(),)), [])
-    proof = node.machine.prove(KERNEL_ADDRESS, 0)
+    proof = node.machine.prover(KERNEL_ADDRESS)(0)
     node.machine.rollback(3)
-    assert node.machine.prove(KERNEL_ADDRESS, 0) == proof
+    assert node.machine.prover(KERNEL_ADDRESS)(0) == proof
     plain = chain()
     expected = [block(plain) for _ in range(4)][-1]
     assert block(node) == expected

@@ -5,7 +5,7 @@ The pinned oracle and clearing come first, then everyone else; of either the pro
 each program's in the order of becoming due (`due`), and what did not fit comes first in the next batch. RETRY is due
 again in the next batch, a hook that failed after 1, 2, 4 … batches. Every run is paid from the program's purse: a hook
 that fails is tried for as long as the purse pays; one that the purse cannot pay is parked until there is money, a price
-handler dropped, as the next quote makes it due again; hooks that nobody pays for (`fees.hook_price`) fail a bounded
+handler dropped, as the next quote makes it due again; hooks that nobody pays for (`fees.has_purse`) fail a bounded
 number of times. Failing, parking and dropping are recorded and emitted as events of the kernel, and touch nobody else.
 """
 
