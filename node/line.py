@@ -273,7 +273,7 @@ def run_block(
     withdrawals = span_withdrawals(parent, height, spec, burnt)
     header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators, block.header.view)
     if header != block.header:
-        raise Invalid(f"block {height}: {_difference(header, block.header)}", "wrong_block")
+        raise Invalid(_difference(header, block.header), "wrong_block")
     return Executed(block, advance(parent, block, withdrawals, spec), parent, again, burnt, sealed, tuple(results))
 
 
@@ -283,7 +283,7 @@ def _check_kernels(block: Block, transactions: Sequence[SignedTransaction], spec
     for signed in transactions:
         found = recorded.get(signed.id) if upgrade.upgrades(signed.transaction) else None
         if found is not None and found != upgrade.deployment_of(signed, spec):
-            raise Invalid(f"block {block.header.height} records another kernel than was signed", "wrong_block")
+            raise Invalid("it records another kernel than was signed", "wrong_block")
 
 
 def _difference(again: Header, signed: Header) -> str:

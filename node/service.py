@@ -157,6 +157,13 @@ class Service:
 
         return settled
 
+    async def run_here(self, transactions: Sequence[SignedTransaction]) -> list[Any]:
+        """Transactions that another node forwards: per one a receipt's bytes, or a refusal, once it is executed."""
+        entries = [(signed.raw, signed.signer, signed.id) for signed in transactions]
+        answer = await self._send({"transactions": entries, "wait": "executed"})
+        answers: list[Any] = await answer.wait() if isinstance(answer, Later) else answer
+        return answers
+
     async def _finish(self, frame: _Frame, deployments: Sequence[tuple[int, Pending]]) -> list[Any]:
         """Compile a frame's deployments, while their lanes wait for them; then wait for all outcomes."""
         async with trio.open_nursery() as nursery:

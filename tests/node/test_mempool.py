@@ -16,7 +16,7 @@ from genesis.presets import load_preset
 from node import mempool as module
 from node.engine import EngineThread
 from node.mempool import Mempool, Pending
-from node.reorganisation import GivenUp, put_back
+from node.waiting_again import GivenUp, put_back
 
 SPEC = load_preset("devnet")
 NOW_MS = 1_000
