@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from execution.executor import ProgramInfo
 from genesis.chain import Block, Deployment, SignedTransaction
+from genesis.crypto import ZERO_HASH
 from genesis.errors import Invalid
 from genesis.spec import ChainSpec
 from genesis.transaction import KINDS_WITH_SOURCE
@@ -51,7 +52,8 @@ class Judge:
         """The anchor is confirmed, not before the parent's, and the inbox is what settlement has up to it, in order."""
         header, inbox, before = block.header, block.body.inbox, parent.anchor
         anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
-        if anchor.number < before.number or (anchor.number == before.number and anchor.hash != before.hash):
+        gone_back = anchor.number == before.number and anchor.hash != before.hash != ZERO_HASH
+        if anchor.number < before.number or gone_back:
             raise Invalid(f"Block {header.height} goes back on the settlement chain.", "bad_anchor")
         if len(inbox) > self._spec.inbox_block_max or anchor.count != before.count + len(inbox):
             raise Invalid(f"Block {header.height} miscounts its deposits.", "bad_inbox")

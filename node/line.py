@@ -113,7 +113,11 @@ class Line:
 
     def holds(self, block_hash: bytes) -> bool:
         """Whether the block has been executed here and found right."""
-        return block_hash in self._aside or any(one.tip.hash == block_hash for one in self._above)
+        return block_hash in self._aside or self.is_on(block_hash)
+
+    def is_on(self, block_hash: bytes) -> bool:
+        """Whether the state has this block in it."""
+        return block_hash == self.tip.hash or any(one.tip.hash == block_hash for one in self._above)
 
     def tip_after(self, block_hash: bytes) -> Tip:
         """Raises Unavailable when the block is not executed here."""
@@ -218,9 +222,12 @@ class Line:
             await self._stored(executed, certificate)
 
     async def _stored(self, executed: Executed, certificate: Certificate) -> None:
-        self.tip = executed.tip
-        self._above = [one for one in self._above if one.tip.height > executed.tip.height]
-        self._aside = {name: one for name, one in self._aside.items() if one.tip.height > executed.tip.height}
+        async with self.turn:
+            if not self.is_on(executed.tip.hash):
+                await self.stand_on(executed.tip.hash)
+            self.tip = executed.tip
+            self._above = [one for one in self._above if one.tip.height > executed.tip.height]
+            self._aside = {name: one for name, one in self._aside.items() if one.tip.height > executed.tip.height}
         self.grown.set()
         self.grown = trio.Event()
         copied = executed.copied

@@ -184,7 +184,7 @@ class Mempool:
 
     def _enter(self, pending: Pending, now_ms: int) -> _Lane:
         signed = pending.signed
-        self._check_standing(signed, now_ms)
+        self.check_standing(signed, now_ms)
         if signed.id in self._ids:
             raise Invalid("This very transaction is waiting already; ask for its receipt.", "known_transaction")
         if len(self._ids) >= self._transactions_max or self._bytes + pending.size > BYTES_MAX:
@@ -281,7 +281,8 @@ class Mempool:
 
     # Checks
 
-    def _check_standing(self, signed: SignedTransaction, now_ms: int) -> None:
+    def check_standing(self, signed: SignedTransaction, now_ms: int) -> None:
+        """What can be said of a transaction without knowing the state. Raises Invalid."""
         t, spec = signed.transaction, self._spec
         if t.chain != spec.chain_id:
             raise Invalid(f"Signed for chain {t.chain}; this is chain {spec.chain_id}.", "wrong_chain")

@@ -29,6 +29,7 @@ from node.corelink import CoreLink, Later, refusal
 from node.deployments import check as check_deployment
 from node.deployments import prepare
 from node.engine import EngineThread
+from node.forwarder import Forwarder
 from node.line import Line
 from node.mempool import Mempool, Pending
 from node.open_block import OpenBlock, decode_results, receipt_in
@@ -60,6 +61,7 @@ class Service:
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._received: set[bytes] = set()
         self._line: Line | None = None
+        self.forwarder: Forwarder | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getReceipt": self._receipt,
@@ -127,6 +129,8 @@ class Service:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
         frame = _Frame(signed, payload["wait"] == "executed")
+        if self.forwarder is not None and self.forwarder.takes():
+            return self._elsewhere(frame, signed)
         while keys := self._mempool.unknown(signed):
             self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
         now_ms = time.time_ns() // 1_000_000
@@ -156,6 +160,20 @@ class Service:
             answer(outcome)
 
         return settled
+
+    def _elsewhere(self, frame: _Frame, transactions: Sequence[SignedTransaction]) -> Any:
+        """Another node leads, and says what can run."""
+        assert self.forwarder is not None
+        now_ms = time.time_ns() // 1_000_000
+        for index, one in enumerate(transactions):
+            try:
+                self._mempool.check_standing(one, now_ms)
+                self.forwarder.submit(Pending(one, self._settled(one.id, frame.executed(index))))
+                self._received.add(one.id)
+                frame.received(index)
+            except (Invalid, Unavailable) as error:
+                frame.put(index, refusal(error))
+        return frame.answers if frame.left == 0 else Later(frame.wait)
 
     async def run_here(self, transactions: Sequence[SignedTransaction]) -> list[Any]:
         """Transactions that another node forwards: per one a receipt's bytes, or a refusal, once it is executed."""
