@@ -123,7 +123,7 @@ def test_a_kernel_of_another_interface_is_named_in_the_refusal(monkeypatch: pyte
     with monkeypatch.context() as patched:
         patched.setattr(build, "INTERFACE", 7)
         foreign = build.build_kernel(SPEC.gas)
-    with pytest.raises(Invalid, match="interface 7, this Tenor speaks 2"):
+    with pytest.raises(Invalid, match="interface 7, this Tenor speaks 3"):
         check_kernel(foreign)
     with pytest.raises(Invalid, match="interface 7"):
         Machine(lambda _: replace(plan(), kernel=foreign)).genesis(OWNED)
