@@ -140,8 +140,9 @@ class SettlementAccount(Protocol):
         Raises:
             Invalid: "insufficient_balance", "stake_too_low", "key_used", "set_full" or "bad_signature" (Register,
             RotateKey), "not_owner" (Exit, RotateKey, Claim), "left" (Exit, RotateKey), "last_validator" (Exit,
-            Announce, Replace), "still_held" (Claim), "nothing_held" (Claim, Evidence), "no_evidence", "not_admin" (Announce),
-            "not_lost" (Announce, Replace), "not_announced" or "time_lock" (Replace), "unknown_validator".
+            Announce, Replace), "still_held" (Claim), "nothing_held" (Claim, Evidence), "no_evidence" (Evidence),
+            "not_admin" (Announce), "not_lost" (Announce, Replace), "not_announced" or "time_lock" (Replace),
+            "unknown_validator".
         """
         ...
 
