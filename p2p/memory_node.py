@@ -21,6 +21,7 @@ from p2p.network import (
     REQUESTS_MAX,
     Handler,
     Message,
+    Offence,
     Peer,
     Statistics,
     check_name,
@@ -145,8 +146,21 @@ class MemoryNetwork:
         self._subscriptions.setdefault(topic, []).append(send)
         return receive
 
+    def report(self, peer: Peer, offence: Offence) -> None:
+        if self._links.conduct(self._identity).offend(peer, offence, trio.current_time()):
+            self.break_cut_streams()
+            if peer in self._nodes:
+                self._nodes[peer].break_cut_streams()
+
     def statistics(self) -> Statistics:
-        return self._statistics
+        conduct = self._links.conduct(self._identity)
+        return replace(
+            self._statistics,
+            peers=len(self.peers()),
+            banned=len(conduct.banned(trio.current_time())),
+            bans=conduct.bans,
+            offences=conduct.offences,
+        )
 
     async def arrive(self, protocol: str, message: Message) -> None:
         """Hand a stream's message to the listener; waits while that is behind, drops it once that has gone."""
