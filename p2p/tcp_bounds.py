@@ -73,6 +73,7 @@ FRAME_S = 30.0
 MESSAGES_PER_S = 10_000.0
 MESSAGES_BURST = 20_000.0
 BYTES_PER_S = 64.0 * MIB
+"""Answers included, on streams nobody reads too: each byte is decrypted."""
 BYTES_BURST = 128.0 * MIB
 SMALL_FRAMES_PER_S = 4_000.0
 """Frames of the multiplexer below SMALL_FRAME_BYTES; each costs as much CPU as a large one."""

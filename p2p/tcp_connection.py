@@ -12,8 +12,6 @@ from genesis.errors import Unavailable
 from p2p.conduct import Bucket
 from p2p.network import Offence, Peer
 from p2p.tcp_bounds import (
-    BYTES_BURST,
-    BYTES_PER_S,
     MESSAGES_BURST,
     MESSAGES_PER_S,
     PING_S,
@@ -88,7 +86,6 @@ class Connection:
         self._wire = wire
         self._nursery = nursery
         self._counters = counters
-        self._bytes = Bucket(BYTES_PER_S, BYTES_BURST, now_s)
         self._rates = {
             STREAM_PROTOCOL: Bucket(MESSAGES_PER_S, MESSAGES_BURST, now_s),
             REQUEST_PROTOCOL: Bucket(REQUESTS_PER_S, REQUESTS_BURST, now_s),
@@ -124,11 +121,9 @@ class Connection:
             raise Unavailable(f"{self.peer} does not speak this protocol; ask another peer.")
         return answer[0]
 
-    async def pace(self, protocol: str, size: int) -> None:
-        """Wait as long as the peer's rates of messages and bytes demand."""
-        now_s = trio.current_time()
-        wait_s = max(self._rates[protocol].take(1, now_s), self._bytes.take(size, now_s))
-        if wait_s:
+    async def pace(self, protocol: str) -> None:
+        """Count one message of the peer, and wait as long as its rate demands."""
+        if wait_s := self._rates[protocol].take(1, trio.current_time()):
             await trio.sleep(wait_s)
 
     async def ping(self, timeout_s: float) -> None:

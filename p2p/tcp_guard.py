@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from p2p.conduct import Bucket
 from p2p.network import Offence
 from p2p.tcp_bounds import (
+    BYTES_BURST,
+    BYTES_PER_S,
     OPENS_BURST,
     OPENS_PER_S,
     PINGS_BURST,
@@ -66,6 +68,7 @@ class Guard:
         self._flows: dict[int, Flow] = {}
         self._opened = 0
         self._body_bytes = 0
+        self._bytes = Bucket(BYTES_PER_S, BYTES_BURST, now_s)
         self._small_frames = Bucket(SMALL_FRAMES_PER_S, SMALL_FRAMES_BURST, now_s)
         self._opens = Bucket(OPENS_PER_S, OPENS_BURST, now_s)
         self._pings = Bucket(PINGS_PER_S, PINGS_BURST, now_s)
@@ -89,7 +92,9 @@ class Guard:
             raise Hostile(Offence.FLOOD, "pings")
         if kind in (DATA, WINDOW_UPDATE):
             self._receive_on(stream, kind, flags, length, now_s)
-        return self._small_frames.take(1, now_s) if kind != DATA or length < SMALL_FRAME_BYTES else 0.0
+        if kind == DATA and length >= SMALL_FRAME_BYTES:
+            return self._bytes.take(length, now_s)
+        return self._small_frames.take(1, now_s)
 
     def send(self, frame: bytes) -> None:
         """Note what our own multiplexer sends: streams it opens and ends, windows it widens."""

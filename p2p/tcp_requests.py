@@ -73,7 +73,7 @@ async def answer_requests(
     channel: Channel,
     bytes_max: int,
     answer: Callable[[str, bytes], Awaitable[bytes | TenorError]],
-    pace: Callable[[int], Awaitable[None]],
+    pace: Callable[[], Awaitable[None]],
 ) -> None:
     """
     Answer what is asked on a channel until it ends.
@@ -84,7 +84,7 @@ async def answer_requests(
     frames = Frames(channel, bytes_max + OVERHEAD_BYTES)
     while (question := await frames.one()) is not None:
         protocol, payload = _read_question(question)
-        await pace(len(payload))
+        await pace()
         await channel.write(_write_answer(await answer(protocol, payload)))
 
 

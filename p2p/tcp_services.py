@@ -153,7 +153,7 @@ class Services:
         frames = Frames(channel, PUBLICATION_BYTES_MAX + OVERHEAD_BYTES)
         while written := await frames.some():
             for data in written:
-                await connection.pace(PUBLISH_PROTOCOL, len(data))
+                await connection.pace(PUBLISH_PROTOCOL)
                 publication = read_publication(data)
                 if self.is_listed(publication.publisher) and self._is_new(publication):
                     self._receive(publication)

@@ -117,7 +117,7 @@ class Receiver:
 
     Args:
         deliver: hands a message on, and waits while that is behind.
-        pace: waits as long as the peer's rate demands, for a message of so many bytes.
+        pace: counts a message, and waits as long as the peer's rate demands.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Receiver:
         channel: Channel,
         bytes_max: int,
         deliver: Callable[[bytes], Awaitable[None]],
-        pace: Callable[[int], Awaitable[None]],
+        pace: Callable[[], Awaitable[None]],
     ) -> None:
         self._channel = channel
         self._frames = Frames(channel, bytes_max)
@@ -173,7 +173,7 @@ class Receiver:
             self._filled = trio.Event()
             while self._waiting:
                 message = self._waiting[0]
-                await self._pace(len(message))
+                await self._pace()
                 await self._deliver(message)
                 self._waiting.popleft()
                 taken_count += 1
