@@ -7,6 +7,5 @@ EQUIVALENT: dict[str, str] = {
     "execution/vm/kernel/frames.py enter_frame: constant 1": "RECORD_NUMBER is 0, and 9 · 0 = 8 · 0",
     "execution/vm/kernel/outbox.py at_end: operator 17": "TABLE is a multiple of the table's bytes: the mask drops it",
     "execution/vm/kernel/services.py write_quote: constant 2": "the word behind a quote lies above the stack: free",
-    "execution/compiler/optimise_inline.py inline: constant 1": "a bound of growth, one instruction more",
     "execution/compiler/check_statements.py _kept: constant 1": "every statement of a parsed tree has a line",
 }

@@ -22,35 +22,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.mutants import outcomes, trial
-from tests.mutants.mutate import AREAS, ROOT, Mutant, applied, mutants, sample
+from tests.mutants.mutate import ROOT, Mutant, applied, mutants, sample
 from tests.mutants.outcomes import Outcome
-from tests.mutants.trial import Stage, Tests
+from tests.mutants.stages import FIRST, area_of, everything, stages_of
+from tests.mutants.trial import Stage
 
 COPIED = (*trial.ROOMS, "pyproject.toml")
-FIRST, REST = range(8), range(8, 60)
-"""Cases of the fuzzer: most mutants die of the first ones, in seconds."""
-
-
-def _tests(folder: str, *names: str) -> Tests:
-    return tuple(f"tests/{folder}/test_{name}.py" for name in names)
-
-
-COMPILER = _tests("compiler", "golden", "survivors", "types", "abi", "bundle", "meaning", "growth", "refusals")
-KERNEL = _tests("vm_kernel", "calls", "transactions", "hooks", "purses", "undo", "reads", "room", "mirror", "places")
-KERNEL_SLOW = _tests("vm_kernel", "upgrade", "creation", "deposits", "versions") + _tests("fuzz", "exhaustion", "cases")
-STAGES: dict[str, tuple[Stage, ...]] = {
-    "check": (FIRST, COMPILER, REST),
-    "lower": (FIRST, COMPILER, REST, (*_tests("library", "agreement"), *KERNEL)),
-    "optimise": (FIRST, ("tests/compiler_back",), REST, COMPILER),
-    "write": (FIRST, ("tests/compiler_back",), REST, (*KERNEL, *_tests("fuzz", "exhaustion"))),
-    "runtime": (FIRST, ("tests/vm",), REST, (*KERNEL, *_tests("vm_kernel", "creation", "deposits"))),
-    "kernel": (FIRST, KERNEL, REST, KERNEL_SLOW),
-}
-"""What should kill a mutant of an area, likely and quick ones first."""
-
-
-def area_of(mutant: Mutant) -> str:
-    return next(area for area, (pattern, _) in AREAS.items() if Path(mutant.file).match(pattern))
 
 
 def copy(folder: Path) -> None:
@@ -79,10 +56,10 @@ def faulty(folder: Path, mutant: Mutant) -> Iterator[None]:
 def killed_by(folder: Path, mutant: Mutant) -> tuple[str, float]:
     """(what failed, seconds); "" for a survivor."""
     with faulty(folder, mutant):
-        return trial.tried(folder, STAGES[area_of(mutant)])
+        return trial.tried(folder, stages_of(mutant))
 
 
-def check_whole(folder: Path, *stages: Stage) -> None:
+def check_whole(folder: Path, stages: tuple[Stage, ...]) -> None:
     """
     Without any mutant nothing fails.
 
@@ -156,7 +133,7 @@ def main() -> None:
     folder = (ROOT / options.folder).resolve()
     if not folder.exists():
         copy(folder)
-        check_whole(folder, *((FIRST,) if options.only else dict.fromkeys(sum(STAGES.values(), ()))))
+        check_whole(folder, (FIRST,) if options.only else everything())
     if options.only:
         only(folder, options.only)
     elif options.again:
