@@ -53,10 +53,10 @@ def faulty(folder: Path, mutant: Mutant) -> Iterator[None]:
         path.write_text(whole)
 
 
-def killed_by(folder: Path, mutant: Mutant) -> tuple[str, float]:
+def killed_by(folder: Path, mutant: Mutant, stages: tuple[Stage, ...]) -> tuple[str, float]:
     """(what failed, seconds); "" for a survivor."""
     with faulty(folder, mutant):
-        return trial.tried(folder, stages_of(mutant))
+        return trial.tried(folder, stages)
 
 
 def check_whole(folder: Path, stages: tuple[Stage, ...]) -> None:
@@ -77,12 +77,12 @@ def run(folder: Path, seed: int, count: int) -> None:
     known = outcomes.read()
     for mutant in sample(folder, seed)[:count]:
         if not any(outcome.is_of(mutant) for outcome in known):
-            by, seconds = killed_by(folder, mutant)
+            by, seconds = killed_by(folder, mutant, stages_of(mutant))
             outcomes.append(Outcome(mutant.name, mutant.before, mutant.after, area_of(mutant), by, round(seconds, 1)))
             _tell(mutant, by)
 
 
-def again(folder: Path) -> None:
+def again(folder: Path, first: list[str]) -> None:
     """Survivors that are no equals and still exist; one that nothing kills is alive again."""
     told = outcomes.read()
     for place, outcome in enumerate(told):
@@ -91,7 +91,7 @@ def again(folder: Path) -> None:
         file = outcome.name.split()[0]
         mutant = next((one for one in mutants(folder, file) if outcome.is_of(one)), None)
         if mutant:
-            since, _ = killed_by(folder, mutant)
+            since, _ = killed_by(folder, mutant, stages_of(mutant, *first, wide=True))
             told[place] = replace(outcome, since=since)
             outcomes.replace(told)
             _tell(mutant, since)
@@ -108,7 +108,7 @@ def only(folder: Path, names: list[str]) -> None:
         mutant = next((one for one in mutants(folder, name.split()[0]) if one.name == name), None)
         if mutant is None:
             raise SystemExit(f"there is no mutant {name!r}; names are those of results.jsonl, in today's sources")
-        _tell(mutant, killed_by(folder, mutant)[0])
+        _tell(mutant, killed_by(folder, mutant, stages_of(mutant))[0])
 
 
 def _tell(mutant: Mutant, by: str) -> None:
@@ -122,6 +122,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".build/mutants"), help="where the copy is or will be")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these")
     parser.add_argument("--again", action="store_true", help="only those that survived")
+    parser.add_argument("--first", nargs="+", default=[], metavar="TEST", help="files tried first of all, again")
     parser.add_argument("--show", action="store_true", help="only the sum")
     options = parser.parse_args()
     if options.show:
@@ -137,7 +138,7 @@ def main() -> None:
     if options.only:
         only(folder, options.only)
     elif options.again:
-        again(folder)
+        again(folder, options.first)
     else:
         run(folder, options.seed, options.count)
 

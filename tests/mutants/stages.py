@@ -16,7 +16,7 @@ def _tests(folder: str, *names: str) -> Tests:
 
 
 COMPILER = _tests(
-    "compiler", "golden", "survivors", "at_bounds", "types", "abi", "bundle", "meaning", "growth", "refusals"
+    "compiler", "golden", "survivors", "types", "abi", "bundle", "meaning", "growth", "refusals"
 )
 BACK = _tests("compiler_back", "optimise", "touch", "write", "ir_text", "ir_check", "agreement")
 VM = _tests("vm", "containers", "queue", "decimal", "sha256", "core", "inlining", "wasm", "growth")
@@ -25,12 +25,20 @@ HOOKS = _tests("hooks", "crossings", "fills", "resumed")
 KERNEL_SLOW = _tests("vm_kernel", "creation", "deposits", "upgrade", "versions") + _tests("fuzz", "exhaustion", "cases")
 STAGES: dict[str, tuple[Stage, ...]] = {
     "check": (FIRST, COMPILER, REST),
-    "lower": (FIRST, COMPILER, REST, (*_tests("library", "agreement"), *KERNEL)),
+    "lower": (FIRST, COMPILER, REST),
     "optimise": (FIRST, BACK, REST, COMPILER),
-    "write": (FIRST, BACK, REST, (*KERNEL, *_tests("fuzz", "exhaustion"))),
-    "runtime": (FIRST, VM, REST, (*KERNEL, *HOOKS, *_tests("vm_kernel", "creation", "deposits"))),
-    "kernel": (FIRST, KERNEL, REST, (*HOOKS, *KERNEL_SLOW)),
+    "write": (FIRST, BACK, REST),
+    "runtime": (FIRST, VM, REST),
+    "kernel": (FIRST, KERNEL, REST),
 }
+WIDE: dict[str, Tests] = {
+    "check": _tests("compiler", "at_bounds", "determinism"),
+    "lower": (*_tests("library", "agreement"), *KERNEL),
+    "write": (*KERNEL, *_tests("fuzz", "exhaustion")),
+    "runtime": (*KERNEL, *HOOKS, *_tests("vm_kernel", "creation", "deposits")),
+    "kernel": (*HOOKS, *KERNEL_SLOW),
+}
+"""What is tried besides when a survivor is tried again: takes a minute, and seldom kills."""
 NEAR: dict[str, Tests] = {
     "administration": _tests("vm_kernel", "upgrade", "versions"),
     "creations": _tests("vm_kernel", "creation"),
@@ -58,18 +66,24 @@ def area_of(mutant: Mutant) -> str:
     return next(area for area, (pattern, _) in AREAS.items() if Path(mutant.file).match(pattern))
 
 
-def stages_of(mutant: Mutant) -> tuple[Stage, ...]:
-    """Each case and each test once."""
-    near = NEAR.get(Path(mutant.file).stem, ())
+def stages_of(mutant: Mutant, *first: str, wide: bool = False) -> tuple[Stage, ...]:
+    """Each case and each test once. first: tests that come before all."""
     fuzzed, tests, *rest = STAGES[area_of(mutant)]
     assert isinstance(tests, tuple)
-    found: list[Stage] = [fuzzed, (*near, *(test for test in tests if test not in near))]
-    for stage in rest:
-        found.append(stage if isinstance(stage, range) else tuple(test for test in stage if test not in near))
-    return tuple(found)
+    near = (*NEAR.get(Path(mutant.file).stem, ()), *tests)
+    if wide:
+        rest.append(WIDE.get(area_of(mutant), ()))
+    known, found = set(first), list[Stage]([first, fuzzed])
+    for stage in (near, *rest):
+        found.append(
+            stage if isinstance(stage, range) else tuple(one for one in dict.fromkeys(stage) if one not in known)
+        )
+        known.update(one for one in stage if isinstance(one, str))
+    return tuple(stage for stage in found if stage)
 
 
 def everything() -> tuple[Stage, ...]:
     """All cases and tests that any mutant is tried with."""
-    tests = (test for stages in STAGES.values() for stage in stages if isinstance(stage, tuple) for test in stage)
-    return (FIRST, tuple(dict.fromkeys(tests)), REST)
+    stages = [*WIDE.values(), *NEAR.values(), *(stage for area in STAGES.values() for stage in area)]
+    tests = dict.fromkeys(test for stage in stages if isinstance(stage, tuple) for test in stage)
+    return FIRST, tuple(tests), REST

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.mutants import outcomes
 from tests.mutants.mutate import AREAS, ROOT, applied, mutants, sample
 from tests.mutants.reasons import EQUIVALENT
+from tests.mutants.stages import everything
 
 KILLED = (
     "execution/compiler/check_builtins.py constructor: compare 3",
@@ -41,6 +42,11 @@ def test_a_mutant_keeps_its_name_while_lines_move(tmp_path: Path) -> None:
     (tmp_path / "two.py").write_text(f"X = 5\n\n\n{source}")
     names = [[one.name.removeprefix(file) for one in mutants(tmp_path, file)] for file in ("one.py", "two.py")]
     assert names[0] == names[1] == [" f: operator 1", " f: constant 1", " C.f: constant 1", " C.f: constant 2"]
+
+
+def test_every_file_of_tests_a_mutant_is_tried_with_is_there() -> None:
+    paths = [path for stage in everything() if isinstance(stage, tuple) for path in stage]
+    assert paths and all((ROOT / path).is_file() for path in paths)
 
 
 def test_mutants_die_and_the_sources_as_they_are_do_not(tmp_path: Path) -> None:
