@@ -15,9 +15,7 @@ def _tests(folder: str, *names: str) -> Tests:
     return tuple(f"tests/{folder}/test_{name}.py" for name in names)
 
 
-COMPILER = _tests(
-    "compiler", "golden", "survivors", "types", "abi", "bundle", "meaning", "growth", "refusals"
-)
+COMPILER = _tests("compiler", "golden", "survivors", "types", "abi", "bundle", "meaning", "growth", "refusals")
 BACK = _tests("compiler_back", "optimise", "touch", "write", "ir_text", "ir_check", "agreement")
 VM = _tests("vm", "containers", "queue", "decimal", "sha256", "core", "inlining", "wasm", "growth")
 KERNEL = _tests("vm_kernel", "calls", "transactions", "hooks", "purses", "undo", "reads", "room", "mirror", "places")
