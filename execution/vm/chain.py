@@ -320,11 +320,16 @@ class Chain:
         """The first `size` bytes of a program's state memory, whatever its heap top says; for tests and diagnosis."""
         return self._host.read(number, "state", 0, size)
 
-    def prove(self, program: bytes, page: int) -> tuple[bytes, ...]:
-        number = self._number(program)
-        inside = page * PAGE_BYTES < self._heap_top(number)  # what lies above may be no memory at all
-        content = self._sealed_page(key_of(number, page), self._overlay()) if inside else bytes(PAGE_BYTES)
-        return self._tree.prove(number, page, content)
+    def prover(self, program: bytes) -> Callable[[int], tuple[bytes, ...]]:
+        number, overlay = self._number(program), self._overlay()
+        top = self._heap_top(number)  # what lies above may be no memory at all
+
+        def prove(page: int) -> tuple[bytes, ...]:
+            inside = page * PAGE_BYTES < top
+            content = self._sealed_page(key_of(number, page), overlay) if inside else bytes(PAGE_BYTES)
+            return self._tree.prove(number, page, content)
+
+        return prove
 
     def sealed_height(self) -> int:
         return self._sealed
