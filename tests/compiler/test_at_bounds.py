@@ -8,7 +8,9 @@ import pytest
 
 from execution.compiler import CompileError, check_bundle, limits
 
-HEAD = """from execution.lang import Array, Bytes32, Enum, Event, Program, ProgramRef, create_like, emit, external, sha256
+HEAD = """from execution.lang import (
+    Array, Bytes32, Enum, Event, Program, ProgramRef, create_like, emit, external, sha256,
+)
 
 
 {before}class P(Program):
