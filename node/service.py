@@ -239,7 +239,8 @@ class Service:
         view = _block_view(block, self._stages.of(wanted, wanted))
         return view | {
             "transactions": [receipt.transaction for receipt in results.receipts],
-            "deposits": [_inbox_view(entry) for entry in block.body.inbox],
+            "deposits": [_inbox_view(entry) for entry in block.body.inbox if isinstance(entry, chain.Deposit)],
+            "forced": [_inbox_view(entry) for entry in block.body.inbox if isinstance(entry, chain.Forced)],
             "withdrawals": [_withdrawal_view(withdrawal) for withdrawal in results.withdrawals],
             "events": [self._catalogue.event_view(event, wanted) for event in results.events],
             "certificate": certificate.encode(),
@@ -394,6 +395,8 @@ def _block_view(block: chain.Block, stage: str) -> dict[str, Any]:
 
 
 def _inbox_view(entry: chain.InboxEntry) -> dict[str, Any]:
+    if isinstance(entry, chain.Forced):
+        return {"index": entry.index, "transaction": entry.raw}
     return {"index": entry.index, "account": entry.account, "asset": entry.asset, "amount": str(entry.amount)}
 
 

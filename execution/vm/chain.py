@@ -31,7 +31,7 @@ from execution.vm.kernel.words import KERNEL_ENTRIES
 from execution.vm.layout import HEAP_TOP, LINES_PER_PAGE, MARK_BYTES
 from execution.vm.results import KNOWN_REASONS, Outcomes, Records, reason_text
 from execution.vm.state import KERNEL_ADDRESS, Key, StateTree, key_of, place_of
-from genesis.chain import SignedTransaction
+from genesis.chain import Deposit, SignedTransaction
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec
 
@@ -130,7 +130,8 @@ class Chain:
         self._host.call("open_block", opening.height, opening.time_ms, opening.gap_ms)
         changed = deploy.create_asked(self._host, self._programs) > 0
         for entry in opening.inbox:
-            deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
+            if isinstance(entry, Deposit):
+                deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
         gas = self._spec.gas_transaction_max
         for deployment in opening.deployments_active:
             number = self._numbers.get(deployment.address)
