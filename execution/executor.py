@@ -9,7 +9,7 @@ under CPython).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -201,11 +201,14 @@ class Executor(Protocol):
     def memory(self, program: bytes) -> bytes:
         """A copy of a program's state memory up to its heap top, as it is now."""
 
-    def prove(self, program: bytes, page: int) -> tuple[bytes, ...]:
-        """The page and the siblings from page to state root, for `genesis.merkle.verify_page`, as of the last seal."""
+    def prover(self, program: bytes) -> Callable[[int], tuple[bytes, ...]]:
+        """
+        For a page's number, the page and the siblings from page to state root as `genesis.merkle.verify_page` takes
+        them, as of the last seal. To be used before the next call. Raises Invalid "unknown_program".
+        """
 
     def sealed_height(self) -> int:
-        """Height of the last seal: the block under whose state root `prove` proves."""
+        """Height of the last seal: the block under whose state root `prover` proves."""
 
     def checkpoint_meta(self) -> bytes:
         """What `restore` needs beside the pages, as of the last seal: height, programs and their code."""

@@ -66,7 +66,7 @@ class Inbox:
     async def _read(self) -> None:
         head = await self._adapter.head(self._spec.confirmation_blocks)
         if len(self._entries) < ENTRIES_WAITING_MAX:
-            found = await self._adapter.deposits(self._next, head.settlement_height)
+            found = await self._adapter.inbox(self._next, head.settlement_height)
         else:
             found = ()
         if not await is_settled(self._adapter, self.watched):  # asked last: what was read is of the chain it is on

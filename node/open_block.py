@@ -14,7 +14,7 @@ from typing import Any
 from execution.executor import BatchResult, Executor, Opening, Outcome, Record, Sealed
 from genesis import chain, codec
 from genesis.block import event_item
-from genesis.chain import Batch, Body, Deployment, Header, InboxEntry, Receipt, SignedTransaction, Withdrawal
+from genesis.chain import Batch, Body, Deployment, Header, Receipt, SignedTransaction, Withdrawal, inbox_entry
 from genesis.errors import Corrupt, Invalid
 from genesis.header import HEADER_VERSION
 from genesis.merkle import leaf, list_root_of_leaves
@@ -223,7 +223,7 @@ def decode_logged(data: bytes) -> Logged:
         opening, anchor = None, None
         if head is not None:
             height, time_ms, gap_ms, parent, inbox, active, number, anchor_hash, count = head
-            entries = tuple(InboxEntry.of(members) for members in inbox)
+            entries = tuple(inbox_entry(members) for members in inbox)
             opening = Opening(height, time_ms, gap_ms, parent, entries, tuple(map(Deployment.of, active)))
             anchor = Anchor(number, anchor_hash, count)
         signed = tuple(decode_trusted(raw, signer) for raw, signer in rows)

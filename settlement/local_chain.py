@@ -34,14 +34,16 @@ class LocalChain:
         """Create block 0, or check that the file is of this chain. Raises Invalid "wrong_chain"."""
         t = self._terms
         stakes = tuple(sorted(t.stakes.items()))
-        lengths = (t.commitment_blocks, t.challenge_blocks, self._block_time_ms)
-        identity = codec.encode((t.chain, lengths, stakes, t.validators))
+        waits = (t.delay_blocks, t.exit_blocks, t.replace_blocks, t.forced_window_blocks, t.forced_block)
+        lengths = (t.commitment_blocks, t.challenge_blocks, self._block_time_ms, *waits)
+        identity = codec.encode((t.chain, lengths, stakes, t.stake_min, t.admin))
         found = self._tables.meta("identity")
         if found is None:
             self._tables.set_meta("identity", identity)
             self._tables.set_meta("fork", 0)
             self._tables.set_meta("outage", 0)
             self._tables.write("INSERT INTO block VALUES (0, ?, ?, ?)", sha256(identity), ZERO_HASH, now_ms)
+            self.books.begin()
         elif found != identity:
             raise Invalid("The settlement file is of another chain or other terms; use another file.", "wrong_chain")
 

@@ -31,7 +31,7 @@ from execution.vm.kernel.words import KERNEL_ENTRIES
 from execution.vm.layout import HEAP_TOP, LINES_PER_PAGE, MARK_BYTES
 from execution.vm.results import KNOWN_REASONS, Outcomes, Records, reason_text
 from execution.vm.state import KERNEL_ADDRESS, Key, StateTree, key_of, place_of
-from genesis.chain import SignedTransaction
+from genesis.chain import Deposit, SignedTransaction
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec
 
@@ -130,7 +130,8 @@ class Chain:
         self._host.call("open_block", opening.height, opening.time_ms, opening.gap_ms)
         changed = deploy.create_asked(self._host, self._programs) > 0
         for entry in opening.inbox:
-            deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
+            if isinstance(entry, Deposit):
+                deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
         gas = self._spec.gas_transaction_max
         for deployment in opening.deployments_active:
             number = self._numbers.get(deployment.address)
@@ -320,11 +321,16 @@ class Chain:
         """The first `size` bytes of a program's state memory, whatever its heap top says; for tests and diagnosis."""
         return self._host.read(number, "state", 0, size)
 
-    def prove(self, program: bytes, page: int) -> tuple[bytes, ...]:
-        number = self._number(program)
-        inside = page * PAGE_BYTES < self._heap_top(number)  # what lies above may be no memory at all
-        content = self._sealed_page(key_of(number, page), self._overlay()) if inside else bytes(PAGE_BYTES)
-        return self._tree.prove(number, page, content)
+    def prover(self, program: bytes) -> Callable[[int], tuple[bytes, ...]]:
+        number, overlay = self._number(program), self._overlay()
+        top = self._heap_top(number)  # what lies above may be no memory at all
+
+        def prove(page: int) -> tuple[bytes, ...]:
+            inside = page * PAGE_BYTES < top
+            content = self._sealed_page(key_of(number, page), overlay) if inside else bytes(PAGE_BYTES)
+            return self._tree.prove(number, page, content)
+
+        return prove
 
     def sealed_height(self) -> int:
         return self._sealed

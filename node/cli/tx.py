@@ -164,6 +164,7 @@ def cancel(
 @app.command()
 def receipt(
     transaction: Annotated[str, typer.Argument(help="The transaction's id.")],
+    proof: Annotated[bool, typer.Option("--proof", help="The answer with what proves it, for `tenor proof`.")] = False,
     url: Url = URL, wait: Wait = Stage.EXECUTED, timeout: Timeout = 60.0, json: Json = False,
 ) -> None:  # fmt: skip
     """Show what became of a transaction, with its events."""
@@ -175,6 +176,8 @@ def receipt(
 
     async def ask(client: Client) -> dict[str, Any]:
         found = await wait_for(client, await client.receipt(identity), wait, timeout)
+        if proof:
+            return await client.receipt_proof(identity)
         view = receipt_head(found)
         if found.stage != "executed":
             view["events"] = await event_views(client, await Programs.load(client), found)

@@ -30,7 +30,7 @@ from execution.vm.runtime.words import PRICES as RUNTIME_PRICES
 from execution.wasm import ModuleBuilder, ValueType
 from genesis.gas import instance_price
 
-INTERFACE = 2
+INTERFACE = 3
 """
 Number of all that host and programs rely on: exports, memories, places in scratch and io, layout of the kernel's state.
 Whoever changes one of them raises it, and drops from INTERFACES what this Tenor cannot run any more.
