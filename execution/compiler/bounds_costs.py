@@ -17,7 +17,7 @@ from execution.vm.layout import LINES_PER_PAGE, PAGE_BYTES, WORD_BYTES
 from execution.vm.runtime.hash_map import BITS_MAX, NEAR_BITS
 from execution.vm.runtime.hash_map import FAR_PROBES as BITS_PROBES
 from execution.vm.runtime.item_list import FAR_PROBES as ITEM_PROBES
-from execution.vm.runtime.ordered_map import LEVEL_PROBES
+from execution.vm.runtime.ordered_nodes import LEVEL_PROBES
 
 PROBES = 512
 LEVELS = 8
