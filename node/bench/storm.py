@@ -1,9 +1,9 @@
 """
 The storm bench: thousands of hooks due in one block, thousands of levels crossed by one price, on a running node.
 
-A node process of its own with folder, gateway and the devnet's constants, and deployed programs that pay for their hooks
-from purses. In each round all of them are called at one time, then a price jumps over the levels of all. Meanwhile
-accounts put orders into the book and cancel them. Told are, of all rounds:
+A node process of its own with folder, gateway and the devnet's constants, and deployed programs that pay from purses.
+In each round all of them are called at one time, then a price jumps over the levels of all. Meanwhile accounts put
+orders into the book and cancel them. Told are, of all rounds:
 
     hooks_due       the most hooks that became due in one block
     crossings       levels that one price crossed, whose handlers all ran
