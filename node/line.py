@@ -55,7 +55,7 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A sealed block and all that running it left. tip: after it. results: of each batch."""
+    """A sealed block and all that running it left. tip: after it. results: of each batch, with its receipts."""
 
     block: Block
     tip: Tip
@@ -63,7 +63,7 @@ class Executed:
     open_block: OpenBlock
     burnt: list[Withdrawal]
     sealed: Sealed
-    results: tuple[BatchResult, ...] = ()
+    results: tuple[tuple[Sequence[Receipt], BatchResult], ...] = ()
     copied: Copied | None = None
 
 
@@ -185,9 +185,8 @@ class Line:
             log.error("a block does not run as its header says", height=block.header.height, reason=str(error))
             return None
         await self.take(executed)
-        for result in executed.results:
-            await self._listener.executed(executed.open_block, (), result)
-        await self._listener.executed(executed.open_block, executed.open_block.receipts, NO_RESULT)
+        for receipts, result in executed.results:
+            await self._listener.executed(executed.open_block, receipts, result)
         return executed, fallen
 
     async def take(self, executed: Executed) -> None:
@@ -244,9 +243,6 @@ class Line:
         raise AssertionError("only what was executed is stored")
 
 
-NO_RESULT = BatchResult((), (), (), 0)
-
-
 def run_block(
     spec: ChainSpec,
     executor: Executor,
@@ -267,13 +263,13 @@ def run_block(
     opening = opening_of(block, parent.waiting_deployments.get(height, ()))
     anchor = Anchor(block.header.anchor_number, block.header.anchor_hash, block.header.inbox_count)
     again = OpenBlock(opening, anchor)
-    results = []
+    results: list[tuple[Sequence[Receipt], BatchResult]] = []
     for number, batch in enumerate(block.body.batches):
         transactions = opened[number] if opened is not None else batch.open()
         _check_kernels(block, transactions, spec)
         result = apply_batch(executor, opening, transactions)
-        again.add(transactions, block.body.deployments, result)
-        results.append(result)
+        answers = again.add(transactions, block.body.deployments, result)
+        results.append(([one for one in answers if isinstance(one, Receipt)], result))
     again.deployments = list(block.body.deployments)
     sealed = seal_block(executor)
     burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]

@@ -93,12 +93,15 @@ class Service:
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
         if result.programs_changed:
             await self._learn_programs()  # their first events are among these
+        events = result.events
+        if result.forced is not None:
+            receipts, events = [*open_block.forced, *receipts], [*result.forced.events, *events]
         self._remember(open_block, receipts)
         if receipts and self.link.wanted("receipts"):
             self.link.publish("receipts", [receipt_view(receipt) for receipt in receipts])
-        if result.events and self.link.wanted("events"):
+        if events and self.link.wanted("events"):
             height = open_block.opening.height
-            self.link.publish("events", [self._catalogue.event_view(event, height) for event in result.events])
+            self.link.publish("events", [self._catalogue.event_view(event, height) for event in events])
 
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
         self.link.publish("blocks", _block_view(block, "certified"))
@@ -131,6 +134,7 @@ class Service:
         frame = _Frame(signed, payload["wait"] == "executed")
         if self.forwarder is not None and self.forwarder.takes():
             return self._elsewhere(frame, signed)
+        self._mempool.forget(signed)
         while keys := self._mempool.unknown(signed):
             self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
         now_ms = time.time_ns() // 1_000_000
@@ -269,7 +273,8 @@ class Service:
         view = _block_view(block, self._stages.of(wanted, wanted))
         return view | {
             "transactions": [receipt.transaction for receipt in results.receipts],
-            "deposits": [_inbox_view(entry) for entry in block.body.inbox],
+            "deposits": [_inbox_view(entry) for entry in block.body.inbox if isinstance(entry, chain.Deposit)],
+            "forced": [_inbox_view(entry) for entry in block.body.inbox if isinstance(entry, chain.Forced)],
             "withdrawals": [_withdrawal_view(withdrawal) for withdrawal in results.withdrawals],
             "events": [self._catalogue.event_view(event, wanted) for event in results.events],
             "certificate": certificate.encode(),
@@ -424,6 +429,8 @@ def _block_view(block: chain.Block, stage: str) -> dict[str, Any]:
 
 
 def _inbox_view(entry: chain.InboxEntry) -> dict[str, Any]:
+    if isinstance(entry, chain.Forced):
+        return {"index": entry.index, "transaction": entry.raw}
     return {"index": entry.index, "account": entry.account, "asset": entry.asset, "amount": str(entry.amount)}
 
 
