@@ -91,7 +91,9 @@ class Guard:
         if kind == PING and not self._pings.has(1, now_s):
             raise Hostile(Offence.FLOOD, "pings")
         if kind in (DATA, WINDOW_UPDATE):
-            self._receive_on(stream, kind, flags, length, now_s)
+            self._receive_on(stream, kind, flags, length)
+        if flags & SYN and kind != PING:
+            return self._opens.take(1, now_s)
         if kind == DATA and length >= SMALL_FRAME_BYTES:
             return self._bytes.take(length, now_s)
         return self._small_frames.take(1, now_s)
@@ -109,11 +111,11 @@ class Guard:
             flow.finished_here = flow.finished_here or bool(flags & FIN)
             self._forget_ended(stream, flow, flags)
 
-    def _receive_on(self, stream: int, kind: int, flags: int, length: int, now_s: float) -> None:
+    def _receive_on(self, stream: int, kind: int, flags: int, length: int) -> None:
         if flags & SYN:
             if stream in self._flows or stream % 2 != self._parity or not stream:
                 raise Hostile(Offence.MALFORMED, f"stream {stream} opened twice or by the wrong side")
-            if self._opened >= self._streams_max or not self._opens.has(1, now_s):
+            if self._opened >= self._streams_max:
                 raise Hostile(Offence.FLOOD, f"{self._opened} open streams")
             self._flows[stream] = Flow()
             self._opened += 1

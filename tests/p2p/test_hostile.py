@@ -209,7 +209,6 @@ FRAMES = {
     "a stream twice": [yamux(1, 1, 101, 0), yamux(1, 1, 101, 0)],
     "too many streams": [yamux(1, 1, 1001 + 2 * number, 0) for number in range(STREAMS_PER_PEER_MAX + 1)],
     "pings": [yamux(2, 1, 0, number) for number in range(200)],
-    "opens and resets": [yamux(1, flag, 1001 + 2 * number, 0) for number in range(2000) for flag in (1, 8)],
 }
 
 
@@ -235,6 +234,7 @@ def with_length(data: bytes, length: int) -> bytes:
 
 
 PUBLICATION = sign_publication(FRIEND, 1, "heads", b"head")
+FORGED = dataclasses.replace(PUBLICATION, payload=b"another head")
 JUNK = {
     "a message too large": (STREAM_PROTOCOL + "votes", with_length(b"x", MESSAGE_BYTES_MAX + 1)),
     "4 GiB announced": (STREAM_PROTOCOL + "votes", b"\xff\xff\xff\xff"),
@@ -247,6 +247,7 @@ JUNK = {
     "an empty publication": (PUBLISH_PROTOCOL, frame(b"")),
     "a cut publication": (PUBLISH_PROTOCOL, frame(PUBLICATION.passed_on()[:70])),
     "a publication of random bytes": (PUBLISH_PROTOCOL, frame(b"\xff" * 300)),
+    "a forged publication": (PUBLISH_PROTOCOL, frame(FORGED.passed_on())),
     "a publication too large": (PUBLISH_PROTOCOL, with_length(b"x", 1_000_000)),
 }
 
@@ -348,13 +349,12 @@ def test_a_message_that_comes_byte_by_byte_ends_its_stream_in_time(run, monkeypa
     run(test)
 
 
-def test_publications_of_strangers_and_forged_ones_go_nowhere(run) -> None:
+def test_publications_of_strangers_and_repeated_ones_go_nowhere(run) -> None:
     async def test(scene: Scene) -> None:
         inbox = scene.node.subscribe("heads")
-        forged = dataclasses.replace(PUBLICATION, payload=b"another head")
         by_stranger = sign_publication(UNKNOWN, 1, "heads", b"mine")
         async with attack(scene) as attacker:
-            written = [publication.passed_on() for publication in (forged, by_stranger, PUBLICATION, PUBLICATION)]
+            written = [publication.passed_on() for publication in (by_stranger, PUBLICATION, PUBLICATION)]
             await attacker.stream(PUBLISH_PROTOCOL, b"".join(map(frame, written)))
             assert (await inbox.receive()) == Message(FRIEND.peer, b"head")
             await trio.sleep(0.1)
