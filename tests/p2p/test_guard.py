@@ -12,6 +12,7 @@ from genesis.errors import Invalid, Unavailable
 from p2p.network import Offence
 from p2p.tcp_bounds import BYTES_BURST, OPENS_BURST, PINGS_BURST, SMALL_FRAMES_BURST
 from p2p.tcp_guard import (
+    ACK,
     DATA,
     FIN,
     FRAME_BYTES_MAX,
@@ -47,11 +48,25 @@ def test_a_window_is_what_was_given_and_no_byte_more() -> None:
     guard.receive(header(WINDOW_UPDATE, SYN, 1), 0)
     for _ in range(WINDOW_BYTES // FRAME_BYTES_MAX):
         receive_data(guard, 1, FRAME_BYTES_MAX)
-    guard.send(header(WINDOW_UPDATE, 0, 1, 100))
-    receive_data(guard, 1, 100)
+    update = header(WINDOW_UPDATE, 0, 1, FRAME_BYTES_MAX)
+    assert guard.send(update) == update
+    receive_data(guard, 1, FRAME_BYTES_MAX)
     with pytest.raises(Hostile, match="window") as caught:
         receive_data(guard, 1, 1)
     assert caught.value.offence is Offence.FLOOD
+
+
+def test_a_window_widens_in_large_steps_that_add_up() -> None:
+    guard = dialled()
+    guard.receive(header(WINDOW_UPDATE, SYN, 1), 0)
+    acknowledgement = header(WINDOW_UPDATE, ACK, 1)
+    assert guard.send(acknowledgement) == acknowledgement
+    sent = [guard.send(header(WINDOW_UPDATE, 0, 1, 1_000)) for _ in range(1_000)]
+    steps = [HEADER.unpack(frame)[4] for frame in sent if frame]
+    assert len(steps) == 1_000_000 // 66_000
+    assert set(steps) == {66_000}
+    data = header(DATA, 0, 1, 3) + b"abc"
+    assert guard.send(data) == data
 
 
 def test_a_body_is_not_taken_for_a_header() -> None:
