@@ -104,7 +104,7 @@ class Life:
         )  # fmt: skip
         self._sequencer = Sequencer(
             spec, self._config, self._key, line, self._store, self._engine, self._executor, self._mempool, self._inbox,
-            self,
+            self, spread=lambda batch: self._forwarder.spread(batch),
         )  # fmt: skip
         judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
         view_floor = max((one.view for one in before), default=0)
@@ -130,7 +130,9 @@ class Life:
                     rules_of(self._spec), KeySigner(self._key), network, self._peers, self._ledger, _now_ms,
                     self._spec.time_ahead_ms_max,
                 )  # fmt: skip
-                self._forwarder = Forwarder(self._mempool, network, self._leader, self._service.run_here)
+                self._forwarder = Forwarder(
+                    self._mempool, network, tuple(self._peers.values()), self._leader, self._service.run_here
+                )  # fmt: skip
                 self._service.forwarder, self._service.consensus = self._forwarder, self._consensus
                 await nursery.start(self._consensus.run)
                 await nursery.start(self._forwarder.run)

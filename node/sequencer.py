@@ -113,7 +113,10 @@ class Sequencer:
         inbox: Inbox,
         listener: Listener,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        spread: Callable[[Sequence[SignedTransaction]], None] = lambda _: None,
     ) -> None:
+        """spread: given what each batch ran, for whoever leads next."""
+        self._spread = spread
         self._spec, self._config, self._key, self._line, self._store = spec, config, key, line, store
         self._engine, self._executor = engine, executor
         self._mempool, self._inbox, self._listener = mempool, inbox, listener
@@ -350,6 +353,7 @@ class Sequencer:
             self._mempool.settle(item, refused=isinstance(answer, Invalid))
         receipts = [answer for _, answer in known if isinstance(answer, Receipt)]
         self._learn(sum(item.signed.transaction.gas for item, a in known if isinstance(a, Receipt)), receipts)
+        self._spread([item.signed for item, answer in known if isinstance(answer, Receipt)])
         await self._listener.executed(block, receipts, ran.result)
         for item, answer in known:
             item.done(answer)
