@@ -54,7 +54,7 @@ TABLE: dict[t.Type, tuple[str, ...]] = {
         *(f"({{int}} {op} {{decimal}})" for op in ("!=", ">", "<=")),
         "({int} < {int} <= {int})", "({decimal} <= {decimal} < {number})",
         "(not {bool})", "({bool} and {bool})", "({bool} or {bool})", "({bool} and {bool} or {bool})",
-        "({account} == {account})",
+        "({account} == {account})", "hears_fills({account})", "hears_fills(self.me)",
     ),
     t.TIMESTAMP: (
         "block.time", "({timestamp} + {duration})", "({timestamp} - {duration})", "Timestamp({int})", "{quote}.time",

@@ -29,6 +29,14 @@ class TooLong(Exception):
     """A line outgrew LINE_MAX; try again."""
 
 
+def fitting(lines: Lines) -> Lines:
+    """Lines that leave room for the indentation of a method's body; TooLong when one does not."""
+    for line in lines:
+        if len(line) > LINE_MAX:
+            raise TooLong(line)
+    return lines
+
+
 def indent(lines: Lines) -> Lines:
     return ["    " + line for line in lines]
 
@@ -89,7 +97,7 @@ class Statements(Expressions):
         for _ in range(6):
             count, values, targets = self.count, dict(scope.values), dict(scope.targets)
             try:
-                return self.dice.weighed(options)(scope)
+                return fitting(self.dice.weighed(options)(scope))
             except TooLong:
                 self.count, scope.values, scope.targets = count, values, targets
                 self.scope = scope
@@ -102,7 +110,7 @@ class Statements(Expressions):
         options += [(0.8, self.refuse)]
         if scope.method.writes:
             options += [(5, self.store), (1.2, self.announce), (1, self.call_for_effect), (1.5, self.ask_for_effect)]
-            options += [(0.7, self.later), (0.6, self.listen)]
+            options += [(0.7, self.later), (0.6, self.listen), (0.1, self.let_go_on)]
             if self.shape.containers():
                 options += [(7, self.change)]
         if scope.looping:
@@ -538,6 +546,10 @@ class Statements(Expressions):
             f"subscribe_fills(self.me, self.{handler})", f"subscribe_fills({self.of(t.ACCOUNT, 1)}, self.{handler})",
             f"report_fill({told}, {numbers})", f"report_fill({told}, {numbers})", "unsubscribe_fills(self.me)",
         ))  # fmt: skip
+
+    def let_go_on(self, _: Scope) -> Lines:
+        """What a bank does; where none is pinned, anybody may."""
+        return [self.retried(lambda depth: f"resume({self.of(t.ACCOUNT, min(depth, 1))})")]
 
     def listen(self, scope: Scope) -> Lines:
         hooks = [m for m in self.shape.methods if m.kind == "hook"]
