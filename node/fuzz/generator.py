@@ -20,7 +20,7 @@ from node.fuzz.values import SCALARS, constant
 LIBRARY = "lib.py"
 PROGRAMS_MAX = 4
 KEY_WORDS_MAX, VALUE_WORDS_MAX, STRUCT_WORDS_MAX, EVENT_WORDS_MAX = 6, 14, 14, 40
-MATHEMATICAL_CHANCE = 0.04
+COSTLY_CHANCES: dict[t.Type, float] = {t.DECIMAL: 0.04, t.BYTES32: 0.3}
 TUPLE_ITEM_WORDS_MAX = ROW_ITEM_WORDS_MAX = 3
 ORDERABLE = (t.INT, t.DECIMAL, t.DECIMAL, t.TIMESTAMP, t.DURATION, t.BOOL, t.ASSET)
 SPECIAL = (t.ProgramType, t.ArrayType)
@@ -158,7 +158,8 @@ class _Writer:
 
     def __init__(self, dice: Dice, types: Types, number: int, before: list[Shape]) -> None:
         self.dice, self.types, self.number = dice, types, number
-        self.shape = Shape(f"P{number}", mathematical=dice.odd(MATHEMATICAL_CHANCE))
+        costly = frozenset(of for of, chance in COSTLY_CHANCES.items() if dice.odd(chance))
+        self.shape = Shape(f"P{number}", costly=costly)
         self.records: list[t.RecordType] = []
         self.imported = before
         self.bodies: list[Lines] = []

@@ -110,7 +110,10 @@ class Statements(Expressions):
         options += [(0.8, self.refuse)]
         if scope.method.writes:
             options += [(5, self.store), (1.2, self.announce), (1, self.call_for_effect), (1.5, self.ask_for_effect)]
-            options += [(0.7, self.later), (0.6, self.listen), (0.1, self.let_go_on)]
+            options += [(0.1, self.let_go_on)]
+            kinds = {method.kind for method in self.shape.methods}
+            options += [(0.8, self.later)] if "handler" in kinds else []
+            options += [(1.5, self.listen)] if "hook" in kinds else []
             if self.shape.containers():
                 options += [(7, self.change)]
         if scope.looping:
@@ -521,7 +524,7 @@ class Statements(Expressions):
 
     def later(self, scope: Scope) -> Lines:
         handlers = [m for m in self.shape.methods if m.kind == "handler"]
-        if not handlers or scope.method.kind == "handler":
+        if scope.method.kind == "handler":
             return self.local(scope)
         handler = self.dice.pick(handlers)
         scope.spend(handler.cost)
@@ -553,7 +556,7 @@ class Statements(Expressions):
 
     def listen(self, scope: Scope) -> Lines:
         hooks = [m for m in self.shape.methods if m.kind == "hook"]
-        if not hooks or scope.method.kind == "hook":
+        if scope.method.kind == "hook":
             return self.local(scope)
         handler = self.dice.pick(hooks)
         if handler.parameters[0][1] == t.QUOTE:
