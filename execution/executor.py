@@ -9,7 +9,7 @@ under CPython).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,8 +23,8 @@ PAGE_BYTES = 1024
 @dataclass(frozen=True, slots=True)
 class Opening:
     """
-    What is fixed when a block's first batch is cut; inbox entries (deposits) are credited before its first
-    transaction.
+    What is fixed when a block's first batch is cut. Before it, the inbox is taken in: deposits are credited, forced
+    transactions run in a batch of their own (`forced`).
     """
 
     height: int
@@ -87,6 +87,7 @@ class BatchResult:
     outcomes: in the order of the batch given; order: the positions in the order they ran; events: all, hooks'
     included, those
     of the block's opening (deposits, creations) first. programs_changed: the opening created programs, or changed one.
+    forced: of a block's first batch, what its forced transactions did before it; None when there were none.
 
     Outcomes and events are decoded when asked for; `tuple(…)` what is asked for often.
     """
@@ -96,6 +97,7 @@ class BatchResult:
     events: Sequence[Record]
     gas_used: int
     programs_changed: bool = False
+    forced: BatchResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +203,14 @@ class Executor(Protocol):
     def memory(self, program: bytes) -> bytes:
         """A copy of a program's state memory up to its heap top, as it is now."""
 
-    def prove(self, program: bytes, page: int) -> tuple[bytes, ...]:
-        """The page and the siblings from page to state root, for `genesis.merkle.verify_page`, as of the last seal."""
+    def prover(self, program: bytes) -> Callable[[int], tuple[bytes, ...]]:
+        """
+        For a page's number, the page and the siblings from page to state root as `genesis.merkle.verify_page` takes
+        them, as of the last seal. To be used before the next call. Raises Invalid "unknown_program".
+        """
 
     def sealed_height(self) -> int:
-        """Height of the last seal: the block under whose state root `prove` proves."""
+        """Height of the last seal: the block under whose state root `prover` proves."""
 
     def checkpoint_meta(self) -> bytes:
         """What `restore` needs beside the pages, as of the last seal: height, programs and their code."""

@@ -65,8 +65,12 @@ class Commitment:
 
     @property
     def id(self) -> bytes:
+        return self.identity(self.first_height, self.block_hash)
+
+    @staticmethod
+    def identity(first_height: int, block_hash: bytes) -> bytes:
         """SHA-256(first height u64 ‖ block hash): the same whichever quorum signed."""
-        return crypto.sha256(self.first_height.to_bytes(8, "big") + self.block_hash)
+        return crypto.sha256(first_height.to_bytes(8, "big") + block_hash)
 
     def encode(self) -> bytes:
         return codec.encode((self.first_height, self.header.fields(), self.certificate.fields()))

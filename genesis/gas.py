@@ -38,6 +38,8 @@ _INSTRUCTIONS = {
 _RUNTIME = {
     "runtime:map_find": 40, "runtime:map_put": 80, "runtime:map_drop": 130, "runtime:omap_find": 50,
     "runtime:omap_put": 120, "runtime:omap_drop": 120, "runtime:omap_ceil": 70, "runtime:omap_floor": 70,
+    "runtime:omap_after": 70, "runtime:omap_before": 70, "runtime:omap_lowest": 70, "runtime:omap_highest": 70,
+    "runtime:omap_next": 90, "runtime:omap_previous": 90,  # an entry as far away as along a link, but known ahead
     "runtime:list_at": 10, "runtime:list_push": 25, "runtime:list_pop": 20,
     "runtime:container_free": 60, "runtime:runtime": 60,
 }  # fmt: skip

@@ -15,6 +15,7 @@ from execution.compiler.types import words
 from execution.executor import ProgramInfo, Record
 from execution.lang.decimal import Decimal
 from execution.vm.kernel.words import reason
+from genesis.errors import Invalid
 from genesis.spec import GENESIS_PROGRAMS, genesis_address
 from node.kernel_events import kernel_event
 
@@ -54,6 +55,14 @@ class Catalogue:
         """Address and ABI of a genesis program, by its name in the spec."""
         address = genesis_address(name)
         return address, self._abis[self._numbers[address]]
+
+    def numbered(self, address: bytes) -> tuple[int, Abi]:
+        """Number and ABI of a program; of the kernel, which has no fields, 0. Raises Invalid "unknown_program"."""
+        if address == KERNEL_ADDRESS:
+            return KERNEL, Abi("kernel", (), (), (), ())
+        if address not in self._numbers:
+            raise Invalid(f"There is no program at 0x{address.hex()}.", "unknown_program")
+        return self._numbers[address], self._abis[self._numbers[address]]
 
     def genesis_addresses(self) -> dict[str, bytes]:
         return {name: genesis_address(name) for name in GENESIS_PROGRAMS}

@@ -72,8 +72,15 @@ class Client:
         return [_error(one["error"]) if "error" in one else parse_receipt(one) for one in answers]
 
     async def receipt(self, transaction: bytes) -> Receipt:
-        """Raises Invalid "not_found" when no block holds it (yet)."""
-        return parse_receipt(await self.request("tenor_getReceipt", transaction=hexadecimal(transaction)))
+        """Raises Invalid "not_found" when the node knows nothing of it, Unavailable while it waits for a batch."""
+        view = await self.request("tenor_getReceipt", transaction=hexadecimal(transaction))
+        if view["stage"] == "received":
+            raise Unavailable("The transaction was received and waits for a batch; ask again in a moment.")
+        return parse_receipt(view)
+
+    async def receipt_proof(self, transaction: bytes) -> Json:
+        """The receipt as the interface gives it; its member `proof` is what `genesis.verify.verify_receipt` takes."""
+        return cast(Json, await self.request("tenor_getReceipt", transaction=hexadecimal(transaction), proof=True))
 
     async def sequence(self, signer: bytes, lane: int = 0) -> int:
         """The next sequence of a signer's lane."""
@@ -105,8 +112,15 @@ class Client:
     async def programs(self) -> list[Json]:
         return cast(list[Json], await self.request("tenor_getPrograms"))
 
-    async def proof(self, program: bytes, page: int) -> Any:
-        return await self.request("tenor_getProof", program=hexadecimal(program), page=page)
+    async def proof(self, program: bytes, page: int) -> Json:
+        """A page of a program's state, as `genesis.verify.verify_state` takes it."""
+        return cast(Json, await self.request("tenor_getProof", program=hexadecimal(program), page=page))
+
+    async def value_proof(self, program: bytes, field: str, *path: bytes | str) -> Json:
+        """A named value: packed keys and indices, or names of members, from the field down; absence is proven, too."""
+        steps = [hexadecimal(step) if isinstance(step, bytes) else step for step in path]
+        params = {"program": hexadecimal(program), "field": field, "path": steps}
+        return cast(Json, await self.request("tenor_getProof", **params))
 
     async def call(self, program: bytes, selector: bytes, arguments: bytes = b"", gas: int = 0) -> Any:
         """Ask a view. gas 0: the most a read may use."""

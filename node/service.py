@@ -22,6 +22,7 @@ from genesis.chain import Receipt, SignedTransaction
 from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
 from genesis.transaction import decode_trusted
+from node import proofs
 from node.batcher import Stages
 from node.catalogue import Catalogue
 from node.corelink import CoreLink, Later, refusal
@@ -34,7 +35,7 @@ from node.open_block import refusal as not_executable
 from node.reads import Reads
 from node.recovery import stored_block
 from node.sequencer import Sequencer
-from node.store import Store
+from node.store import Position, Store
 from node.views import receipt_view
 
 STORED_POLL_S = 0.005
@@ -56,6 +57,7 @@ class Service:
         self._catalogue = Catalogue()
         self._reads = Reads(spec, self._query, self._catalogue)
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
+        self._received: set[bytes] = set()
         self._sequencer: Sequencer | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
@@ -90,12 +92,15 @@ class Service:
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
         if result.programs_changed:
             await self._learn_programs()  # their first events are among these
+        events = result.events
+        if result.forced is not None:
+            receipts, events = [*open_block.forced, *receipts], [*result.forced.events, *events]
         self._remember(open_block, receipts)
         if receipts and self.link.wanted("receipts"):
             self.link.publish("receipts", [receipt_view(receipt) for receipt in receipts])
-        if result.events and self.link.wanted("events"):
+        if events and self.link.wanted("events"):
             height = open_block.opening.height
-            self.link.publish("events", [self._catalogue.event_view(event, height) for event in result.events])
+            self.link.publish("events", [self._catalogue.event_view(event, height) for event in events])
 
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
         self.link.publish("blocks", _block_view(block, "certified"))
@@ -120,12 +125,13 @@ class Service:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
         frame = _Frame(signed, payload["wait"] == "executed")
+        self._mempool.forget(signed)
         while keys := self._mempool.unknown(signed):
             self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
         now_ms = time.time_ns() // 1_000_000
         deployments = []
         for index, one in enumerate(signed):
-            pending = Pending(one, frame.executed(index))
+            pending = Pending(one, self._settled(one.id, frame.executed(index)))
             try:
                 if not isinstance(one.transaction, chain.Transaction):
                     check_deployment(one, self._spec)
@@ -134,11 +140,21 @@ class Service:
                 else:
                     self._mempool.admit(pending, now_ms)
                     frame.received(index)
+                self._received.add(one.id)
             except (Invalid, Unavailable) as error:
                 frame.put(index, refusal(error))
         if frame.left == 0:
             return frame.answers
         return Later(partial(self._finish, frame, deployments))
+
+    def _settled(self, transaction: bytes, answer: Callable[[Any], None]) -> Callable[[Any], None]:
+        """What the mempool calls with the outcome of a transaction that was received."""
+
+        def settled(outcome: Any) -> None:
+            self._received.discard(transaction)
+            answer(outcome)
+
+        return settled
 
     async def _finish(self, frame: _Frame, deployments: Sequence[tuple[int, Pending]]) -> list[Any]:
         """Compile a frame's deployments, while their lanes wait for them; then wait for all outcomes."""
@@ -184,21 +200,35 @@ class Service:
             "mempool": self._mempool.statistics(),
         }
 
-    async def _receipt(self, transaction: bytes) -> dict[str, Any]:
+    async def _receipt(self, transaction: bytes, proof: bool) -> dict[str, Any]:
+        """What became of a transaction so far; with proof, from "certified" on, what proves it."""
+        receipt = await self._found(transaction)
+        if receipt is None:
+            return {"transaction": transaction, "stage": "received"} | ({"proof": None} if proof else {})
+        view = receipt_view(receipt)
+        if proof:
+            shown = receipt.stage in ("certified", "posted", "final")
+            position = Position(receipt.height, receipt.position)
+            prove = partial(proofs.show_receipt, self._spec, self._store, position, receipt.stage)
+            view["proof"] = await trio.to_thread.run_sync(prove) if shown else None
+        return view
+
+    async def _found(self, transaction: bytes) -> Receipt | None:
+        """None while it waits for a batch. Raises Invalid "not_found"."""
         recent = self._recent.get(transaction)
         if recent is not None:
-            receipt = Receipt.decode(recent)
-        else:
-            position = await trio.to_thread.run_sync(self._store.position, transaction)
-            if position is None:
-                reverted = await trio.to_thread.run_sync(self._store.reverted, transaction)
-                if reverted is not None:
-                    return receipt_view(Receipt.decode(reverted, "reverted"))
-                raise Invalid(f"No block holds transaction 0x{transaction.hex()}; it may still wait.", "not_found")
+            return self._staged(Receipt.decode(recent))
+        position = await trio.to_thread.run_sync(self._store.position, transaction)
+        if position is not None:
             blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
             assert blob is not None, "the index names stored blocks only"
-            receipt = receipt_in(blob, position.index)
-        return receipt_view(self._staged(receipt))
+            return self._staged(receipt_in(blob, position.index))
+        if transaction in self._received:
+            return None
+        reverted = await trio.to_thread.run_sync(self._store.reverted, transaction)
+        if reverted is None:
+            raise Invalid(f"Nothing is known here of transaction 0x{transaction.hex()}.", "not_found")
+        return Receipt.decode(reverted, "reverted")
 
     async def _block(self, height: int | None) -> dict[str, Any]:
         tip = self._tip()
@@ -213,7 +243,8 @@ class Service:
         view = _block_view(block, self._stages.of(wanted, wanted))
         return view | {
             "transactions": [receipt.transaction for receipt in results.receipts],
-            "deposits": [_inbox_view(entry) for entry in block.body.inbox],
+            "deposits": [_inbox_view(entry) for entry in block.body.inbox if isinstance(entry, chain.Deposit)],
+            "forced": [_inbox_view(entry) for entry in block.body.inbox if isinstance(entry, chain.Forced)],
             "withdrawals": [_withdrawal_view(withdrawal) for withdrawal in results.withdrawals],
             "events": [self._catalogue.event_view(event, wanted) for event in results.events],
             "certificate": certificate.encode(),
@@ -233,19 +264,22 @@ class Service:
         await self._learn_programs()  # admins change with any transaction
         return [self._catalogue.view(info) for info in self._catalogue.all()]
 
-    async def _proof(self, program: bytes, page: int) -> dict[str, Any]:
-        """A page's path to the state root of `height`, told once that block is stored."""
-
-        def prove() -> tuple[int, tuple[bytes, ...]]:
-            return self._executor.sealed_height(), self._executor.prove(program, page)
-
+    async def _proof(self, program: bytes, page: int | None, field: str | None, path: list[str]) -> dict[str, Any]:
+        """A page, or a named value with the pages that finding it read, under the header of a block that is stored."""
+        number, abi = self._catalogue.numbered(program)
+        if page is not None and field is None:
+            show = partial(proofs.show_page, self._executor, program, number, page)
+        elif page is None and field is not None:
+            show = partial(proofs.show_value, self._executor, program, number, abi, field, path)
+        else:
+            raise Invalid("Name either a page, or a field and the path from it to the value.", "invalid_params")
         while True:
             life = self._sequencer
-            height, path = await self._engine.read(prove)
+            height, shown = await self._engine.read(lambda: (self._executor.sealed_height(), show()))
             while (self._tip().header.height if self._tip().header else 0) < height and life is self._sequencer:
                 await trio.sleep(STORED_POLL_S)
             if life is self._sequencer:  # else the chain went back, and that block is no more
-                return {"height": height, "proof": list(path)}
+                return await trio.to_thread.run_sync(proofs.certified, self._store, height) | shown
 
     async def _call(self, program: bytes, selector: bytes, arguments: bytes, gas: int) -> dict[str, Any]:
         cap = min(gas or self._spec.gas_query_max, self._spec.gas_query_max)
@@ -365,6 +399,8 @@ def _block_view(block: chain.Block, stage: str) -> dict[str, Any]:
 
 
 def _inbox_view(entry: chain.InboxEntry) -> dict[str, Any]:
+    if isinstance(entry, chain.Forced):
+        return {"index": entry.index, "transaction": entry.raw}
     return {"index": entry.index, "account": entry.account, "asset": entry.asset, "amount": str(entry.amount)}
 
 

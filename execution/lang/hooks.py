@@ -1,5 +1,5 @@
 """
-What is due when: subscriptions to feeds and times, and the queues of hooks that a batch runs.
+What is due when: subscriptions to feeds and times, and the hooks that a batch runs.
 
 Subscriptions are data. A publication or a time that passes makes handlers due; what becomes due in a batch runs in
 the next one, times that have come at its start in this one. A handler is due once per (program, handler, cause)
@@ -64,6 +64,7 @@ def _tuples(cls: type) -> ValueKind:
     return ValueKind("tuple", cls, cls, lambda value: value, lambda plain: plain)
 
 
+ADDRESS = ValueKind("bytes", bytes, b"", lambda value: value, lambda plain: plain)
 HANDLER, DUE, PUT_OFF = _tuples(Handler), _tuples(Due), _tuples(PutOff)
 SUBSCRIPTION = ValueKind("tuple", tuple, (), lambda value: value, lambda plain: plain)
 SHIFT = 1 << 64
@@ -75,7 +76,10 @@ def distance(tries: int) -> int:
 
 
 class Hooks:
-    """batch: number of the batch at hand. system: programs whose hooks run first."""
+    """
+    batch: number of the batch at hand. system: programs whose hooks run first. lines: due hooks of each program. turns:
+    programs that have some, in the order of their turns; those of the system apart.
+    """
 
     def __init__(self) -> None:
         self.batch = 0
@@ -85,7 +89,8 @@ class Hooks:
         self.schedules: OrderedMap[int, Handler] = OrderedMap(INT, HANDLER)
         self.crossings = Crossings()
         self.listeners = Listeners()
-        self.due: dict[bool, Map[Due, int]] = {system: Map(DUE, INT) for system in (False, True)}
+        self.lines: dict[bytes, Map[Due, int]] = {}
+        self.turns: dict[bool, Map[bytes, int]] = {system: Map(ADDRESS, INT) for system in (False, True)}
         self.waiting: Map[Due, PutOff] = Map(DUE, PUT_OFF)
         self.later: OrderedMap[int, Due] = OrderedMap(INT, DUE)
         self._put_off = 0
@@ -149,9 +154,10 @@ class Hooks:
             put_off = self.waiting.pop(due)
             del self.later[put_off.key]
             tries = put_off.tries
-        queue = self.due[due.program in self.system]
-        if due not in queue:
-            queue[due] = tries
+        line = self.lines.setdefault(due.program, Map(DUE, INT))
+        if due not in line:
+            line[due] = tries
+            self.turns[due.program in self.system][due.program] = 1
 
     def put_off(self, due: Due, batches: int, tries: int) -> None:
         """So many batches from now, unless it is put off already."""
@@ -164,12 +170,18 @@ class Hooks:
         self.later[key] = due
 
     def first(self, system: bool) -> Due | None:
-        """What runs next."""
-        return self.due[system].first()
+        """What runs next: programs take turns, one hook at a time."""
+        program = self.turns[system].first()
+        return None if program is None else self.lines[program].first()
 
     def take(self, due: Due) -> int:
-        """Off the queue, to be run; returns its failures so far."""
-        return self.due[due.program in self.system].pop(due)
+        """Off its program's line, to be run; returns its failures so far."""
+        turns, line = self.turns[due.program in self.system], self.lines[due.program]
+        del turns[due.program]
+        tries = line.pop(due)
+        if len(line):
+            turns[due.program] = 1
+        return tries
 
     def has_cause(self, due: Due) -> bool:
         """Whether it still has what it waited for: a crossing or fill may have been withdrawn."""

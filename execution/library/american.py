@@ -5,7 +5,7 @@ Methods and sources stand in `execution.library.american_boundary`; special case
 interest) are exact.
 """
 
-from execution.lang import Array, Decimal, exp, ln, norm_cdf, require, sqrt
+from execution.lang import Array, Decimal, Optional, exp, ln, norm_cdf, require, sqrt
 from execution.library.american_boundary import COSINES, LAST, boundary, improved, premium
 from execution.library.options import Right
 
@@ -81,20 +81,11 @@ def put(
     years: Decimal,
     rounds: int,
 ) -> Decimal:
-    """The American put, its special cases first."""
-    zero = Decimal(0)
-    if strike == 0:
-        return zero
-    if spot == 0:
-        return max(strike, strike * exp(-rate * years))
-    require(rate > 0 or dividend >= rate, "invalid number")
-    deviation = volatility * sqrt(years)
-    if deviation <= CERTAIN or volatility * volatility * 1_000_000_000 < abs(rate - dividend):
-        return certain_put(spot, strike, rate, dividend, years)
-    european = european_put(spot, strike, rate, dividend, volatility, years)
-    if rate * years <= LEAST:
-        return max(european, strike - spot if rate > 0 else zero)
-    highest = strike * min(Decimal(1), rate / dividend) if dividend > 0 else strike
+    """The American put."""
+    plain = plain_put(spot, strike, rate, dividend, volatility, years)
+    if plain is not None:
+        return plain
+    highest = highest_boundary(strike, rate, dividend)
     heights: Array[Decimal, 8] = Array()
     for place in range(1, LAST + 1):
         root = (1 - COSINES[place]) / 2
@@ -105,7 +96,32 @@ def put(
         heights = improved(strike, highest, rate, dividend, volatility, years, heights)
     if spot <= highest * exp(-sqrt(heights[LAST])):
         return strike - spot
+    european = european_put(spot, strike, rate, dividend, volatility, years)
     return max(european + premium(spot, strike, highest, rate, dividend, volatility, years, heights), strike - spot)
+
+
+def plain_put(
+    spot: Decimal, strike: Decimal, rate: Decimal, dividend: Decimal, volatility: Decimal, years: Decimal
+) -> Optional[Decimal]:
+    """The American put in the special cases, in which no boundary is needed."""
+    zero = Decimal(0)
+    if strike == 0:
+        return zero
+    if spot == 0:
+        return max(strike, strike * exp(-rate * years))
+    require(rate > 0 or dividend >= rate, "invalid number")
+    deviation = volatility * sqrt(years)
+    if deviation <= CERTAIN or volatility * volatility * 1_000_000_000 < abs(rate - dividend):
+        return certain_put(spot, strike, rate, dividend, years)
+    if rate * years <= LEAST:
+        european = european_put(spot, strike, rate, dividend, volatility, years)
+        return max(european, strike - spot if rate > 0 else zero)
+    return None
+
+
+def highest_boundary(strike: Decimal, rate: Decimal, dividend: Decimal) -> Decimal:
+    """Where exercise begins to pay just before expiry: interest is then as much as dividends, or it is the strike."""
+    return strike * min(Decimal(1), rate / dividend) if dividend > 0 else strike
 
 
 def certain_put(spot: Decimal, strike: Decimal, rate: Decimal, dividend: Decimal, years: Decimal) -> Decimal:

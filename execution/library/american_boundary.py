@@ -156,17 +156,23 @@ def premium(
             c = 2 / turn - 1
             left = years * s * s
             level = highest * exp(-sqrt(max(height(terms, 2 * c - 1), Decimal(0))))
-            deviation = volatility * sqrt(left)
-            d2 = (ln(spot / level) + (rate - dividend) * left) / deviation - deviation / 2
-            gain = rate * strike * exp(-rate * left) * norm_cdf(-d2)
-            gain -= dividend * spot * exp(-dividend * left) * norm_cdf(-d2 - deviation)
-            total += WEIGHTS[node % 8] * width * gain * s * c / turn
+            earned = gain(spot, level, strike, rate, dividend, volatility * sqrt(left), left)
+            total += WEIGHTS[node % 8] * width * earned * s * c / turn
         if panel < PANELS - 2:
             width = width / 2
             start = start - width
         else:
             start = Decimal(0)
     return 2 * years * total
+
+
+def gain(
+    spot: Decimal, level: Decimal, strike: Decimal, rate: Decimal, dividend: Decimal, deviation: Decimal, years: Decimal
+) -> Decimal:
+    """A year's interest less dividends, where the spot is below the level after so many years; valued now."""
+    d2 = (ln(spot / level) + (rate - dividend) * years) / deviation - deviation / 2
+    owed = rate * strike * exp(-rate * years) * norm_cdf(-d2)
+    return owed - dividend * spot * exp(-dividend * years) * norm_cdf(-d2 - deviation)
 
 
 def chebyshev(heights: Array[Decimal, 8]) -> Array[Decimal, 8]:

@@ -36,13 +36,14 @@ def parse_arguments(entry: AbiEntry, texts: Sequence[str], names: Names) -> list
             f"{entry.name} takes {len(entry.parameters)} arguments, not {len(texts)}: {signature(entry)}.",
             "bad_argument",
         )
-    return [_parse(of, text, name, names) for (name, of), text in zip(entry.parameters, texts, strict=True)]
+    return [parse_value(of, text, name, names) for (name, of), text in zip(entry.parameters, texts, strict=True)]
 
 
-def _parse(of: t.Type, text: str, name: str, names: Names) -> Any:
+def parse_value(of: t.Type, text: str, name: str, names: Names) -> Any:
+    """A client value of one type; `name` stands in the message. Raises Invalid "bad_argument"."""
     match of:
         case t.OptionalType(item):
-            return None if text == "none" else _parse(item, text, name, names)
+            return None if text == "none" else parse_value(item, text, name, names)
         case t.Scalar("account") | t.ProgramType():
             return names.account(text)
         case t.Scalar("asset"):

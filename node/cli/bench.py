@@ -47,3 +47,9 @@ def math_(
 def node_(json: Json = False) -> None:
     """Signed transactions per second through a whole node, over WebSocket."""
     raise typer.Exit(import_module("node.bench.node").main(json))
+
+
+@app.command()
+def network(json: Json = False) -> None:
+    """Round trips, rates and CPU of the network over TCP between processes, idle too; time after a SIGKILL."""
+    raise typer.Exit(import_module("node.bench.network").main(json))

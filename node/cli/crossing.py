@@ -33,7 +33,7 @@ def deposit(sender: Sender, file: Path, amount: str, asset: str | None) -> None:
 
     async def work(session: Session) -> dict[str, Any]:
         index, account = session.names.asset(asset), session.wallet.account
-        async with open_local(_existing(file), Terms.of(await _spec(session.client))) as settlement:
+        async with open_local(existing(file), Terms.of(await _spec(session.client))) as settlement:
             start = (await session.client.chain_info())["height"]
             await settlement.deposit(account, index, raw, secrets.token_bytes(NONCE_BYTES))
             progress("locked on the settlement chain, waiting until it is credited")
@@ -57,7 +57,7 @@ def withdraw(sender: Sender, file: Path, amount: str, asset: str | None) -> None
             return view
         number = session.programs["bank"].result("withdraw", receipt.results[0])
         receipt = await wait_for(session.client, receipt, Stage.FINAL, sender.timeout)
-        async with open_local(_existing(file), Terms.of(await _spec(session.client))) as settlement:
+        async with open_local(existing(file), Terms.of(await _spec(session.client))) as settlement:
             paid = await _collect(session, settlement, number, receipt.height, sender.timeout)
         return await session.receipt_view(receipt, [call]) | {"paid_on_settlement": units(paid)}
 
@@ -105,7 +105,8 @@ async def _spec(client: Client) -> ChainSpec:
     raise Invalid("The node's chain is no preset; cross its border with its settlement chain's own tools.", "bad_spec")
 
 
-def _existing(file: Path) -> Path:
+def existing(file: Path) -> Path:
+    """The file, which must be there: opening one that is not would make a new chain. Raises Invalid."""
     if not file.is_file():
         raise Invalid(f"There is no settlement chain at {file}; name the file that the node uses.", "not_found")
     return file

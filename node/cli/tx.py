@@ -161,9 +161,30 @@ def cancel(
     sender.send(build, "CANCEL")
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+@sending
+def force(
+    sender: Sender,
+    program: Annotated[str, typer.Argument(help="Address or name.")],
+    entry: Annotated[str, typer.Argument(help="External.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="As the entry takes them.")] = None,
+    settlement: Annotated[Path, typer.Option("--settlement", help="File of the local settlement chain.")] = Path(),
+    chain: Annotated[str, typer.Option("--chain", help="Preset, or path of the chain's specification.")] = "devnet",
+) -> None:
+    """
+    Call an entry past the node: queued on the settlement chain, from where the chain has to take it in.
+
+    The node is asked for the next sequence only; the call waits for its receipt.
+    """
+    from node.cli.forcing import force as queue
+
+    queue(sender, settlement, chain, program, entry, arguments or [])
+
+
 @app.command()
 def receipt(
     transaction: Annotated[str, typer.Argument(help="The transaction's id.")],
+    proof: Annotated[bool, typer.Option("--proof", help="The answer with what proves it, for `tenor proof`.")] = False,
     url: Url = URL, wait: Wait = Stage.EXECUTED, timeout: Timeout = 60.0, json: Json = False,
 ) -> None:  # fmt: skip
     """Show what became of a transaction, with its events."""
@@ -175,6 +196,8 @@ def receipt(
 
     async def ask(client: Client) -> dict[str, Any]:
         found = await wait_for(client, await client.receipt(identity), wait, timeout)
+        if proof:
+            return await client.receipt_proof(identity)
         view = receipt_head(found)
         if found.stage != "executed":
             view["events"] = await event_views(client, await Programs.load(client), found)

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from genesis.errors import Invalid
-from genesis.transaction import ARGUMENT_BYTES_MAX, CALLS_MAX, RAW_BYTES_MAX
+from genesis.transaction import ARGUMENT_BYTES_MAX, CALLS_MAX, NAME_BYTES_MAX, RAW_BYTES_MAX
 from node.rpc_codes import INVALID_PARAMS
 
 Check = Callable[[object, str], Any]
 REQUIRED = object()
 WORD_MAX = (1 << 63) - 1
 HEX_DIGITS_MAX = 2 * RAW_BYTES_MAX + 2
+STEP_BYTES_MAX = 256
+STEPS_MAX = 8
+"""Of a path into a program's state, from a field down."""
 TOPICS = ("blocks", "stages", "receipts", "events")
 
 
@@ -59,6 +62,20 @@ def whole(low: int, high: int) -> Check:
     return check
 
 
+def text(length_max: int) -> Check:
+    def check(value: object, name: str) -> str:
+        if type(value) is not str or not 1 <= len(value) <= length_max:
+            raise BadParams(f"{name} is text of 1 to {length_max} characters.")
+        return value
+
+    return check
+
+
+def optional(item: Check) -> Check:
+    """null, or what `item` takes."""
+    return lambda value, name: None if value is None else item(value, name)
+
+
 def boolean(value: object, name: str) -> bool:
     if type(value) is not bool:
         raise BadParams(f"{name} is true or false.")
@@ -83,10 +100,10 @@ def height_or_latest(value: object, name: str) -> int | None:
     return value
 
 
-def array_of(item: Check, length_max: int) -> Check:
+def array_of(item: Check, length_max: int, length_min: int = 1) -> Check:
     def check(value: object, name: str) -> list[Any]:
-        if type(value) is not list or not 1 <= len(value) <= length_max:
-            raise BadParams(f"{name} is an array of 1 to {length_max}.")
+        if type(value) is not list or not length_min <= len(value) <= length_max:
+            raise BadParams(f"{name} is an array of {length_min} to {length_max}.")
         return [item(member, f"{name}[{index}]") for index, member in enumerate(value)]
 
     return check
@@ -146,7 +163,7 @@ WAIT = Parameter("wait", one_of("executed", "received"), "executed")
 
 READS: dict[str, tuple[Parameter, ...]] = {
     "tenor_chainInfo": (),
-    "tenor_getReceipt": (Parameter("transaction", HASH),),
+    "tenor_getReceipt": (Parameter("transaction", HASH), Parameter("proof", boolean, False)),
     "tenor_getBlock": (Parameter("height", height_or_latest, None),),
     "tenor_getAccount": (Parameter("account", ADDRESS),),
     "tenor_getPositions": (Parameter("account", ADDRESS),),
@@ -154,7 +171,12 @@ READS: dict[str, tuple[Parameter, ...]] = {
     "tenor_getSequence": (Parameter("signer", ADDRESS), Parameter("lane", whole(0, (1 << 32) - 1), 0)),
     "tenor_getWithdrawals": (Parameter("account", ADDRESS), Parameter("first_height", whole(0, WORD_MAX), 0)),
     "tenor_getPrograms": (),
-    "tenor_getProof": (Parameter("program", ADDRESS), Parameter("page", whole(0, (1 << 20) - 1))),
+    "tenor_getProof": (
+        Parameter("program", ADDRESS),
+        Parameter("page", optional(whole(0, (1 << 20) - 1)), None),
+        Parameter("field", optional(text(NAME_BYTES_MAX)), None),
+        Parameter("path", array_of(text(STEP_BYTES_MAX), STEPS_MAX, 0), []),
+    ),
     "tenor_call": CALL,
     "tenor_simulate": (
         Parameter("account", ADDRESS),

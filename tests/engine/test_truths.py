@@ -208,5 +208,5 @@ def pages(node: Node, root: bytes) -> list[bytes]:
     """Every page of program 0, each proven under the root."""
     found = []
     for number in range(len(node.machine.memory(address(0))) // 1024):
-        found.append(verify_page(root, address(0), 1, number, node.machine.prove(address(0), number)))
+        found.append(verify_page(root, address(0), 1, number, node.machine.prover(address(0))(number)))
     return found

@@ -34,6 +34,18 @@ def test_a_stop_order_is_triggered_once_by_a_price_at_or_beyond_its_level() -> N
     legs.seal()
 
 
+def test_programs_take_turns_and_each_hears_its_own_in_order() -> None:
+    legs = Legs(STOPS | {"two": ("stops", ()), "three": ("stops", ())})
+    for name, count in (("stops", 5), ("two", 2), ("three", 1)):
+        for step in range(count):
+            legs.one(name, "buy", FEED, Decimal(101 + step), ONE)
+    legs.batch(*legs.say(200))
+    result = legs.batch()
+    assert [one.program for one in result.events] == [2, 3, 4, 2, 3, 2, 2, 2]
+    assert levels(legs, result) == [Decimal(101 + step) for step in range(5)]
+    legs.seal()
+
+
 def test_a_price_that_moved_back_before_the_handlers_turn_counts() -> None:
     legs = Legs(STOPS)
     legs.one("stops", "buy", FEED, Decimal(105), ONE)

@@ -96,7 +96,7 @@ _HEAVY: tuple[tuple[str, str, Values], ...] = (
     ("zigzag_keys", "attack", (1_200,)),
     ("nested_bloat", "attack", (150,)),
     ("undone_growth", "relay", ("@undone_growth_2", FAR)),
-    ("churn", "attack", (40,)),
+    ("churn", "attack", (800,)),
     ("vanishing_events", "relay", ("@vanishing_events_2", 1_000)),
     ("fat_events", "attack", (1_000,)),
     ("event_flood", "attack", (1_025,)),
@@ -165,8 +165,8 @@ class Cancelled:
 class Evidence:
     """
     deployed: by name. reasons: how a program's attacks came out. ticks: (seconds, height) as the chain grew. heard:
-    what the honest program's hooks counted. memory: bytes of the process before and after the storm. numbers: of the
-    programs deployed.
+    how often the honest program's hooks ran; prices: how often a price was why. memory: bytes of the process before
+    and after the storm. numbers: of the programs deployed.
     """
 
     folder: Path
@@ -176,6 +176,7 @@ class Evidence:
     ticks: list[tuple[float, int]] = field(default_factory=list)
     reads: int = 0
     heard: int = 0
+    prices: int = 0
     memory: tuple[int, int] = (0, 0)
     numbers: dict[str, int] = field(default_factory=dict)
 
@@ -369,7 +370,9 @@ class Siege:
         """When all is quiet."""
         await self.node.next_block()
         seen = self.seen
-        seen.heard = await self.node.programs[seen.deployed[LISTENER]].view(self.client, "count")
+        listener = self.node.programs[seen.deployed[LISTENER]]
+        seen.heard = await listener.view(self.client, "count")
+        seen.prices = await listener.view(self.client, "count_prices")
         at = {bytes.fromhex(one["address"][2:]): number for number, one in enumerate(await self.client.programs(), 1)}
         seen.numbers = {name: at[where] for name, where in seen.deployed.items() if where in at}
 

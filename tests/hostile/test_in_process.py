@@ -180,19 +180,18 @@ def test_a_purse_at_exactly_the_cost_of_a_run(lacking: int) -> None:
     assert town.hook_events() == [(3, "fee unpayable")] * lacking
 
 
-def test_a_storm_is_run_in_order_within_caps_and_others_get_their_turn() -> None:
-    town = hooked("hook_storm", "hydra", "price_listener", runs=40, gas_hooks_batch_max=3 * HOOK_GAS_MAX)
-    begin(town, "hook_storm", 60)
+def test_a_storm_is_run_within_caps_and_others_get_their_turn() -> None:
+    """Gas for one hook a batch, and three programs with something due."""
+    town = hooked("hook_storm", "hydra", "price_listener", runs=200, gas_hooks_batch_max=HOOK_GAS_MAX)
+    begin(town, "hook_storm", 150)
     begin(town, "hydra")
     outcome = town.do(ALICE, sources.call("price_listener", address_of("price_listener"), "wake"))
     assert outcome.status == "done"
     town.seal()
-    batches = 0
-    while town.state("price_listener")["heard"] == 0:
-        assert town.run().gas_used <= 3 * HOOK_GAS_MAX
-        batches += 1
-        assert batches < 30
-    assert town.state("hook_storm")["runs"] > 0
+    for _ in range(3):
+        assert town.run().gas_used <= HOOK_GAS_MAX
+    assert town.state("price_listener")["heard"] == 1
+    assert 1 < town.state("hook_storm")["runs"] <= 6, "it has its turns, too"
 
 
 def test_dropped_hooks_of_others_do_not_keep_one_from_being_called() -> None:
@@ -201,8 +200,7 @@ def test_dropped_hooks_of_others_do_not_keep_one_from_being_called() -> None:
     begin(town, "hook_storm", 150)
     assert town.do(ALICE, sources.call("price_listener", address_of("price_listener"), "wake")).status == "done"
     town.seal()
-    for _ in range(8):
-        assert town.run().gas_used <= 4 * HOOK_GAS_MAX
+    assert town.run().gas_used <= 4 * HOOK_GAS_MAX
     assert town.state("hook_storm") == {"runs": 0} and town.state("price_listener")["heard"] == 1
 
 

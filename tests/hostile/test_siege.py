@@ -43,7 +43,8 @@ CANCEL_S = 5.0
 MEMORY_BYTES = 512 << 20
 """What a storm may add to the memory of node and test."""
 PROGRAMS = 60
-HEARD_MIN = 4
+HEARD_MIN = 40
+"""Runs of the honest program's hooks, by prices and times: 71 to 104 were seen, the machine two to eight times busy."""
 UNIT = 10**18
 BUY = 0
 
@@ -260,9 +261,9 @@ FEES_AT_GENESIS = sum(one.amount for one in SPEC.allocations if (one.account, on
 
 
 def test_hooks_of_others_run_all_the_while(seen: Evidence, ledger: Ledger) -> None:
-    """Clearing hears the prices, and so does an honest program, none of whose runs failed or was dropped."""
+    """Clearing hears the prices, and so does an honest program, nearly all: none of its runs failed or was dropped."""
     published = len(list(ledger.of("oracle.Published")))
-    assert seen.heard >= HEARD_MIN
+    assert seen.heard >= HEARD_MIN and seen.prices >= published * 3 // 4
     assert not [one for one in ledger.failures if one[1] == seen.numbers[LISTENER]]
     assert len([one for one in ledger.of("clearing.Marked") if one["contract"] == 0]) > published // 4
 

@@ -55,9 +55,9 @@ def test_the_patterns_do_every_operation_that_has_a_price() -> None:
 
 def test_a_block_is_taken_back(small: Floor) -> None:
     call = small.call_of(gas.MAIN, "map_insert", 5, 0, 7, 10)
-    root = small.machine.prove(small.address(gas.MAIN), 0)
+    root = small.machine.prover(small.address(gas.MAIN))(0)
     first = small.run([call])
-    assert small.machine.prove(small.address(gas.MAIN), 0) == root
+    assert small.machine.prover(small.address(gas.MAIN))(0) == root
     assert small.run([call]).gas == first.gas
 
 

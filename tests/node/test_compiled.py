@@ -91,7 +91,7 @@ def test_a_kept_kernel_of_another_interface_is_refused_with_both_numbers(tmp_pat
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(build, "INTERFACE", 9)
         foreign = replace(code, kernel=build.build_kernel(SPEC.gas))
-    with pytest.raises(Invalid, match="interface 9, this Tenor speaks 2"):
+    with pytest.raises(Invalid, match="interface 9, this Tenor speaks 3"):
         Machine(folder_plan(tmp_path, SPEC, lambda _: foreign)).genesis(SPEC)
 
 

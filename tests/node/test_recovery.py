@@ -23,7 +23,7 @@ from execution.standard import standard_plan
 from execution.vm.layout import FIELDS
 from execution.vm.machine import Machine
 from genesis import codec
-from genesis.chain import InboxEntry, Receipt
+from genesis.chain import Deposit, InboxEntry, Receipt
 from genesis.crypto import ZERO_HASH, sha256
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Corrupt, Invalid
@@ -78,7 +78,7 @@ class Deposits:
     """One entry a block, and always the same after the same anchor."""
 
     def take(self, after: Anchor) -> tuple[Anchor, tuple[InboxEntry, ...]]:
-        entry = InboxEntry(after.count, development_address(9), 1, 10**18 * (after.count + 1), after.number + 1)
+        entry = Deposit(after.count, development_address(9), 1, 10**18 * (after.count + 1), after.number + 1)
         return Anchor(after.number + 1, sha256(bytes((after.number + 1,))), after.count + 1), (entry,)
 
 

@@ -105,6 +105,22 @@ def test_what_does_not_fit_is_first_in_the_next_batch() -> None:
     assert all(cells == list(range(len(cells))) for cells in done)
 
 
+def test_a_storm_of_one_program_delays_a_hook_of_another_by_one_of_each() -> None:
+    """Gas for two or three hooks a batch: whoever becomes due behind hundreds runs within as many hooks as programs."""
+    node = Node(*(planned(n, dispatch) for n in range(4)), of=spec(gas_hook_max=100_000, gas_hooks_batch_max=110_000))
+    node.one(*(call_of(0, "schedule(int,int)", time, ON_TIME) for time in range(1, 201)))
+    node.run()
+    node.one(*(call_of(n, "schedule(int,int)", 300, ON_TIME) for n in (1, 2, 3)))
+    waited = 0
+    while not all(node.cell(n) == 300 for n in (1, 2, 3)):
+        node.run()
+        waited += 1
+    assert waited <= 3 and 0 < node.cell(0) < 300, "the storm has its turns, too"
+    for _ in range(200):
+        node.run()
+    assert node.cell(0) == sum(range(1, 201)), "and none of it is lost"
+
+
 def test_due_hooks_survive_rollback_and_checkpoint() -> None:
     node = venue()
     node.one(call_of(1, "publish(int,int)", 5, 4242))

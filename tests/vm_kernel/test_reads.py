@@ -48,9 +48,9 @@ def test_a_page_is_proven_against_the_state_root_of_the_last_seal() -> None:
     node.one(call_of(0, "set(int)", 5))
     root = node.seal().state_root
     node.one(call_of(0, "set(int)", 6))
-    page = verify_page(root, address(0), 1, 0, node.machine.prove(address(0), 0))
+    page = verify_page(root, address(0), 1, 0, node.machine.prover(address(0))(0))
     assert page[128:136] == struct.pack("<q", 5)
-    assert verify_page(root, address(0), 1, 9, node.machine.prove(address(0), 9)) == b""
+    assert verify_page(root, address(0), 1, 9, node.machine.prover(address(0))(9)) == b""
 
 
 def restored(meta: bytes, chunks: Iterator[CheckpointChunk]) -> tuple[Machine, bytes]:

@@ -79,9 +79,9 @@ def test_an_open_block_that_switched_is_dropped_without_a_trace() -> None:
     node.machine.rollback(3)
     node.height, node.next = 4, dict.fromkeys(node.next, 3)
     node.machine.apply(replace(node.opening, deployments_active=(deployment(),)), [])
-    proof = node.machine.prove(KERNEL_ADDRESS, 0)
+    proof = node.machine.prover(KERNEL_ADDRESS)(0)
     node.machine.rollback(3)
-    assert node.machine.prove(KERNEL_ADDRESS, 0) == proof
+    assert node.machine.prover(KERNEL_ADDRESS)(0) == proof
     plain = chain()
     expected = [block(plain) for _ in range(4)][-1]
     assert block(node) == expected
@@ -123,7 +123,7 @@ def test_a_kernel_of_another_interface_is_named_in_the_refusal(monkeypatch: pyte
     with monkeypatch.context() as patched:
         patched.setattr(build, "INTERFACE", 7)
         foreign = build.build_kernel(SPEC.gas)
-    with pytest.raises(Invalid, match="interface 7, this Tenor speaks 2"):
+    with pytest.raises(Invalid, match="interface 7, this Tenor speaks 3"):
         check_kernel(foreign)
     with pytest.raises(Invalid, match="interface 7"):
         Machine(lambda _: replace(plan(), kernel=foreign)).genesis(OWNED)

@@ -292,9 +292,9 @@ def test_an_open_block_that_switched_is_dropped_without_a_trace() -> None:
     for leg in (chain.machine, chain.mirror):
         leg.rollback(3)
     chain.height, chain.sequence, chain.bundles[VAULT] = 3, 3, ("vault",)
-    proof = chain.machine.prove(VAULT, 0)
+    proof = chain.machine.prover(VAULT)(0)
     chain.open()
-    assert info(chain).version == 2 and chain.machine.prove(VAULT, 0) == proof
+    assert info(chain).version == 2 and chain.machine.prover(VAULT)(0) == proof
     for leg in (chain.machine, chain.mirror):
         leg.rollback(3)
     chain.height = 3

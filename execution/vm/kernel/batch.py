@@ -105,13 +105,13 @@ def step() -> i64:
     """One transaction or hook of the present phase; 0 when it is over."""
     phase = load64(SCRATCH, p.PHASE)
     if phase == p.PHASE_SYSTEM_HOOKS:
-        return next_hook(p.DUE_SYSTEM)
+        return next_hook(p.LINES_SYSTEM)
     if phase == p.PHASE_CANCEL:
         return next_transaction(p.CLASS_CANCEL)
     if phase == p.PHASE_POST_ONLY:
         return next_transaction(p.CLASS_POST_ONLY)
     if phase == p.PHASE_PROGRAM_HOOKS:
-        return next_hook(p.DUE_PROGRAMS)
+        return next_hook(p.LINES_PROGRAMS)
     return next_transaction(p.CLASS_TRADE)
 
 

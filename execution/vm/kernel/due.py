@@ -1,8 +1,10 @@
 """
-Queues of hooks: due in this batch, put off to a later one, parked until their purse has money.
+Where hooks wait: due in this batch, put off to a later one, parked until their purse has money.
 
 A hook is a key: program, selector, kind, argument (the feed, the time, the crossing's number, the venue). It waits in
-one place at most. Putting off costs O(log n), parking and taking back O(1); nobody searches.
+one place at most. Due and parked hooks of a program stand in its line, in order; the programs take turns, so that
+however many one has due, another's next hook waits for at most one of each program. Putting off costs O(log n),
+lining up and leaving O(1); nobody searches.
 """
 
 from __future__ import annotations
@@ -20,9 +22,9 @@ from execution.vm.kernel.words import (
     due_put,
     later_drop,
     later_put,
-    parks_drop,
-    parks_find,
-    parks_put,
+    lines_drop,
+    lines_find,
+    lines_put,
     touch,
     waiting_drop,
     waiting_find,
@@ -33,23 +35,51 @@ PARKED_MAX = 4096  # hooks of one program that wait for money; a venue's fills a
 
 
 @core()
-def queue_of(program: i64) -> i64:
-    """The queue a program's hooks run in."""
+def lines_of(program: i64) -> i64:
+    """The lines among which a program's due hooks stand."""
     if program == load64(STATE, p.ORACLE) or program == load64(STATE, p.CLEARING):
-        return p.DUE_SYSTEM
-    return p.DUE_PROGRAMS
+        return p.LINES_SYSTEM
+    return p.LINES_PROGRAMS
 
 
 @core()
-def enqueue(program: i64, selector: i64, kind: i64, argument: i64, tries: i64) -> None:
-    """To the tail of its queue, unless it stands there already."""
-    queue = queue_of(program)
-    before = load64(STATE, queue)
-    value = due_put(queue, program, selector, kind, argument) + VALUE_K4
-    if load64(STATE, queue) != before:
-        touch(value, 16)
-        store64(STATE, value, load64(SCRATCH, p.BATCH_NUMBER))
-        store64(STATE, value + 8, tries)
+def line_up(hooks: i64, lines: i64, program: i64, selector: i64, kind: i64, argument: i64, tries: i64) -> None:
+    """To the tail of its program's line, unless it stands there already."""
+    before = load64(STATE, hooks)
+    entry = due_put(hooks, program, selector, kind, argument)
+    if load64(STATE, hooks) == before:
+        return
+    touch(entry + VALUE_K4, 16)
+    store64(STATE, entry + VALUE_K4, tries)
+    line = lines_put(lines, program) + VALUE_K1
+    touch(line, 24)
+    last = load64(STATE, line + 8)
+    if last:
+        touch(last + VALUE_K4 + 8, 8)
+        store64(STATE, last + VALUE_K4 + 8, entry)
+    else:
+        store64(STATE, line, entry)
+    store64(STATE, line + 8, entry)
+    store64(STATE, line + 16, load64(STATE, line + 16) + 1)
+
+
+@core()
+def leave_line(hooks: i64, lines: i64, program: i64) -> None:
+    """Take the first hook off a program's line; what is left of that goes behind the lines of the others."""
+    line = lines_find(lines, program) + VALUE_K1
+    entry = load64(STATE, line)
+    last = load64(STATE, line + 8)
+    left = load64(STATE, line + 16) - 1
+    following = load64(STATE, entry + VALUE_K4 + 8)
+    due_drop(hooks, program, load64(STATE, entry + 24), load64(STATE, entry + 32), load64(STATE, entry + 40))
+    if left == 0 or load64(STATE, lines) > 1:
+        lines_drop(lines, program)
+    if left:
+        line = lines_put(lines, program) + VALUE_K1
+        touch(line, 24)
+        store64(STATE, line, following)
+        store64(STATE, line + 8, last)
+        store64(STATE, line + 16, left)
 
 
 @core()
@@ -61,7 +91,7 @@ def make_due(program: i64, selector: i64, kind: i64, argument: i64, tries: i64) 
             tries = load64(STATE, entry + VALUE_K4 + 16)
             later_drop(p.LATER, load64(STATE, entry + VALUE_K4 + 8), load64(STATE, entry + VALUE_K4))
             waiting_drop(p.WAITING, program, selector, kind, argument)
-    enqueue(program, selector, kind, argument, tries)
+    line_up(p.DUE, lines_of(program), program, selector, kind, argument, tries)
 
 
 @core()
@@ -114,49 +144,22 @@ def expand_waiting(room: i64) -> i64:
 @core()
 def park(program: i64, selector: i64, kind: i64, argument: i64, tries: i64) -> i64:
     """Behind the program's other hooks that wait for money; 0 when they are too many."""
-    before = load64(STATE, p.PARKED)
-    value = parks_put(p.PARKS, program) + VALUE_K1
-    touch(value, 24)
-    if load64(STATE, value + 16) >= PARKED_MAX and kind != p.DUE_FILL:
+    line = lines_find(p.PARKS, program)
+    if line and load64(STATE, line + VALUE_K1 + 16) >= PARKED_MAX and kind != p.DUE_FILL:
         return 0
-    entry = due_put(p.PARKED, program, selector, kind, argument)
-    if load64(STATE, p.PARKED) == before:
-        return 1
-    touch(entry + VALUE_K4, 16)
-    store64(STATE, entry + VALUE_K4, tries)
-    last = load64(STATE, value + 8)
-    if last:
-        touch(last + VALUE_K4 + 8, 8)
-        store64(STATE, last + VALUE_K4 + 8, entry)
-    else:
-        store64(STATE, value, entry)
-    store64(STATE, value + 8, entry)
-    store64(STATE, value + 16, load64(STATE, value + 16) + 1)
+    line_up(p.PARKED, p.PARKS, program, selector, kind, argument, tries)
     return 1
-
-
-@core()
-def take_parked(program: i64, value: i64) -> None:
-    """Put off the first parked hook of a program to the next batch. value: of its entry in PARKS."""
-    entry = load64(STATE, value)
-    selector = load64(STATE, entry + 24)
-    kind = load64(STATE, entry + 32)
-    argument = load64(STATE, entry + 40)
-    put_off(program, selector, kind, argument, 1, load64(STATE, entry + VALUE_K4))
-    touch(value, 24)
-    store64(STATE, value, load64(STATE, entry + VALUE_K4 + 8))
-    store64(STATE, value + 16, load64(STATE, value + 16) - 1)
-    due_drop(p.PARKED, program, selector, kind, argument)
-    if load64(STATE, value) == 0:
-        parks_drop(p.PARKS, program)
 
 
 @core()
 def unpark(program: i64, most: i64) -> None:
     """Give up to `most` parked hooks of a program another try in the next batch, the longest waiting first."""
     while most > 0:
-        entry = parks_find(p.PARKS, program)
-        if entry == 0:
+        line = lines_find(p.PARKS, program)
+        if line == 0:
             return
-        take_parked(program, entry + VALUE_K1)
+        entry = load64(STATE, line + VALUE_K1)
+        tries = load64(STATE, entry + VALUE_K4)
+        put_off(program, load64(STATE, entry + 24), load64(STATE, entry + 32), load64(STATE, entry + 40), 1, tries)
+        leave_line(p.PARKED, p.PARKS, program)
         most -= 1

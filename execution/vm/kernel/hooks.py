@@ -1,12 +1,12 @@
 """
 Due hooks: what time and prices owe to programs, run in order under caps.
 
-Two queues, of the pinned oracle and clearing and of everyone else, both in order of becoming due; what did not fit
-stays at the head. RETRY is due again in the next batch, a hook that failed after 1, 2, 4 … batches. Every run is paid
-from the program's purse: a hook that fails is tried for as long as the purse pays; one that the purse cannot pay is
-parked until there is money, a price handler dropped, as the next quote makes it due again; hooks that nobody pays for
-(`fees.hook_price`) fail a bounded number of times. Failing, parking and dropping are recorded and emitted as events of
-the kernel, and touch nobody else.
+The pinned oracle and clearing come first, then everyone else; of either the programs take turns, one hook at a time,
+each program's in the order of becoming due (`due`), and what did not fit comes first in the next batch. RETRY is due
+again in the next batch, a hook that failed after 1, 2, 4 … batches. Every run is paid from the program's purse: a hook
+that fails is tried for as long as the purse pays; one that the purse cannot pay is parked until there is money, a price
+handler dropped, as the next quote makes it due again; hooks that nobody pays for (`fees.has_purse`) fail a bounded
+number of times. Failing, parking and dropping are recorded and emitted as events of the kernel, and touch nobody else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from execution.vm.core import core, i32, i64, load32, load64, rem_u, store64, u64
 from execution.vm.kernel import places as p
 from execution.vm.kernel.crossings import begin_sweep, expand_crossings, forget_crossing
-from execution.vm.kernel.due import distance, expand_waiting, make_due, park, put_off, unpark
+from execution.vm.kernel.due import distance, expand_waiting, leave_line, make_due, park, put_off, unpark
 from execution.vm.kernel.fees import cover, hold_hook_fee, pay_storage, settle
 from execution.vm.kernel.fills import listener_at_hand, pass_fill, write_fill
 from execution.vm.kernel.frames import entry_of, invoke
@@ -34,7 +34,6 @@ from execution.vm.kernel.words import (
     VALUE_K2,
     VALUE_K4,
     crossings_find,
-    due_drop,
     exhausted,
     failures_put,
     feeds_find,
@@ -184,8 +183,8 @@ def settle_hook(outcome: i64, why: i64, tries: i64) -> None:
 
 
 @core()
-def take_due(queue: i64, entry: i64) -> None:
-    """Remember the entry at hand and take it off its queue."""
+def take_due(lines: i64, entry: i64) -> None:
+    """Remember the entry at hand and take it off its program's line."""
     program = load64(STATE, entry + 16)
     selector = load64(STATE, entry + 24)
     kind = load64(STATE, entry + 32)
@@ -194,8 +193,8 @@ def take_due(queue: i64, entry: i64) -> None:
     store64(SCRATCH, p.HOOK_SELECTOR, selector)
     store64(SCRATCH, p.HOOK_KIND, kind)
     store64(SCRATCH, p.HOOK_ARGUMENT, argument)
-    store64(SCRATCH, p.HOOK_TRIES, load64(STATE, entry + VALUE_K4 + 8))
-    due_drop(queue, program, selector, kind, argument)
+    store64(SCRATCH, p.HOOK_TRIES, load64(STATE, entry + VALUE_K4))
+    leave_line(p.DUE, lines, program)
 
 
 @core()
@@ -307,12 +306,12 @@ def has_cause() -> i64:
 
 
 @core()
-def run_hook(queue: i64, entry: i64) -> None:
+def run_hook(lines: i64, entry: i64) -> None:
     begin_scope(p.STAGE_CLOSING)
     for i in range(3):
         store64(SCRATCH, p.SIGNER + 8 * i, 0)
     store64(SCRATCH, p.CLASS, 0)
-    take_due(queue, entry)
+    take_due(lines, entry)
     spend_queueing()
     if has_cause() == 0:
         spend(HOOK_BASE)
@@ -355,10 +354,10 @@ def has_room() -> i64:
 
 
 @core()
-def next_hook(queue: i64) -> i64:
-    """Run the hook at the head of a queue; 0 when none is due in this batch, or it has no room left for hooks."""
-    entry = load64(STATE, queue + 8)
-    if entry == 0 or has_room() == 0:
+def next_hook(lines: i64) -> i64:
+    """Run the first hook of the line whose turn it is; 0 when none is due, or this batch has no room left for hooks."""
+    line = load64(STATE, lines + 8)
+    if line == 0 or has_room() == 0:
         return 0
-    run_hook(queue, entry)
+    run_hook(lines, load64(STATE, line + VALUE_K1))
     return 1

@@ -17,8 +17,11 @@ from execution.lang import (
 
 
 class PriceListener(Program):
+    """heard: hooks that ran; prices: those of them that a price called."""
+
     feed: Feed
     heard: int
+    prices: int
 
     @external
     def attack(self, feed: Feed) -> None:
@@ -33,9 +36,14 @@ class PriceListener(Program):
     def count(self) -> int:
         return self.heard
 
+    @view
+    def count_prices(self) -> int:
+        return self.prices
+
     @hook
     def hear(self, quote: Quote) -> Outcome:
         self.heard += 1
+        self.prices += 1
         return DONE
 
     @hook

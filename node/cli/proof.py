@@ -1,0 +1,218 @@
+"""
+`tenor proof`: answers that prove themselves, asked of a node and checked without one.
+
+A saved answer is what `--json` prints: of `tenor proof value`, or of `tenor tx receipt --proof`.
+"""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genesis.errors import Invalid
+from node.cli.edge import progress, show
+from node.cli.options import URL, Json, Url
+
+if TYPE_CHECKING:
+    from execution.compiler import types as t
+    from execution.compiler.abi import Abi
+    from genesis.spec import ChainSpec
+    from node.cli.session import Names
+    from node.client import Client
+
+app = typer.Typer(no_args_is_help=True)
+
+ANSWER_BYTES_MAX = 64 << 20
+
+
+@app.command()
+def value(
+    program: Annotated[str, typer.Argument(help="Address or name.")],
+    field: Annotated[str, typer.Argument(help="Field of the program's storage.")],
+    path: Annotated[
+        list[str] | None, typer.Argument(help="From the field down: key (a struct as JSON), index, name of a member.")
+    ] = None,
+    url: Url = URL,
+    json: Json = False,
+) -> None:
+    """Ask a node for a value in a program's storage, with the proof that it is there, or that it is not."""
+    from node.cli.session import Names
+    from node.client import blocking
+
+    async def ask(client: Client) -> dict[str, Any]:
+        names = await Names.load(client)
+        known = names.programs[program]
+        return await client.value_proof(known.address, field, *_steps(known.abi, field, path or [], names))
+
+    show(blocking(url, ask), json)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A saved answer.")],
+    chain: Annotated[str, typer.Option("--chain", help="Preset or specification: chain id and validators.")] = "devnet",
+    validators: Annotated[
+        Path | None, typer.Option("--validators", help="JSON file {address: stake}, for a later set of validators.")
+    ] = None,
+    source: Annotated[Path | None, typer.Option("--source", help="File that defines the program asked for.")] = None,
+    settlement: Annotated[
+        Path | None, typer.Option("--settlement", help="File of the local settlement chain, to ask for the commitment.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """
+    Check a saved answer offline: certificate, header, root, leaf, content. Exit code 1 when anything is wrong.
+
+    Believed are the chain's id and its validators. A named value is found again in the pages, by the storage layout of
+    --source or of this Tenor's own programs, if that is the code which the state names.
+    """
+    from node.chains import load_chain
+
+    answer, spec = _read(file), load_chain(chain, Path())
+    stakes = spec.stakes if validators is None else _stakes(validators)
+    if "pages" in answer:
+        show(_state(answer, spec, stakes, source), json)
+    else:
+        show(_receipt(answer, spec, stakes, settlement), json)
+
+
+def _state(
+    answer: Mapping[str, Any], spec: ChainSpec, stakes: Mapping[bytes, int], source: Path | None
+) -> dict[str, Any]:
+    from execution.compiler.abi_values import read
+    from execution.compiler.types import CONTAINERS, RecordType
+    from genesis.verify import verify_state
+    from node.catalogue import readable
+    from node.proofs import check_value
+
+    proven = verify_state(answer, spec.chain_id, stakes)
+    header = proven.header
+    view: dict[str, Any] = {
+        "proven": "state", "height": header.height, "time_ms": header.time_ms, "block": header.hash(),
+        "validators": header.validators, "program": proven.program, "code_hash": proven.code_hash,
+        "pages": sorted(proven.pages),
+    }  # fmt: skip
+    stated = answer["value"]
+    if stated is None:
+        return view
+    abi = _layout(proven.code_hash, spec, source)
+    if abi is None:
+        progress("no layout of this code is at hand: the bytes are proven, not that they are this value; use --source")
+        return view | {"named": False, "address": stated["address"], "data": stated["data"]}
+    place = check_value(abi, answer, proven)
+    flat = not isinstance(place.type, (*CONTAINERS, RecordType))
+    data = proven.read(place.address, place.size) if place.address else b""
+    content = None if not place.address else readable(place.type, read(place.type, data)) if flat else data
+    return view | {"named": True, "field": stated["field"], "path": stated["path"], "value": content}
+
+
+def _receipt(
+    answer: Mapping[str, Any], spec: ChainSpec, stakes: Mapping[bytes, int], settlement: Path | None
+) -> dict[str, Any]:
+    from dataclasses import replace
+
+    from genesis.verify import verify_receipt
+    from node.cli.session import receipt_head
+    from node.views import parse_receipt
+
+    if answer.get("proof") is None:
+        raise Invalid("The answer holds no proof: until its block is certified, a receipt has none.", "no_proof")
+    proven = verify_receipt(answer["proof"], spec.chain_id, stakes)
+    told = parse_receipt(dict(answer))
+    if replace(told, stage="certified") != proven.receipt:
+        raise Invalid("The receipt shown is not the one that is proven.", "bad_proof")
+    if (proven.commitment is not None) != (told.stage in ("posted", "final")):
+        raise Invalid(f"The receipt is shown as {told.stage}, which its proof does not bear out.", "bad_proof")
+    header, view = proven.header, receipt_head(proven.receipt)
+    view = {"proven": "receipt", "block": header.hash(), "validators": header.validators, **view}
+    if proven.commitment is None:
+        return view
+    standing = "not asked" if settlement is None else _standing(settlement, spec, proven.commitment)
+    return view | {"commitment": proven.commitment, "standing": standing}
+
+
+def _standing(file: Path, spec: ChainSpec, commitment: bytes) -> str:
+    """What the settlement chain says of it."""
+    import trio
+
+    from node.cli.crossing import existing
+    from settlement.contract import Terms
+    from settlement.local import open_local
+
+    async def ask() -> str:
+        async with open_local(existing(file), Terms.of(spec)) as chain:
+            return await chain.standing(commitment)
+
+    return trio.run(ask)
+
+
+def _layout(code_hash: bytes, spec: ChainSpec, source: Path | None) -> Abi | None:
+    """The ABI of exactly this code: of a file, or of a standard program of this Tenor."""
+    from execution.compiler import compile_bundle
+    from genesis.crypto import sha256
+    from node.bundle import read_bundle
+    from node.compiled import genesis_code
+
+    if source is None:
+        artifacts = list(genesis_code(spec).artifacts.values())
+    else:
+        artifacts = [compile_bundle(*read_bundle(source))]
+    found = [artifact.abi for artifact in artifacts if sha256(artifact.wasm) == code_hash]
+    if source is not None and not found:
+        raise Invalid(f"{source} does not compile to the code 0x{code_hash.hex()} that the state names.", "other_code")
+    return found[0] if found else None
+
+
+def _steps(abi: Abi, field: str, texts: list[str], names: Names) -> list[bytes | str]:
+    """Typed by a person, packed as the path takes them; what does not fit is left to the node to refuse."""
+    from execution.compiler import types as t
+    from execution.compiler.abi_values import image, to_plain
+    from node.cli.arguments import parse_value
+
+    of: t.Type | None = next((kind for name, kind, _ in abi.fields if name == field), None)
+    steps: list[bytes | str] = []
+    for text in texts:
+        match of:
+            case t.MapType(key, below):
+                steps.append(image(key, to_plain(key, parse_value(key, text, "A key", names), "A key")))
+            case t.ListType(below):
+                steps.append(image(t.INT, to_plain(t.INT, parse_value(t.INT, text, "An index", names), "An index")))
+            case t.RecordType(_, fields):
+                steps.append(text)
+                below = dict(fields).get(text, t.NONE)
+            case _:
+                steps.append(text)
+                below = t.NONE
+        of = below
+    return steps
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        if file.stat().st_size > ANSWER_BYTES_MAX:
+            raise Invalid(f"{file} is larger than {ANSWER_BYTES_MAX} bytes; an answer is not.", "bad_file")
+        answer = json_text.loads(file.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise Invalid(
+            f"{file} cannot be read as a saved answer ({error}); save what --json prints.", "bad_file"
+        ) from error
+    if not isinstance(answer, dict) or not {"pages", "stage"} & answer.keys():
+        raise Invalid(f"{file} holds no answer of `tenor proof value` or `tenor tx receipt --proof`.", "bad_file")
+    return answer
+
+
+def _stakes(file: Path) -> dict[bytes, int]:
+    from genesis import codec
+    from genesis.crypto import parse_address
+
+    try:
+        rows = json_text.loads(file.read_text()).items()
+    except (OSError, ValueError, AttributeError) as error:
+        raise Invalid(f"{file} is no JSON object {{address: stake}}: {error}.", "bad_file") from error
+    for _, stake in rows:
+        codec.check_uint(stake, 63, "A stake")
+    return {parse_address(address): stake for address, stake in rows}
