@@ -48,8 +48,8 @@ class Types:
             self.structs.append(t.StructType(f"S{number}", self._members("s", 3, STRUCT_WORDS_MAX)))
         self.wide: t.StructType | None = None
         if dice.odd(0.3):
-            others = dice.pick((("b", t.INT), ("b", t.INT), ("b", t.SYMBOL), ("b", t.ACCOUNT), ("b", t.ACCOUNT)))
-            self.wide = t.StructType("Wide", (("a", t.ACCOUNT), others))
+            other = dice.pick((t.INT, t.SYMBOL, t.ACCOUNT))
+            self.wide = t.StructType("Wide", (("a", t.ACCOUNT), ("b", other)))
             self.structs.append(self.wide)
 
     def _few(self, most: int) -> int:

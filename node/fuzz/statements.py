@@ -116,6 +116,8 @@ class Statements(Expressions):
             options += [(1.5, self.listen)] if "hook" in kinds else []
             if self.shape.containers():
                 options += [(7, self.change)]
+        if self.ordered():
+            options += [(1, self.look)]
         if scope.looping:
             options += [(0.5, self.stop)]
         if scope.depth == 0 or not scope.looping:
@@ -187,6 +189,21 @@ class Statements(Expressions):
     def augmented(self, target: str, of: t.Type, depth_max: int = DEPTH) -> str:
         operator, hole = self.dice.pick(AUGMENTED[of])
         return self.retried(lambda depth: f"{target} {operator} {self.hole(hole, min(depth, depth_max))}")
+
+    def ordered(self) -> list[tuple[str, t.MapType]]:
+        """Ordered maps whose keys an Optional may hold."""
+        maps = [(path, of) for path, of in self.shape.containers() if isinstance(of, t.MapType) and of.ordered]
+        return [(path, of) for path, of in maps if not isinstance(of.key, t.OptionalType)]
+
+    def look(self, scope: Scope) -> Lines:
+        """A key of an ordered map: at an end, or beside another."""
+        path, kind = self.dice.pick(self.ordered())
+        end = self.dice.pick(("first", "last", "after", "before", "ceiling", "floor"))
+        beside = "" if end in ("first", "last") else self.key(kind.key)
+        name, of = self.fresh(), t.OptionalType(kind.key)
+        line = self.retried(lambda depth: f"{name}: {of} = {path}.{end}({beside})")
+        scope.learn(name, of, True)
+        return [line]
 
     # ---- state
 
