@@ -15,8 +15,8 @@ from node.fuzz.worker import small, told_by, written
 
 
 def test_a_wrong_operation_is_found_and_made_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The interpreter's `<=` of words is `<`."""
-    meaning = {**interpret_steps.MEANING, "le.w": lambda a, b: int(a < b)}
+    """The interpreter's `<` of words is `<=`."""
+    meaning = {**interpret_steps.MEANING, "lt.w": lambda a, b: int(a <= b)}
     with monkeypatch.context() as patch:
         patch.setattr(interpret_steps, "MEANING", MappingProxyType(meaning))
         legs = Legs()
