@@ -189,7 +189,7 @@ class Peers:
         old = self._connections.get(new.peer)
         if old is not None and old.dialled != new.dialled and old.dialled == (self._own < new.peer):
             # The peer would hardly dial if it knew of the old one; it may be dead, and this side not know it yet.
-            self._nursery.start_soon(old.ping, PROBE_S)
+            self._nursery.start_soon(old.prove_alive, PROBE_S)
             return False
         self._connections[new.peer] = new
         if old is not None:

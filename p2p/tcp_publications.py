@@ -6,6 +6,7 @@ Publications: signed by their publisher, passed on from neighbour to neighbour, 
 
 The signature is of the publisher's node key over everything but the hops and itself. Only publications of listed
 peers are believed and passed on, so nobody is blamed for what he carries and a stranger cannot flood through others.
+Who carries a forged one has not looked at it, and honest nodes do.
 """
 
 from __future__ import annotations
@@ -93,14 +94,10 @@ class Seen:
     def __contains__(self, digest: bytes) -> bool:
         return digest in self._digests
 
-    def add(self, digest: bytes) -> bool:
-        """Return whether it is new."""
-        new = digest not in self._digests
+    def add(self, digest: bytes) -> None:
         self._digests[digest] = None
-        self._digests.move_to_end(digest)
         if len(self._digests) > SEEN_MAX:
             self._digests.popitem(last=False)
-        return new
 
 
 class Outlet:

@@ -18,6 +18,7 @@ from p2p.network import (
     REQUESTS_MAX,
     Handler,
     Message,
+    Offence,
     Peer,
     check_size,
 )
@@ -155,13 +156,15 @@ class Services:
             for data in written:
                 await connection.pace(PUBLISH_PROTOCOL)
                 publication = read_publication(data)
-                if self.is_listed(publication.publisher) and self._is_new(publication):
-                    self._receive(publication)
-                    self._pass_on(publication, connection.peer)
-
-    def _is_new(self, publication: Publication) -> bool:
-        digest = publication.digest
-        return digest not in self._seen and publication.is_authentic() and self._seen.add(digest)
+                digest = publication.digest
+                # The list may differ from node to node, the truth of a signature does not.
+                if not self.is_listed(publication.publisher) or digest in self._seen:
+                    continue
+                if not publication.is_authentic():
+                    raise Hostile(Offence.MALFORMED, "a forged publication")
+                self._seen.add(digest)
+                self._receive(publication)
+                self._pass_on(publication, connection.peer)
 
     def _receive(self, publication: Publication) -> None:
         for send in tuple(self._subscriptions.get(publication.topic, ())):

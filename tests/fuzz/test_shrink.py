@@ -25,9 +25,7 @@ def test_a_wrong_operation_is_found_and_made_small(tmp_path: Path, monkeypatch: 
         legs = Legs()
         single = (case for case in (made(f"shrink {n}") for n in range(300)) if len(case.programs) == 1)
         case, found = next((case, told) for case in single if (told := told_by(legs, case)))
-        patch.setattr(
-            shrink, "monotonic", partial(next, count())
-        )  # looks at the clock, so that the load does not count
+        patch.setattr(shrink, "monotonic", partial(next, count()))  # looks, not seconds: the load does not count
         smallest, told = small(legs, case, found, seconds=60.0)
         assert smallest.calls < case.calls
         assert sum(map(len, smallest.files.values())) < sum(map(len, case.files.values()))
