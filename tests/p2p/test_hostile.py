@@ -24,12 +24,12 @@ from p2p.identity import NodeKey
 from p2p.libp2p import Channel, Libp2p, Link
 from p2p.network import MESSAGE_BYTES_MAX, QUEUE_MESSAGES_MAX, Message
 from p2p.tcp import TcpNetwork, open_tcp_network
-from p2p.tcp_bounds import MESSAGES_BURST, MESSAGES_PER_S, STREAMS_PER_PEER_MAX
+from p2p.tcp_bounds import STREAMS_PER_PEER_MAX
 from p2p.tcp_connection import PUBLISH_PROTOCOL, REQUEST_PROTOCOL, STREAM_PROTOCOL
 from p2p.tcp_counters import Counters
 from p2p.tcp_frames import frame
 from p2p.tcp_guard import HEADER, Guard
-from p2p.tcp_publications import sign_publication
+from p2p.tcp_publications import Publisher
 from p2p.tcp_wire import Wire
 
 HERE = read_address("/ip4/127.0.0.1/tcp/0")
@@ -256,7 +256,7 @@ def with_length(data: bytes, length: int) -> bytes:
     return length.to_bytes(4, "big") + data
 
 
-PUBLICATION = sign_publication(FRIEND, 1, "heads", b"head")
+PUBLICATION = Publisher(FRIEND).sign("heads", b"head")
 FORGED = dataclasses.replace(PUBLICATION, payload=b"another head")
 JUNK = {
     "a message too large": (STREAM_PROTOCOL + "votes", with_length(b"x", MESSAGE_BYTES_MAX + 1)),
@@ -326,7 +326,10 @@ def test_a_later_version_of_a_protocol_is_refused_and_no_offence(run: Run) -> No
     run(test)
 
 
-def test_a_flood_that_keeps_to_the_protocol_is_held_to_its_rate(run: Run) -> None:
+def test_a_flood_that_keeps_to_the_protocol_is_held_to_its_rate(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p2p.tcp_connection.MESSAGES_PER_S", 4_000.0)
+    monkeypatch.setattr("p2p.tcp_connection.MESSAGES_BURST", 1_000.0)
+
     async def test(scene: Scene) -> None:
         inbox, received = scene.node.listen("votes"), 0
         attacker = await scene.stack.enter_async_context(open_tcp_network(ATTACKER, None))
@@ -349,7 +352,7 @@ def test_a_flood_that_keeps_to_the_protocol_is_held_to_its_rate(run: Run) -> Non
             nursery.start_soon(flood)
             nursery.start_soon(drain)
             waits = []
-            while received < MESSAGES_BURST + MESSAGES_PER_S / 2:
+            while received < 1_000 + 4_000 / 2:
                 waits.append(await scene.friend_gets_through())
             assert trio.current_time() - started_s >= 0.45
             assert sorted(waits)[len(waits) // 2] < 0.5
@@ -375,7 +378,7 @@ def test_a_message_that_comes_byte_by_byte_ends_its_stream_in_time(run: Run, mon
 def test_publications_of_strangers_and_repeated_ones_go_nowhere(run: Run) -> None:
     async def test(scene: Scene) -> None:
         inbox = scene.node.subscribe("heads")
-        by_stranger = sign_publication(UNKNOWN, 1, "heads", b"mine")
+        by_stranger = Publisher(UNKNOWN).sign("heads", b"mine")
         async with attack(scene) as attacker:
             written = [publication.passed_on() for publication in (by_stranger, PUBLICATION, PUBLICATION)]
             await attacker.stream(PUBLISH_PROTOCOL, b"".join(map(frame, written)))
