@@ -32,7 +32,7 @@ from devnet.agents import ROLES, Prices, Role, Stage
 from devnet.feeds import Model, Tick, replay
 from devnet.funding import Cashier
 from devnet.market import REPORTER_KEYS, listing_calls, market_for
-from devnet.process import NodeProcess, chain_text, write_folders
+from devnet.process import NodeProcess
 from devnet.trader import Trader
 from devnet.view import View
 from genesis.crypto import keccak256
@@ -42,6 +42,7 @@ from genesis.presets import parse_spec
 from genesis.spec import ChainSpec
 from node.client import Client
 from node.config import DEFAULT_PORT
+from node.localnet import chain_text, write_folders
 from settlement.contract import Terms
 from settlement.local import open_local
 

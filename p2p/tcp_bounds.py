@@ -16,6 +16,9 @@ HANDSHAKE_BYTES_MAX = 16 * 1024
 ACCEPTS_PER_S = 50.0
 """Per address; a handshake costs milliseconds of CPU. Above it, connections are closed at once."""
 ACCEPTS_BURST = 100.0
+ACCEPTS_TOTAL_PER_S = 100.0
+"""Of all addresses. Peers on the list are dialled too, so a flood from everywhere does not part them."""
+ACCEPTS_TOTAL_BURST = 400.0
 ADDRESSES_REMEMBERED_MAX = 4_096
 LISTEN_BACKLOG = 512
 SYSTEM_BUSY_S = 0.1

@@ -177,6 +177,6 @@ class Connection:
 
 
 async def send_pings_back(channel: Channel) -> None:
-    """Serve libp2p's ping until the peer has enough. Raises Unavailable when the channel broke."""
-    while data := await channel.read():
+    """Serve libp2p's ping until the peer has enough, or sends more than one at a time. Raises Unavailable."""
+    while 0 < len(data := await channel.read()) <= PING_BYTES:
         await channel.write(data)
