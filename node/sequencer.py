@@ -231,7 +231,7 @@ class Sequencer:
                 await self._cut()
             if not self._mempool.arrived.is_set():
                 await self._until(min(deadline, cut + spacing))
-        while self.open_block is not None and not self._wanted() and self.in_office and not self._halted:
+        while self.open_block is not None and self._turn is None and self._goes_on and not self._halted:
             await self._changed.wait()
         if not self._halted and self._wanted():
             await self._seal()
