@@ -78,8 +78,8 @@ class Guarded:
         return data
 
     async def write(self, data: bytes) -> None:
-        self._guard.send(data)
-        await self.session.write(data)
+        if frame := self._guard.send(data):
+            await self.session.write(frame)
 
     async def close(self) -> None:
         await self.session.close()

@@ -16,6 +16,9 @@ HANDSHAKE_BYTES_MAX = 16 * 1024
 ACCEPTS_PER_S = 50.0
 """Per address; a handshake costs milliseconds of CPU. Above it, connections are closed at once."""
 ACCEPTS_BURST = 100.0
+ACCEPTS_TOTAL_PER_S = 100.0
+"""Of all addresses. Peers on the list are dialled too, so a flood from everywhere does not part them."""
+ACCEPTS_TOTAL_BURST = 400.0
 ADDRESSES_REMEMBERED_MAX = 4_096
 LISTEN_BACKLOG = 512
 SYSTEM_BUSY_S = 0.1
@@ -26,7 +29,7 @@ STRANGERS_MAX = 32
 """Connected peers that are not on the list, where such are let in at all."""
 STREAMS_PER_PEER_MAX = 128
 """Open streams a peer may have begun; honest ones have one per protocol and one per request in flight."""
-STREAMS_PER_STRANGER_MAX = 16
+STREAMS_PER_STRANGER_MAX = 64
 RESET_S = 1.0
 """Ending a stream waits no longer for the connection to take it."""
 NEGOTIATION_S = 5
@@ -65,7 +68,8 @@ ACKNOWLEDGED_MESSAGES = 256
 """A listener confirms after so many messages,"""
 ACKNOWLEDGED_BYTES = 4 * MIB
 """or so many bytes."""
-STRANGER_MESSAGE_BYTES_MAX = 1 * MIB
+STRANGER_MESSAGE_BYTES_MAX = 256 * 1024
+"""So that all strangers together keep half a GiB busy at most."""
 FRAME_S = 30.0
 """A message once begun must arrive in so long."""
 
@@ -79,18 +83,18 @@ SMALL_FRAMES_PER_S = 4_000.0
 """Frames of the multiplexer below SMALL_FRAME_BYTES; each costs as much CPU as a large one."""
 SMALL_FRAMES_BURST = 8_000.0
 SMALL_FRAME_BYTES = 1_024
+OPENS_PER_S = 100.0
+"""Streams begun; agreeing on a protocol costs milliseconds of CPU."""
+OPENS_BURST = 300.0
+PINGS_PER_S = 2.0
+"""Of the multiplexer. py-libp2p sends one in 30 s, so here more is an offence."""
+PINGS_BURST = 20.0
 REQUESTS_PER_S = 1_000.0
 REQUESTS_BURST = 2_000.0
 REQUESTS_PER_PEER_MAX = 16
 """In flight, in each direction."""
 PUBLICATIONS_PER_S = 1_000.0
 PUBLICATIONS_BURST = 2_000.0
-
-# Rates that no honest peer reaches; above them it is an offence.
-OPENS_PER_S = 100.0
-OPENS_BURST = 500.0
-PINGS_PER_S = 2.0
-PINGS_BURST = 20.0
 
 # Publications.
 HOPS_MAX = 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -106,6 +107,8 @@ class Connection:
     async def open(self, protocol: str) -> TcpStream:
         """Open a direct stream. Raises Unavailable when the peer does not listen."""
         stream = TcpStream(await self._link.open(STREAM_PROTOCOL + protocol), self.peer, self._counters)
+        if self.ended.is_set():
+            raise Unavailable(f"The connection to {self.peer} has just ended; try again later.")
         self._nursery.start_soon(self._hold_to_account, stream.run)
         return stream
 
@@ -126,19 +129,16 @@ class Connection:
         if wait_s := self._rates[protocol].take(1, trio.current_time()):
             await trio.sleep(wait_s)
 
-    async def ping(self, timeout_s: float) -> None:
-        """Close the connection unless the peer answers in time."""
-        with trio.move_on_after(timeout_s):
-            try:
-                channel = await self._link.open(PING_PROTOCOL)
-                await channel.write(bytes(PING_BYTES))
-                answered = await channel.read()
-                await channel.reset()
-            except Unavailable:
-                answered = b""
-            if answered:
-                return
-        self.close()
+    async def prove_alive(self, within_s: float) -> None:
+        """Close the connection unless the peer says something, to a ping if to nothing else."""
+        heard = self._wire.bytes_received
+        if not self.ended.is_set():
+            self._nursery.start_soon(self._ping)
+        # In two halves: when this process was held up itself, what has arrived meanwhile is read in the second.
+        await trio.sleep(within_s / 2)
+        await trio.sleep(within_s / 2)
+        if self._wire.bytes_received == heard:
+            self.close()
 
     async def _hold_to_account(self, work: Callable[[], Awaitable[None]]) -> None:
         """Blame the peer and close the connection when it turns out hostile at this work."""
@@ -149,7 +149,8 @@ class Connection:
             self.close()
 
     def _abandon(self, channel: Channel) -> None:
-        self._nursery.start_soon(channel.reset)
+        if not self.ended.is_set():
+            self._nursery.start_soon(channel.reset)
 
     async def _publish(self) -> None:
         try:
@@ -158,15 +159,24 @@ class Connection:
             return
 
     async def _stay_alive(self) -> None:
-        """Ping a silent peer: a host that lost its power says nothing else."""
+        """Ask a silent peer for a sign of life: a host that lost its power says nothing else."""
         while True:
             heard = self._wire.bytes_received
             await trio.sleep(PING_S)
             if self._wire.bytes_received == heard:
-                await self.ping(PONG_S)
+                await self.prove_alive(PONG_S)
+
+    async def _ping(self) -> None:
+        with suppress(Unavailable), trio.move_on_after(PONG_S):
+            channel = await self._link.open(PING_PROTOCOL)
+            try:
+                await channel.write(bytes(PING_BYTES))
+                await channel.read()
+            finally:
+                await channel.reset()
 
 
 async def send_pings_back(channel: Channel) -> None:
-    """Serve libp2p's ping until the peer has enough. Raises Unavailable when the channel broke."""
-    while data := await channel.read():
+    """Serve libp2p's ping until the peer has enough, or sends more than one at a time. Raises Unavailable."""
+    while 0 < len(data := await channel.read()) <= PING_BYTES:
         await channel.write(data)

@@ -28,10 +28,11 @@ from p2p.tcp_bounds import (
 HEADER = struct.Struct(">BBHII")
 """version, type, flags, stream, length."""
 DATA, WINDOW_UPDATE, PING, GO_AWAY = range(4)
-SYN, FIN, RST = 1, 4, 8
+SYN, ACK, FIN, RST = 1, 2, 4, 8
 FLAGS_MAX = 15
 WINDOW_BYTES = 256 * 1024
 """What may be sent on a new stream before the first update."""
+HELD_BACK_BYTES_MAX = WINDOW_BYTES // 4
 FRAME_BYTES_MAX = 64 * 1024
 """Payload of one frame: py-libp2p's own bound when it sends."""
 
@@ -49,6 +50,7 @@ class Flow:
     """What a peer may still send on a stream, and who has finished it."""
 
     window_bytes: int = WINDOW_BYTES
+    held_back_bytes: int = 0
     finished_here: bool = False
     finished_there: bool = False
 
@@ -91,29 +93,42 @@ class Guard:
         if kind == PING and not self._pings.has(1, now_s):
             raise Hostile(Offence.FLOOD, "pings")
         if kind in (DATA, WINDOW_UPDATE):
-            self._receive_on(stream, kind, flags, length, now_s)
+            self._receive_on(stream, kind, flags, length)
+        if flags & SYN and kind != PING:
+            return self._opens.take(1, now_s)
         if kind == DATA and length >= SMALL_FRAME_BYTES:
             return self._bytes.take(length, now_s)
         return self._small_frames.take(1, now_s)
 
-    def send(self, frame: bytes) -> None:
-        """Note what our own multiplexer sends: streams it opens and ends, windows it widens."""
+    def send(self, frame: bytes) -> bytes:
+        """
+        Note what our own multiplexer sends: streams it opens and ends, windows it widens; return what to write.
+
+        py-libp2p widens a window after each read, however small, which costs as much as the message itself. Small steps
+        are held back here until they make a large one; the peer has the rest of its window meanwhile.
+        """
         _, kind, flags, stream, length = HEADER.unpack_from(frame)
-        if kind not in (DATA, WINDOW_UPDATE):
-            return
-        if flags & SYN:
+        if flags & SYN and kind in (DATA, WINDOW_UPDATE):
             self._flows[stream] = Flow()
         flow = self._flows.get(stream)
-        if flow:
-            flow.window_bytes += length if kind == WINDOW_UPDATE else 0
-            flow.finished_here = flow.finished_here or bool(flags & FIN)
-            self._forget_ended(stream, flow, flags)
+        if flow is None or kind not in (DATA, WINDOW_UPDATE):
+            return frame
+        if kind == WINDOW_UPDATE:
+            flow.held_back_bytes += length
+            if not flags and flow.held_back_bytes < HELD_BACK_BYTES_MAX:
+                return b""
+            frame = HEADER.pack(0, kind, flags, stream, flow.held_back_bytes)
+            flow.window_bytes += flow.held_back_bytes
+            flow.held_back_bytes = 0
+        flow.finished_here = flow.finished_here or bool(flags & FIN)
+        self._forget_ended(stream, flow, flags)
+        return frame
 
-    def _receive_on(self, stream: int, kind: int, flags: int, length: int, now_s: float) -> None:
+    def _receive_on(self, stream: int, kind: int, flags: int, length: int) -> None:
         if flags & SYN:
             if stream in self._flows or stream % 2 != self._parity or not stream:
                 raise Hostile(Offence.MALFORMED, f"stream {stream} opened twice or by the wrong side")
-            if self._opened >= self._streams_max or not self._opens.has(1, now_s):
+            if self._opened >= self._streams_max:
                 raise Hostile(Offence.FLOOD, f"{self._opened} open streams")
             self._flows[stream] = Flow()
             self._opened += 1

@@ -8,7 +8,7 @@ gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -30,7 +30,7 @@ from p2p.tcp_bounds import (
 )
 from p2p.tcp_connection import Connection, Link
 from p2p.tcp_dial import keep_dialled
-from p2p.tcp_doorway import Doorway, accept_connections, open_listener
+from p2p.tcp_doorway import Doorway, accept_connections
 from p2p.tcp_guard import Guard
 from p2p.tcp_services import Services
 from p2p.tcp_wire import Wire
@@ -60,9 +60,8 @@ class Peers:
         services.neighbours = self._connections.values
         services.is_listed = self._listed.__contains__
 
-    async def listen(self, address: Address) -> None:
-        """Let peers in from now on. Raises Unavailable when the address is taken or none of this machine."""
-        listeners = await open_listener(address)
+    def listen(self, listeners: Sequence[trio.SocketListener]) -> None:
+        """Let peers in from now on."""
         self.addresses = tuple(Address(*listener.socket.getsockname()[:2]) for listener in listeners)
         for listener in listeners:
             self._nursery.start_soon(accept_connections, listener, self._let_in)
@@ -78,7 +77,7 @@ class Peers:
                 self._dialling.pop(peer).cancel()
         for peer, connection in tuple(self._connections.items()):
             if connection.stranger == (peer in self._listed) or (connection.stranger and not strangers):
-                connection.close()
+                self._connections.pop(peer).close()
         for peer, static in self._listed.items():
             if peer not in self._dialling and static.address is not None:
                 self._dialling[peer] = scope = trio.CancelScope()
@@ -96,7 +95,7 @@ class Peers:
     def report(self, peer: Peer, offence: Offence) -> None:
         """See `Network.report`."""
         if self._conduct.offend(peer, offence, trio.current_time()) and peer in self._connections:
-            self._connections[peer].close()
+            self._connections.pop(peer).close()
 
     def statistics(self) -> Statistics:
         banned = self._conduct.banned(trio.current_time())
@@ -189,7 +188,7 @@ class Peers:
         old = self._connections.get(new.peer)
         if old is not None and old.dialled != new.dialled and old.dialled == (self._own < new.peer):
             # The peer would hardly dial if it knew of the old one; it may be dead, and this side not know it yet.
-            self._nursery.start_soon(old.ping, PROBE_S)
+            self._nursery.start_soon(old.prove_alive, PROBE_S)
             return False
         self._connections[new.peer] = new
         if old is not None:

@@ -6,10 +6,12 @@ Publications: signed by their publisher, passed on from neighbour to neighbour, 
 
 The signature is of the publisher's node key over everything but the hops and itself. Only publications of listed
 peers are believed and passed on, so nobody is blamed for what he carries and a stranger cannot flood through others.
+Who carries a forged one has not looked at it, and honest nodes do.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from collections import OrderedDict, deque
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from p2p.tcp_guard import Hostile
 
 HEAD = struct.Struct(">BQ")
 """Hops left, number."""
+NUMBER_BYTES = 8
 DOMAIN = b"tenor publication\0"
 OVERHEAD_BYTES = HEAD.size + 3 * 256
 
@@ -57,11 +60,17 @@ class Publication:
         return _signed(self.number, self.publisher, self.topic, self.payload)
 
 
-def sign_publication(key: NodeKey, number: int, topic: str, payload: bytes) -> Publication:
-    publisher = key.peer
-    return Publication(
-        HOPS_MAX, number, publisher, topic, key.sign(_signed(number, publisher, topic, payload)), payload
-    )
+class Publisher:
+    """Signs in the name of one key."""
+
+    def __init__(self, key: NodeKey) -> None:
+        self._key = key
+        self._name = key.peer
+
+    def sign(self, topic: str, payload: bytes) -> Publication:
+        number = int.from_bytes(os.urandom(NUMBER_BYTES), "big")
+        signature = self._key.sign(_signed(number, self._name, topic, payload))
+        return Publication(HOPS_MAX, number, self._name, topic, signature, payload)
 
 
 def read_publication(data: bytes) -> Publication:
@@ -93,14 +102,10 @@ class Seen:
     def __contains__(self, digest: bytes) -> bool:
         return digest in self._digests
 
-    def add(self, digest: bytes) -> bool:
-        """Return whether it is new."""
-        new = digest not in self._digests
+    def add(self, digest: bytes) -> None:
         self._digests[digest] = None
-        self._digests.move_to_end(digest)
         if len(self._digests) > SEEN_MAX:
             self._digests.popitem(last=False)
-        return new
 
 
 class Outlet:
@@ -136,7 +141,7 @@ class Outlet:
 
 
 def _signed(number: int, publisher: Peer, topic: str, payload: bytes) -> bytes:
-    return DOMAIN + number.to_bytes(8, "big") + _written(publisher.encode(), topic.encode()) + payload
+    return DOMAIN + number.to_bytes(NUMBER_BYTES, "big") + _written(publisher.encode(), topic.encode()) + payload
 
 
 def _written(*texts: bytes) -> bytes:

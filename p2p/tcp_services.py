@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable, KeysView
 from functools import partial
 
@@ -18,6 +17,7 @@ from p2p.network import (
     REQUESTS_MAX,
     Handler,
     Message,
+    Offence,
     Peer,
     check_size,
 )
@@ -33,7 +33,7 @@ from p2p.tcp_connection import (
 from p2p.tcp_counters import Counters
 from p2p.tcp_frames import Channel, Frames
 from p2p.tcp_guard import Hostile
-from p2p.tcp_publications import OVERHEAD_BYTES, Publication, Seen, read_publication, sign_publication
+from p2p.tcp_publications import OVERHEAD_BYTES, Publication, Publisher, Seen, read_publication
 from p2p.tcp_requests import answer_requests
 from p2p.tcp_streams import Receiver
 
@@ -53,7 +53,8 @@ class Services:
         self.counters = Counters()
         self.neighbours: Callable[[], Iterable[Connection]] = tuple
         self.is_listed: Callable[[Peer], bool] = lambda peer: False
-        self._key = key
+        self._own = key.peer
+        self._publisher = Publisher(key)
         self._listeners: dict[str, trio.MemorySendChannel[Message]] = {}
         self._handlers: dict[str, Handler] = {}
         self._subscriptions: dict[str, list[trio.MemorySendChannel[Message]]] = {}
@@ -82,7 +83,7 @@ class Services:
         return receive
 
     def publish(self, topic: str, payload: bytes) -> None:
-        publication = sign_publication(self._key, int.from_bytes(os.urandom(8), "big"), topic, payload)
+        publication = self._publisher.sign(topic, payload)
         self.counters.publications_sent += 1
         self._seen.add(publication.digest)
         self._pass_on(publication, None)
@@ -96,13 +97,20 @@ class Services:
         """
         try:
             await self._accept(connection, channel)
-        except (Unavailable, Hostile, Corrupt):
+        except Hostile as hostile:
+            if connection.stranger and hostile.offence is Offence.OVERSIZE:
+                # It cannot know that it is a stranger here, and others may send as much.
+                raise Unavailable(f"{connection.peer} may not send that much.") from hostile
+            raise
+        except Unavailable:
             raise
         except Exception as error:
+            if _is_corrupt(error):
+                raise
             # Likewise for bugs in this room.
             LOG.exception("A stream of %s from %s failed", channel.protocol, connection.peer)
             self.counters.handler_failures += 1
-            raise Unavailable(f"{self._key.peer} failed at {channel.protocol}.") from error
+            raise Unavailable(f"{self._own} failed at {channel.protocol}.") from error
 
     async def _accept(self, connection: Connection, channel: Channel) -> None:
         bytes_max = STRANGER_MESSAGE_BYTES_MAX if connection.stranger else MESSAGE_BYTES_MAX
@@ -132,20 +140,20 @@ class Services:
 
     async def _answer(self, connection: Connection, protocol: str, payload: bytes) -> bytes | TenorError:
         if protocol not in self._handlers:
-            return Unavailable(f"{self._key.peer} does not serve {protocol}; ask another peer.")
+            return Unavailable(f"{self._own} does not serve {protocol}; ask another peer.")
         async with connection.answering, self._answering:
             try:
                 answer = await self._handlers[protocol](connection.peer, payload)
                 check_size(answer, MESSAGE_BYTES_MAX)
             except (Invalid, Unavailable) as refusal:
                 return refusal
-            except Corrupt:
-                raise
-            except Exception:
+            except Exception as error:
+                if _is_corrupt(error):
+                    raise
                 # Whoever can provoke a bug must not be able to stop the node with it.
                 LOG.exception("The handler of %s failed on %d bytes from %s", protocol, len(payload), connection.peer)
                 self.counters.handler_failures += 1
-                return Unavailable(f"{self._key.peer} failed at {protocol}; ask another peer.")
+                return Unavailable(f"{self._own} failed at {protocol}; ask another peer.")
         self.counters.requests_answered += 1
         return answer
 
@@ -155,13 +163,15 @@ class Services:
             for data in written:
                 await connection.pace(PUBLISH_PROTOCOL)
                 publication = read_publication(data)
-                if self.is_listed(publication.publisher) and self._is_new(publication):
-                    self._receive(publication)
-                    self._pass_on(publication, connection.peer)
-
-    def _is_new(self, publication: Publication) -> bool:
-        digest = publication.digest
-        return digest not in self._seen and publication.is_authentic() and self._seen.add(digest)
+                digest = publication.digest
+                # The list may differ from node to node, the truth of a signature does not.
+                if not self.is_listed(publication.publisher) or digest in self._seen:
+                    continue
+                if not publication.is_authentic():
+                    raise Hostile(Offence.MALFORMED, "a forged publication")
+                self._seen.add(digest)
+                self._receive(publication)
+                self._pass_on(publication, connection.peer)
 
     def _receive(self, publication: Publication) -> None:
         for send in tuple(self._subscriptions.get(publication.topic, ())):
@@ -180,3 +190,8 @@ class Services:
         for neighbour in self.neighbours():
             if neighbour.peer not in (source, publication.publisher) and not neighbour.publications.put(written):
                 self.counters.publications_dropped += 1
+
+
+def _is_corrupt(error: Exception) -> bool:
+    """Whether this node must stop; a handler with a nursery wraps it in a group."""
+    return isinstance(error, Corrupt) or (isinstance(error, ExceptionGroup) and error.subgroup(Corrupt) is not None)

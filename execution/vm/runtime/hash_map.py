@@ -11,7 +11,20 @@ chosen keys cost their chooser an entry each, and whoever comes near them probes
 
 from __future__ import annotations
 
-from execution.vm.core import Words, core, i64, load32, load64, mul_fold, parameter, select, shr_u, store32, store64, unroll
+from execution.vm.core import (
+    Words,
+    core,
+    i64,
+    load32,
+    load64,
+    mul_fold,
+    parameter,
+    select,
+    shr_u,
+    store32,
+    store64,
+    unroll,
+)
 from execution.vm.layout import (
     COUNT,
     CURSOR,
