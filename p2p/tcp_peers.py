@@ -56,7 +56,7 @@ class Peers:
         self._dialling: dict[Peer, trio.CancelScope] = {}
         self._strangers = False
         self._conduct = Conduct()
-        self._doorway = Doorway()
+        self._doorway = Doorway(trio.current_time())
         services.neighbours = self._connections.values
         services.is_listed = self._listed.__contains__
 

@@ -61,7 +61,7 @@ class Legs:
         self._renew()
 
     def _renew(self) -> None:
-        self.machine = Machine(lambda _: self._plan)
+        self.machine = Machine(lambda _: self._plan, large_programs=0)
         equal("root at genesis", self.machine.genesis(SPEC), self._root)
         self._made = 0
 

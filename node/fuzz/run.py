@@ -23,7 +23,7 @@ from node.fuzz.coverage import summary
 from node.fuzz.legs import Legs
 from node.fuzz.worker import STACK_BYTES, case_name, in_deep_thread
 
-SLICE_SECONDS = 75.0
+SLICE_SECONDS = 150.0
 """A worker lives this long; then a new one goes on."""
 ENDING_SECONDS = 3.0
 """Left over for the last cases of the workers."""
