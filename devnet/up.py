@@ -102,7 +102,8 @@ class _Devnet:
         self.withdrawn = trio.Event()
 
     async def run(self) -> int:
-        configs = write_folders(self.folder, self.options.validators, self.options.port, SETTLEMENT_BLOCK_MS)
+        ports = range(self.options.port, self.options.port + self.options.validators)
+        configs = write_folders(self.folder, self.options.validators, ports, SETTLEMENT_BLOCK_MS)
         nodes = [NodeProcess(config) for config in configs]
         terms = Terms.of(self.spec)
         async with open_local(self.folder / "settlement.sqlite", terms, SETTLEMENT_BLOCK_MS) as settlement:

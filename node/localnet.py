@@ -7,6 +7,7 @@ The keys are published, like the development keys, and worth nothing.
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -36,23 +37,23 @@ def chain_text(validators: int) -> str:
     return text.replace("[[allocations]]", more + "[[allocations]]", 1)
 
 
-def write_folders(folder: Path, validators: int, port: int, settlement_block_ms: int) -> list[Path]:
+def write_folders(folder: Path, validators: int, ports: Sequence[int], settlement_block_ms: int) -> list[Path]:
     """
     A folder for each validator, all with one settlement chain, and a list of peers when there are several; return the
     paths of their configurations. What is there stays.
 
     Args:
-        port: of the first gateway; the others follow. 0 takes free ones.
+        ports: of the gateways; 0 takes a free one.
     """
     if validators == 1:
-        return [write_folder(folder, port, settlement_block_ms)]
+        return [write_folder(folder, ports[0], settlement_block_ms)]
     folder.mkdir(parents=True, exist_ok=True)
     chain, peers = folder / "chain.toml", folder / "peers"
     if not chain.exists():
         chain.write_text(chain_text(validators))
-        peers.write_text("".join(map(_peer_line, range(validators), _free_ports(validators))))
+        peers.write_text("".join(map(_peer_line, range(validators), free_ports(validators))))
     return [
-        write_folder(folder / f"validator-{number}", port + number if port else 0, settlement_block_ms, number, folder)
+        write_folder(folder / f"validator-{number}", ports[number], settlement_block_ms, number, folder)
         for number in range(validators)
     ]
 
@@ -111,7 +112,7 @@ def _peer_line(number: int, port: int) -> str:
     return f"{address} /ip4/127.0.0.1/tcp/{port}/p2p/{NodeKey(_node_secret(number)).peer}\n"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody has now."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [one.getsockname()[1] for one in sockets]
