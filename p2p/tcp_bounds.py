@@ -98,6 +98,8 @@ PUBLICATIONS_BURST = 2_000.0
 
 # Publications.
 HOPS_MAX = 6
+REOPEN_S = 1.0
+"""Until the next attempt when a neighbour's stream for publications breaks."""
 SEEN_MAX = 8_192
 """Publications remembered, so that none is passed on twice."""
 PUBLICATIONS_BYTES_MAX = 4 * MIB

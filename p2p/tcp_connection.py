@@ -19,6 +19,7 @@ from p2p.tcp_bounds import (
     PONG_S,
     PUBLICATIONS_BURST,
     PUBLICATIONS_PER_S,
+    REOPEN_S,
     REQUESTS_BURST,
     REQUESTS_PER_PEER_MAX,
     REQUESTS_PER_S,
@@ -153,10 +154,10 @@ class Connection:
             self._nursery.start_soon(channel.reset)
 
     async def _publish(self) -> None:
-        try:
-            await self.publications.run(await self._link.open(PUBLISH_PROTOCOL))
-        except Unavailable:
-            return
+        while True:
+            with suppress(Unavailable):
+                await self.publications.run(await self._link.open(PUBLISH_PROTOCOL))
+            await trio.sleep(REOPEN_S)
 
     async def _stay_alive(self) -> None:
         """Ask a silent peer for a sign of life: a host that lost its power says nothing else."""

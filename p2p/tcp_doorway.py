@@ -36,9 +36,9 @@ PREFIX_BITS = 64
 class Doorway:
     """The connections that are not authenticated yet, by address."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: float) -> None:
         self._half_open: dict[trio.CancelScope, str] = {}
-        self._total = Bucket(ACCEPTS_TOTAL_PER_S, ACCEPTS_TOTAL_BURST, trio.current_time())
+        self._total = Bucket(ACCEPTS_TOTAL_PER_S, ACCEPTS_TOTAL_BURST, now_s)
         self._rates: OrderedDict[str, Bucket] = OrderedDict()
 
     def enter(self, address: str, now_s: float) -> trio.CancelScope | None:

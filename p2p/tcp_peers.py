@@ -22,6 +22,7 @@ from p2p.conduct import Conduct
 from p2p.identity import is_peer
 from p2p.network import Offence, Peer, Statistics
 from p2p.tcp_bounds import (
+    CONNECT_S,
     HANDSHAKE_S,
     PROBE_S,
     STRANGERS_MAX,
@@ -56,7 +57,7 @@ class Peers:
         self._dialling: dict[Peer, trio.CancelScope] = {}
         self._strangers = False
         self._conduct = Conduct()
-        self._doorway = Doorway()
+        self._doorway = Doorway(trio.current_time())
         services.neighbours = self._connections.values
         services.is_listed = self._listed.__contains__
 
@@ -110,8 +111,9 @@ class Peers:
     async def _keep_dialled(self, peer: Peer, address: Address, scope: trio.CancelScope) -> None:
         async def dial() -> None:
             try:
-                stream = await trio.open_tcp_stream(address.host, address.port)
-            except OSError:
+                with trio.fail_after(CONNECT_S):
+                    stream = await trio.open_tcp_stream(address.host, address.port)
+            except (OSError, trio.TooSlowError):
                 self._services.counters.dial_failures += 1
                 return
             if not await self._carry(stream, address.host, peer, trio.CancelScope()):

@@ -22,7 +22,11 @@ from p2p.tcp_guard import Hostile
 
 
 class TcpStream:
-    """Sending end of a stream; `run` must be running."""
+    """
+    Sending end of a stream; `run` must be running.
+
+    `send` yields to other tasks only when it waits, so that what is sent in one go is written in one go.
+    """
 
     def __init__(self, channel: Channel, peer: Peer, counters: Counters) -> None:
         self._channel = channel

@@ -10,7 +10,7 @@ from __future__ import annotations
 from genesis import codec, crypto
 from genesis.chain import Commitment
 from genesis.errors import Corrupt, Invalid
-from genesis.membership import STAKE_ASSET, STAKE_UNIT, ValidatorSet, set_at
+from genesis.membership import STAKE_ASSET, STAKE_UNIT, ValidatorSet
 from settlement.actions import ACTION_BYTES_MAX, Action, Force, decode_action, encode_action
 from settlement.contract import Terms
 from settlement.local_tables import Kind, Tables
@@ -23,6 +23,7 @@ from settlement.validators import (
     carry_out,
     genesis_registry,
     pledge_of,
+    validator_set_at,
     validator_sets,
 )
 
@@ -55,10 +56,10 @@ class LocalValidators:
         return bonded
 
     def sets(self, from_version: int, up_to: int) -> tuple[ValidatorSet, ...]:
-        return validator_sets(self._registry(), up_to)[from_version:]
+        return validator_sets(self._registry(), from_version, up_to)
 
     def at(self, anchor: int) -> ValidatorSet:
-        return set_at(self.sets(0, anchor), anchor)
+        return validator_set_at(self._registry(), anchor)
 
     def pledge(self, sender: bytes, action: Action, height: int) -> None:
         """

@@ -115,10 +115,17 @@ def genesis_registry(terms: Terms) -> Registry:
     return Registry(tuple(Member(key, key, stake, 0, None, stake) for key, stake in sorted(terms.stakes.items())))
 
 
-def validator_sets(registry: Registry, up_to: int) -> tuple[ValidatorSet, ...]:
-    """All versions that hold from a settlement height ≤ up_to on, by version."""
-    heights = sorted({0} | {edge for edge in _edges(registry) if edge <= up_to})
-    return tuple(ValidatorSet(version, height, _stakes(registry, height)) for version, height in enumerate(heights))
+def validator_sets(registry: Registry, from_version: int, up_to: int) -> tuple[ValidatorSet, ...]:
+    """The versions from one on that hold from a settlement height ≤ up_to on."""
+    heights = _heights(registry, up_to)
+    versions = range(from_version, len(heights))
+    return tuple(ValidatorSet(one, heights[one], _stakes(registry, heights[one])) for one in versions)
+
+
+def validator_set_at(registry: Registry, anchor: int) -> ValidatorSet:
+    """The one that holds at a settlement height."""
+    heights = _heights(registry, anchor)
+    return ValidatorSet(len(heights) - 1, heights[-1], _stakes(registry, anchor))
 
 
 def carry_out(registry: Registry, sender: bytes, action: Action, terms: Terms, moment: Moment) -> Outcome:
@@ -148,6 +155,11 @@ def carry_out(registry: Registry, sender: bytes, action: Action, terms: Terms, m
 def _edges(registry: Registry) -> set[int]:
     """Heights at which somebody enters or leaves."""
     return {edge for member in registry.members for edge in (member.enters, member.leaves) if edge is not None}
+
+
+def _heights(registry: Registry, up_to: int) -> list[int]:
+    """From which each version holds."""
+    return sorted({0} | {edge for edge in _edges(registry) if edge <= up_to})
 
 
 def _stakes(registry: Registry, height: int) -> dict[bytes, int]:

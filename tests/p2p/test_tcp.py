@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from socket import socket
 
 import pytest
 import trio
@@ -123,6 +124,25 @@ def test_a_peer_that_appears_later_is_found() -> None:
                 await trio.sleep(0.005)
             async with open_tcp_network(A, address, [StaticPeer(B.peer)]) as one:
                 await until_peers(one, B)
+
+    run(test)
+
+
+def test_a_host_that_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p2p.tcp_peers.CONNECT_S", 0.2)
+
+    async def test() -> None:
+        with ExitStack() as stack:
+            deaf = stack.enter_context(socket())
+            deaf.bind((HERE.host, 0))
+            deaf.listen(0)
+            for _ in range(3):  # fill the queue of those to be accepted, so that the next is not even answered
+                waiting = stack.enter_context(socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(deaf.getsockname())
+            async with open_tcp_network(A, None, [StaticPeer(B.peer, Address(*deaf.getsockname()))]) as one:
+                while one.statistics().dial_failures < 2:
+                    await trio.sleep(0.005)
 
     run(test)
 
