@@ -155,7 +155,9 @@ class Peers:
             self._doorway.leave(scope)
             if connection is not None and self._admit(connection):
                 try:
-                    await connection.run(self._services.protocols, partial(self._services.accept, connection))
+                    await connection.run(
+                        self._services.protocols(connection.stranger), partial(self._services.accept, connection)
+                    )
                 finally:
                     self._forget(connection)
             wire.close()
