@@ -369,6 +369,8 @@ class Chain:
                 for page in range(self._heap_top(n) // PAGE_BYTES)
             }
             self._history.exported(self._sealed)
+        else:  # a program whose `create` was refused has left its pages in the journal, and is no more
+            keys = {key for key in keys if place_of(key)[0] <= len(self._programs)}
         return checkpoint.chunks(sorted(keys, key=place_of), lambda key: self._sealed_page(key, overlay), not full)
 
     def restore(self, spec: ChainSpec, meta: bytes, chunks: Iterator[CheckpointChunk]) -> bytes:
