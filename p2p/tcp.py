@@ -55,7 +55,8 @@ class TcpNetwork:
         Replace the list of peers that are let in and dialled; others are disconnected.
 
         Args:
-            strangers: whether anybody else may come in too, up to STRANGERS_MAX.
+            strangers: whether anybody else may come in too, up to STRANGERS_MAX; they may ask and hear publications,
+                not open streams.
         """
         self._peers.allow(peers, strangers)
 

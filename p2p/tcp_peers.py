@@ -22,6 +22,7 @@ from p2p.conduct import Conduct
 from p2p.identity import is_peer
 from p2p.network import Offence, Peer, Statistics
 from p2p.tcp_bounds import (
+    CONNECT_S,
     HANDSHAKE_S,
     PROBE_S,
     STRANGERS_MAX,
@@ -110,8 +111,9 @@ class Peers:
     async def _keep_dialled(self, peer: Peer, address: Address, scope: trio.CancelScope) -> None:
         async def dial() -> None:
             try:
-                stream = await trio.open_tcp_stream(address.host, address.port)
-            except OSError:
+                with trio.fail_after(CONNECT_S):
+                    stream = await trio.open_tcp_stream(address.host, address.port)
+            except (OSError, trio.TooSlowError):
                 self._services.counters.dial_failures += 1
                 return
             if not await self._carry(stream, address.host, peer, trio.CancelScope()):
@@ -153,7 +155,9 @@ class Peers:
             self._doorway.leave(scope)
             if connection is not None and self._admit(connection):
                 try:
-                    await connection.run(self._services.protocols, partial(self._services.accept, connection))
+                    await connection.run(
+                        self._services.protocols(connection.stranger), partial(self._services.accept, connection)
+                    )
                 finally:
                     self._forget(connection)
             wire.close()

@@ -128,8 +128,6 @@ class Outlet:
     async def run(self, channel: Channel) -> None:
         """Write what is put, until the channel breaks. Raises Unavailable then."""
         while True:
-            await self._filled.wait()
-            self._filled = trio.Event()
             while self._waiting:
                 frames, size = [], 0
                 while self._waiting and size < WRITE_BYTES:
@@ -138,6 +136,8 @@ class Outlet:
                     size += len(written)
                 self._waiting_bytes -= size
                 await channel.write(b"".join(frames))
+            self._filled = trio.Event()
+            await self._filled.wait()
 
 
 def _signed(number: int, publisher: Peer, topic: str, payload: bytes) -> bytes:

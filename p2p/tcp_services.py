@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, KeysView
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 import trio
@@ -37,6 +37,7 @@ from p2p.tcp_publications import OVERHEAD_BYTES, Publication, Publisher, Seen, r
 from p2p.tcp_requests import answer_requests
 from p2p.tcp_streams import Receiver
 
+COMMON_PROTOCOLS = (PING_PROTOCOL, REQUEST_PROTOCOL, PUBLISH_PROTOCOL)
 LOG = logging.getLogger(__name__)
 
 
@@ -58,14 +59,13 @@ class Services:
         self._listeners: dict[str, trio.MemorySendChannel[Message]] = {}
         self._handlers: dict[str, Handler] = {}
         self._subscriptions: dict[str, list[trio.MemorySendChannel[Message]]] = {}
-        self._protocols: dict[str, None] = dict.fromkeys((PING_PROTOCOL, REQUEST_PROTOCOL, PUBLISH_PROTOCOL))
+        self._protocols: dict[str, None] = dict.fromkeys(COMMON_PROTOCOLS)
         self._answering = trio.CapacityLimiter(REQUESTS_MAX)
         self._seen = Seen()
 
-    @property
-    def protocols(self) -> KeysView[str]:
-        """What peers may open; grows with each listener."""
-        return self._protocols.keys()
+    def protocols(self, stranger: bool) -> Collection[str]:
+        """What a peer may open: strangers may ask and hear; for others it grows with each listener."""
+        return COMMON_PROTOCOLS if stranger else self._protocols.keys()
 
     def listen(self, protocol: str) -> trio.MemoryReceiveChannel[Message]:
         assert protocol not in self._listeners, f"{protocol} has a listener"
@@ -96,7 +96,8 @@ class Services:
             Hostile: the peer was. Unavailable: the channel broke. Corrupt: a handler found this node to be.
         """
         try:
-            await self._accept(connection, channel)
+            with connection.counted(channel):
+                await self._accept(connection, channel)
         except Hostile as hostile:
             if connection.stranger and hostile.offence is Offence.OVERSIZE:
                 # It cannot know that it is a stranger here, and others may send as much.
@@ -113,10 +114,10 @@ class Services:
             raise Unavailable(f"{self._own} failed at {channel.protocol}.") from error
 
     async def _accept(self, connection: Connection, channel: Channel) -> None:
-        bytes_max = STRANGER_MESSAGE_BYTES_MAX if connection.stranger else MESSAGE_BYTES_MAX
         if channel.protocol == PING_PROTOCOL:
             await send_pings_back(channel)
         elif channel.protocol == REQUEST_PROTOCOL:
+            bytes_max = STRANGER_MESSAGE_BYTES_MAX if connection.stranger else MESSAGE_BYTES_MAX
             pace = partial(connection.pace, REQUEST_PROTOCOL)
             await answer_requests(channel, bytes_max, partial(self._answer, connection), pace)
         elif channel.protocol == PUBLISH_PROTOCOL:
@@ -124,7 +125,7 @@ class Services:
         else:
             listener = self._listeners[channel.protocol.removeprefix(STREAM_PROTOCOL)]
             deliver = partial(self._deliver, listener, connection.peer)
-            await Receiver(channel, bytes_max, deliver, partial(connection.pace, STREAM_PROTOCOL)).run()
+            await Receiver(channel, deliver, partial(connection.pace, STREAM_PROTOCOL)).run()
 
     async def _deliver(self, listener: trio.MemorySendChannel[Message], peer: Peer, payload: bytes) -> None:
         """Hand a message to its listener; waits while that is behind, drops it once that has gone."""

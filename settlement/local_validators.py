@@ -14,18 +14,8 @@ from genesis.membership import STAKE_ASSET, STAKE_UNIT, ValidatorSet
 from settlement.actions import ACTION_BYTES_MAX, Action, Force, decode_action, encode_action
 from settlement.contract import Terms
 from settlement.local_tables import Kind, Tables
-from settlement.validators import (
-    BURNT,
-    PLEDGED,
-    STAKED,
-    Moment,
-    Registry,
-    carry_out,
-    genesis_registry,
-    pledge_of,
-    validator_set_at,
-    validator_sets,
-)
+from settlement.registry import Registry, genesis_registry, validator_set_at, validator_sets
+from settlement.validators import BURNT, PLEDGED, STAKED, Moment, carry_out, pledge_of
 
 BOOK_ACCOUNTS = (PLEDGED, STAKED, BURNT)
 _LAST = "SELECT payload, height FROM posting WHERE kind = ? AND dropped = 0 AND height <= ? ORDER BY place DESC LIMIT 1"

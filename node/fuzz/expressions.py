@@ -53,9 +53,9 @@ class Expressions:
         return constant(self.dice, of, True) if self.dice.odd(0.5) else self.given(of, depth)
 
     def leaf(self, of: t.Type) -> str:
-        known = self._leaves(of)
         if of == t.BOOL and self.dice.odd(0.7):
             return f"({self.leaf(t.INT)} {self.dice.pick(('<', '>=', '==', '!='))} {int(self.dice.random() * 6) - 1})"
+        known = self._leaves(of)
         if known and self.dice.odd(0.75):
             return self.dice.pick(known)
         if strict(of):

@@ -37,6 +37,7 @@ SPEC = ChainSpec(
     gas_hook_max=GAS_TRANSACTION,
     gas_hooks_batch_max=2_000_000_000,
     gas_hooks_block_max=8_000_000_000,
+    events_transaction_max=4096,  # CPython counts none
 )
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pytest
 
 from execution.compiler import interpret_steps
+from execution.compiler.interpret_arithmetic import MEANING
 from node.fuzz import shrink
 from node.fuzz.calls import made
 from node.fuzz.case import read_case
@@ -19,7 +20,7 @@ from node.fuzz.worker import small, told_by, written
 
 def test_a_wrong_operation_is_found_and_made_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The interpreter's `<` of words is `<=`."""
-    meaning = {**interpret_steps.MEANING, "lt.w": lambda a, b: int(a <= b)}
+    meaning = {**MEANING, "lt.w": lambda a, b: int(a <= b)}
     with monkeypatch.context() as patch:
         patch.setattr(interpret_steps, "MEANING", MappingProxyType(meaning))
         legs = Legs()
