@@ -8,4 +8,6 @@ EQUIVALENT: dict[str, str] = {
     "execution/vm/kernel/outbox.py at_end: operator 17": "TABLE is a multiple of the table's bytes: the mask drops it",
     "execution/vm/kernel/services.py write_quote: constant 2": "the word behind a quote lies above the stack: free",
     "execution/compiler/check_statements.py _kept: constant 1": "every statement of a parsed tree has a line",
+    "execution/vm/kernel/frames.py enter_frame: operator 12": "FRAME_SENDER is 0",
+    "execution/vm/runtime/wide.py reciprocal: constant 3": "no divisor from 256 to 511 divides 0x7FD01",
 }
