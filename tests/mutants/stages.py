@@ -30,7 +30,8 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     "kernel": (FIRST, KERNEL, REST),
 }
 WIDE: dict[str, Tests] = {
-    "check": _tests("compiler", "at_bounds", "container_methods", "weight", "determinism"),
+    "check": _tests("compiler", "at_bounds", "container_methods", "arguments", "determinism")
+    + _tests("vm_kernel", "creation"),
     "lower": (*_tests("compiler", "weight"), *_tests("library", "agreement"), *KERNEL),
     "write": (*KERNEL, *_tests("fuzz", "exhaustion")),
     "runtime": (*KERNEL, *HOOKS, *_tests("vm_kernel", "creation", "deposits")),
