@@ -79,5 +79,5 @@ def changed(call: str) -> list[str]:
 def test_a_call_has_the_arguments_it_takes(call: str) -> None:
     check(call, call in VALUES)
     for other in changed(call):
-        with pytest.raises(CompileError, match="take|at most"):
+        with pytest.raises(CompileError, match=r"take|at most"):
             check(other, call in VALUES)
