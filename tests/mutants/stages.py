@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.mutants.mutate import AREAS, Mutant
 from tests.mutants.trial import Stage, Tests
 
-FIRST, REST = range(8), range(8, 60)
+FIRST, REST = range(8), range(8, 40)
 """Cases of the fuzzer: most mutants die of the first ones, in seconds."""
 
 
@@ -65,19 +65,20 @@ def area_of(mutant: Mutant) -> str:
     return next(area for area, (pattern, _) in AREAS.items() if Path(mutant.file).match(pattern))
 
 
-def stages_of(mutant: Mutant, *first: str, wide: bool = False) -> tuple[Stage, ...]:
-    """Each case and each test once. first: tests that come before all."""
+def stages_of(mutant: Mutant, since: Tests = (), wide: bool = False) -> tuple[Stage, ...]:
+    """Each case and each test once. since: tests that come before others, those from the folder of its area."""
     fuzzed, tests, *rest = STAGES[area_of(mutant)]
     assert isinstance(tests, tuple)
-    near = (*NEAR.get(Path(mutant.file).stem, ()), *tests)
+    folder = Path(tests[0]).parent
+    first = (*(test for test in since if Path(test).parent == folder), *NEAR.get(Path(mutant.file).stem, ()))
     if wide:
         rest.append(WIDE.get(area_of(mutant), ()))
-    known, found = set(first), list[Stage]([first, fuzzed])
-    for stage in (near, *rest):
-        found.append(
-            stage if isinstance(stage, range) else tuple(one for one in dict.fromkeys(stage) if one not in known)
-        )
-        known.update(one for one in stage if isinstance(one, str))
+    found, known = list[Stage]([fuzzed]), set[str]()
+    for stage in ((*first, *tests), *rest):
+        if isinstance(stage, tuple):
+            stage = tuple(test for test in dict.fromkeys(stage) if test not in known)
+            known.update(stage)
+        found.append(stage)
     return tuple(stage for stage in found if stage)
 
 
