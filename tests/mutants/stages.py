@@ -59,7 +59,7 @@ NEAR: dict[str, Tests] = {
     "outbox": (*_tests("vm_kernel", "transactions", "hooks"), *HOOKS),
     "requests": _tests("vm_kernel", "creation"),
     "reversal": _tests("vm_kernel", "undo"),
-    "services": (*_tests("vm_kernel", "hooks"), *HOOKS),
+    "services": (*_tests("tools", "quotes"), *_tests("vm_kernel", "hooks"), *HOOKS),
     "system": _tests("vm_kernel", "creation", "versions"),
     "decimal": _tests("vm", "decimal"),
     "hash_map": _tests("vm", "containers"),
