@@ -11,4 +11,10 @@ EQUIVALENT: dict[str, str] = {
     "execution/vm/kernel/frames.py enter_frame: operator 12": "FRAME_SENDER is 0",
     "execution/vm/runtime/wide.py reciprocal: constant 3": "no divisor from 256 to 511 divides 0x7FD01",
     "execution/vm/runtime/ordered_map.py omap_ceil: operator 1": "COUNT is 0",
+    "execution/compiler/lower_expressions.py lower_expression: constant 1": (
+        "a literal has as many values as its type has kinds; `strict` says so to the reader"
+    ),
+    "execution/vm/kernel/outbox.py at_end: constant 2": (
+        "a hash as good as the other: where an entry lies shows only in how often two of them meet"
+    ),
 }
