@@ -82,7 +82,7 @@ def run(folder: Path, seed: int, count: int, since: Tests) -> None:
     for mutant in sample(folder, seed)[:count]:
         if not any(outcome.is_of(mutant) for outcome in known):
             by, seconds = killed_by(folder, mutant, stages_of(mutant, since))
-            new = by.startswith(since) if since else False
+            new = any(by.startswith(test) for _, _, test in (one.partition("=") for one in since))
             told = mutant.name, mutant.before, mutant.after, area_of(mutant)
             outcomes.append(Outcome(*told, "" if new else by, round(seconds, 1), by if new else ""))
             _tell(mutant, by)
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".build/mutants"), help="where the copy is or will be")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these")
     parser.add_argument("--again", action="store_true", help="only those that survived")
-    parser.add_argument("--since", nargs="+", default=[], metavar="TEST", help="tests written for mutants drawn")
+    parser.add_argument("--since", nargs="+", default=[], metavar="AREA=TEST", help="tests written for mutants drawn")
     parser.add_argument("--show", action="store_true", help="only the sum")
     options = parser.parse_args()
     if options.show:

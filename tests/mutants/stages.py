@@ -15,9 +15,12 @@ def _tests(folder: str, *names: str) -> Tests:
     return tuple(f"tests/{folder}/test_{name}.py" for name in names)
 
 
-CHECK = _tests("compiler", "golden", "survivors", "types", "meaning", "refusals")
-LOWER = _tests("compiler", "golden", "survivors", "types", "meaning", "bundle")
-COMPILER = (*CHECK, *_tests("compiler", "bundle", "abi", "growth", "at_bounds", "container_methods", "arguments"))
+CHECK = _tests("compiler", "golden", "survivors", "refusals")
+LOWER = _tests("compiler", "golden", "types", "bundle")
+COMPILER = (
+    *CHECK,
+    *_tests("compiler", "types", "meaning", "bundle", "abi", "growth", "at_bounds", "container_methods", "arguments"),
+)
 OPTIMISE = _tests("compiler_back", "optimise", "touch", "agreement")
 WRITE = _tests("compiler_back", "write", "agreement")
 BACK = _tests("compiler_back", "optimise", "touch", "write", "ir_text", "ir_check", "agreement")
@@ -77,13 +80,13 @@ def area_of(mutant: Mutant) -> str:
 
 
 def stages_of(mutant: Mutant, since: Tests = (), wide: bool = False) -> tuple[Stage, ...]:
-    """Each case and each test once. since: tests that come before others, those from the folder of its area."""
+    """Each case and each test once. since: AREA=TEST, tests that come second."""
     fuzzed, tests = QUICK[area_of(mutant)]
-    assert isinstance(tests, tuple)
+    first = tuple(test for area, _, test in (one.partition("=") for one in since) if area == area_of(mutant))
     near = NEAR.get(Path(mutant.file).stem, tests)
-    first = tuple(test for test in since if Path(test).parent == Path(tests[0]).parent)
+    assert isinstance(near, tuple)
     found, known = list[Stage]([fuzzed]), set[str]()
-    for stage in ((*first, *near), *(WIDE[area_of(mutant)] if wide else ())):
+    for stage in ((near[0], *first, *near[1:]), *(WIDE[area_of(mutant)] if wide else ())):
         if isinstance(stage, tuple):
             stage = tuple(test for test in dict.fromkeys(stage) if test not in known)
             known.update(stage)
