@@ -80,13 +80,18 @@ def area_of(mutant: Mutant) -> str:
 
 
 def stages_of(mutant: Mutant, since: Tests = (), wide: bool = False) -> tuple[Stage, ...]:
-    """Each case and each test once. since: AREA=TEST, tests that come second."""
+    """
+    Each case and each test once.
+
+    since: AREA=TEST, tests written for mutants: tried after the first quick one, or first of all with wide.
+    """
     fuzzed, tests = QUICK[area_of(mutant)]
-    first = tuple(test for area, _, test in (one.partition("=") for one in since) if area == area_of(mutant))
+    new = tuple(test for area, _, test in (one.partition("=") for one in since) if area == area_of(mutant))
     near = NEAR.get(Path(mutant.file).stem, tests)
     assert isinstance(near, tuple)
-    found, known = list[Stage]([fuzzed]), set[str]()
-    for stage in ((near[0], *first, *near[1:]), *(WIDE[area_of(mutant)] if wide else ())):
+    quick: tuple[Stage, ...] = (fuzzed, (near[0], *new, *near[1:]))
+    found, known = list[Stage](), set[str]()
+    for stage in (new, *quick, *WIDE[area_of(mutant)]) if wide else quick:
         if isinstance(stage, tuple):
             stage = tuple(test for test in dict.fromkeys(stage) if test not in known)
             known.update(stage)
