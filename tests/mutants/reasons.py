@@ -20,6 +20,7 @@ EQUIVALENT: dict[str, str] = {
     "execution/compiler/check.py _Check._function: constant 1": (
         "parameters are read off the arguments one by one; `strict` says so to the reader"
     ),
+    "execution/compiler/write_memory.py write_touch: constant 3": "places are even: the last two bytes are of one line",
 }
 """The programs are the same for every input: no test can tell them apart."""
 ALIVE: dict[str, str] = {
@@ -28,6 +29,9 @@ ALIVE: dict[str, str] = {
     ),
     "execution/vm/kernel/crossings.py count_crossing: constant 1": (
         "one byte more is touched: where the count ends its line, the next is journalled and paid, too"
+    ),
+    "execution/vm/kernel/calls.py may_act: constant 3": (
+        "a deployment would be let pass for agents of an address that no program has"
     ),
 }
 """What nobody notices, and why that is let be. They count as survivors."""
