@@ -16,6 +16,7 @@ from genesis.errors import Invalid
 from genesis.settling import Vote, VoteKind
 
 POSSESSION_TAG = b"\x19Tenor validator v1\n"
+EVIDENCE_BYTES_MAX = 1_024
 STAKE_ASSET = 0
 STAKE_UNIT = 10**18
 """Raw amount of one unit of stake."""
@@ -87,6 +88,14 @@ class Evidence:
     def of(cls, members: object) -> Evidence:
         first, second = codec.expect_array(members, 2, "Evidence")
         return cls(_vote_of(first), _vote_of(second))
+
+    def encode(self) -> bytes:
+        return codec.encode(self.fields())
+
+    @classmethod
+    def decode(cls, data: bytes) -> Evidence:
+        """Raises Invalid."""
+        return cls.of(codec.decode(data, EVIDENCE_BYTES_MAX, 2))
 
 
 def _vote_fields(vote: Vote) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
 """
-Deposits on their way in: follows the settlement chain at confirmation depth and holds what the next block may take.
+What settlement hands down, deposits and forced transactions, on its way in: follows the settlement chain at
+confirmation depth and holds what the next block may take.
 
 The sequencer never waits for the settlement chain: `take` gives the newest anchor seen and the entries up to it. When
 settlement takes back a block that was an anchor already, `lost` is set and nothing is given any more.
@@ -9,11 +10,13 @@ from __future__ import annotations
 
 import trio
 
+from execution.forced import within_block
 from genesis.chain import InboxEntry
 from genesis.crypto import ZERO_HASH
 from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.log import logger
+from node.membership import Membership
 from node.open_block import Anchor
 from settlement.adapter import Head, SettlementAdapter
 
@@ -25,8 +28,10 @@ log = logger("inbox")
 class Inbox:
     """after: the newest anchor of the chain, its open block included, when this node starts."""
 
-    def __init__(self, adapter: SettlementAdapter, spec: ChainSpec, after: Anchor, poll_s: float) -> None:
-        self._adapter, self._spec, self._poll_s = adapter, spec, poll_s
+    def __init__(
+        self, adapter: SettlementAdapter, spec: ChainSpec, after: Anchor, poll_s: float, membership: Membership
+    ) -> None:
+        self._adapter, self._spec, self._poll_s, self._membership = adapter, spec, poll_s, membership
         self._seen: Anchor | None = None
         self.watched = after
         self._entries: list[InboxEntry] = []
@@ -59,12 +64,17 @@ class Inbox:
         """The newest confirmed settlement block and the entries behind `after.count`; never waits."""
         if self._seen is None or self._seen.number < after.number or self.lost.is_set():
             return after, ()
-        ready = [entry for entry in self._entries if entry.index >= after.count][: self._spec.inbox_block_max]
+        ready = within_block([entry for entry in self._entries if entry.index >= after.count], self._spec)
         self._entries = [entry for entry in self._entries if entry.index >= after.count + len(ready)]
         return Anchor(self._seen.number, self._seen.hash, after.count + len(ready)), tuple(ready)
 
+    def validators(self, anchor: Anchor) -> int:
+        """Version of the set that certifies a block with this anchor."""
+        return self._membership.at(anchor.number).version
+
     async def _read(self) -> None:
         head = await self._adapter.head(self._spec.confirmation_blocks)
+        await self._membership.learn(self._adapter, head.settlement_height, anew=self._seen is None)
         if len(self._entries) < ENTRIES_WAITING_MAX:
             found = await self._adapter.inbox(self._next, head.settlement_height)
         else:

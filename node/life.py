@@ -19,6 +19,7 @@ from node.config import SequencerConfig
 from node.engine import EngineThread
 from node.inbox import Inbox, is_settled
 from node.log import logger
+from node.membership import Membership
 from node.mempool import Mempool
 from node.open_block import Anchor
 from node.recovery import Recovered
@@ -53,6 +54,7 @@ class Life:
         self._engine, self._executor, self._adapter = engine, executor, adapter
         self._mempool, self._service, self._stages = mempool, service, stages
         self._poll_s, self._genesis_root = poll_s, genesis_root
+        self._membership = Membership.of(spec, store)
         self._stopped = False
 
     def stop(self) -> None:
@@ -64,7 +66,7 @@ class Life:
         """Take the chain up where recovery, or going back, left it."""
         before = rollbacks(self._store)
         standing = recovered.open_block or recovered.tip
-        self._inbox = Inbox(self._adapter, self._spec, standing.anchor, self._poll_s)
+        self._inbox = Inbox(self._adapter, self._spec, standing.anchor, self._poll_s, self._membership)
         self._batcher = Batcher(
             self._spec, self._store, self._adapter, self._stages, self._service.staged, self._poll_s,
             max((one.height for one in before), default=0),

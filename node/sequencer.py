@@ -47,6 +47,9 @@ class Inbox(Protocol):
     def take(self, after: Anchor) -> tuple[Anchor, tuple[chain.InboxEntry, ...]]:
         """The newest confirmed settlement block and the entries after those already consumed; never waits."""
 
+    def validators(self, anchor: Anchor) -> int:
+        """Version of the set that certifies a block with this anchor."""
+
 
 class Listener(Protocol):
     """Told of what happened, after it is durable."""
@@ -320,7 +323,7 @@ class Sequencer:
         burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
         withdrawals = span_withdrawals(tip, block.opening.height, self._spec, burnt)
         view = max(tip.header.view if tip.header else 0, self._view_floor) + 1
-        header = block.header(sealed, withdrawals, self._proposer, 0, view)
+        header = block.header(sealed, withdrawals, self._proposer, self._inbox.validators(block.anchor), view)
         signed = chain.sign_block(header, block.body(), self._key)
         digest = (VoteKind.FINALISE, self._spec.chain_id, header.height, header.view, header.hash(), header.validators)
         certificate = chain.certify([chain.sign_vote(*digest, self._key)])

@@ -92,12 +92,15 @@ class Service:
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
         if result.programs_changed:
             await self._learn_programs()  # their first events are among these
+        events = result.events
+        if result.forced is not None:
+            receipts, events = [*open_block.forced, *receipts], [*result.forced.events, *events]
         self._remember(open_block, receipts)
         if receipts and self.link.wanted("receipts"):
             self.link.publish("receipts", [receipt_view(receipt) for receipt in receipts])
-        if result.events and self.link.wanted("events"):
+        if events and self.link.wanted("events"):
             height = open_block.opening.height
-            self.link.publish("events", [self._catalogue.event_view(event, height) for event in result.events])
+            self.link.publish("events", [self._catalogue.event_view(event, height) for event in events])
 
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
         self.link.publish("blocks", _block_view(block, "certified"))
@@ -122,6 +125,7 @@ class Service:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
         frame = _Frame(signed, payload["wait"] == "executed")
+        self._mempool.forget(signed)
         while keys := self._mempool.unknown(signed):
             self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
         now_ms = time.time_ns() // 1_000_000
@@ -380,6 +384,7 @@ def _block_view(block: chain.Block, stage: str) -> dict[str, Any]:
         "gap_ms": header.gap_ms,
         "view": header.view,
         "proposer": header.proposer,
+        "validators": header.validators,
         "anchor": header.anchor_number,
         "inbox_count": header.inbox_count,
         "state_root": header.state_root,

@@ -23,10 +23,10 @@ from genesis.membership import ValidatorSet
 from settlement.actions import Action, Force
 from settlement.adapter import Committed, Head, Reorganisation, Standing
 from settlement.contract import Terms
+from settlement.local_audit import audit
 from settlement.local_chain import LocalChain
 from settlement.local_tables import Tables, sqlite_errors
 
-BLOCK_TIME_MS = 500
 FEE_BASE = 50_000_000_000_000
 """Raw 10⁻¹⁸ of the chain's coin per commitment; FEE_BYTE per byte of it. Invented, of the size of a cheap EVM chain."""
 FEE_BYTE = 16_000_000_000
@@ -45,7 +45,7 @@ def wall_clock_ms() -> int:
 class LocalSettlement:
     """Both sides of the door, and the controls of a test chain: `fund`, `reorganise`, `set_outage`, `audit`."""
 
-    def __init__(self, tables: Tables, terms: Terms, block_time_ms: int, clock: Clock) -> None:
+    def __init__(self, tables: Tables, terms: Terms, block_time_ms: int | None, clock: Clock) -> None:
         self._tables = tables
         self._clock = clock
         self._chain = LocalChain(tables, terms, block_time_ms)
@@ -108,7 +108,7 @@ class LocalSettlement:
 
     async def audit(self) -> dict[int, int]:
         """Return what is locked per asset, recomputed from every posting. Raises Corrupt when it is not conserved."""
-        return await self._advanced(self._chain.books.audit)
+        return await self._advanced(lambda: audit(self._tables, self._chain.books.validators))
 
     async def close(self) -> None:
         await trio.to_thread.run_sync(self._tables.close, limiter=self._writer)
@@ -145,10 +145,13 @@ class LocalSettlement:
 
 @asynccontextmanager
 async def open_local(
-    path: Path, terms: Terms, block_time_ms: int = BLOCK_TIME_MS, clock: Clock = wall_clock_ms
+    path: Path, terms: Terms, block_time_ms: int | None = None, clock: Clock = wall_clock_ms
 ) -> AsyncIterator[LocalSettlement]:
     """
     Open the chain in a file, made when missing.
+
+    Args:
+        block_time_ms: between its blocks; None is what the file has, or BLOCK_TIME_MS in a new one.
 
     Raises:
         Invalid: "wrong_chain" when the file has other terms. Unavailable, Corrupt: the file cannot be used.

@@ -11,7 +11,20 @@ chosen keys cost their chooser an entry each, and whoever comes near them probes
 
 from __future__ import annotations
 
-from execution.vm.core import Words, core, i64, load32, load64, mul_fold, parameter, shr_u, store32, store64, unroll
+from execution.vm.core import (
+    Words,
+    core,
+    i64,
+    load32,
+    load64,
+    mul_fold,
+    parameter,
+    select,
+    shr_u,
+    store32,
+    store64,
+    unroll,
+)
 from execution.vm.layout import (
     COUNT,
     CURSOR,
@@ -20,7 +33,6 @@ from execution.vm.layout import (
     HEADER_BYTES,
     KEY,
     LAST,
-    LIVE,
     NEXT,
     OLD_BITS,
     OLD_TABLE,
@@ -31,7 +43,7 @@ from execution.vm.layout import (
 )
 from execution.vm.runtime.barrier import charge, touch
 from execution.vm.runtime.heap import allocate, release, zero
-from execution.vm.runtime.slots import check_still, count_live, free_segments, free_slot, new_slot
+from execution.vm.runtime.slots import check_still, drop_entry, free_segments, new_entry
 from execution.vm.runtime.words import PROBE, STATE, STATE_FULL, reject
 
 K = parameter("K")
@@ -43,7 +55,7 @@ PROBES_MAX = 128
 PROBES_FREE = 4
 MIGRATED = 8  # slots a step
 NEAR_BITS = 14  # up to 128 KiB of slots, index and entries are mostly found in the processor's caches
-FAR_PROBES = 3  # what each doubling beyond that costs, in probes
+FAR_PROBES = 4  # what each doubling beyond that costs, in probes
 DELETED = 1 << 32
 MULTIPLIERS = (
     0x9E3779B97F4A7C15,
@@ -126,9 +138,33 @@ def search(table: i64, bits: i64, start: i64, hashed: i64, key: Words) -> i64:
 
 
 @core(key=K)
+def search_near(table: i64, bits: i64, hashed: i64, key: Words) -> i64:
+    """
+    Address of the key's slot where that is the first or the second from its place, else 0; nothing is charged.
+
+    Which of the two is not guessed: a wrong guess would wait for the index, and for the entry after that.
+    """
+    i = shr_u(hashed, 32 - bits)
+    first = table + i * SLOT_BYTES
+    second = table + ((i + 1) & ((1 << bits) - 1)) * SLOT_BYTES
+    slot = select(load64(STATE, first) & 0xFFFFFFFF == hashed, first, second)
+    word = load64(STATE, slot)
+    entry = shr_u(word, 32)
+    if (word & 0xFFFFFFFF == hashed) & (entry > 1) and same_key(entry, key) != 0:
+        return slot
+    return 0
+
+
+@core(key=K)
 def find_slot(header: i64, hashed: i64, key: Words) -> i64:
     """Address of the key's slot in the index or in the old one, or 0."""
-    slot = search(load32(STATE, header + TABLE), load32(STATE, header + TABLE_BITS), 0, hashed, key)
+    table = load32(STATE, header + TABLE)
+    bits = load32(STATE, header + TABLE_BITS)
+    slot = search_near(table, bits, hashed, key)
+    if slot:
+        charge_probes(distance(bits))
+        return slot
+    slot = search(table, bits, 0, hashed, key)
     if slot == 0:
         old = load32(STATE, header + OLD_TABLE)
         if old:
@@ -249,33 +285,22 @@ def enter(header: i64, hashed: i64, entry: i64) -> None:
     place(table, bits, hashed, entry, 1 << BITS_MAX)
 
 
-@core(key=K)
-def new_entry(header: i64, hashed: i64, before: i64, after: i64, key: Words) -> i64:
-    """A zeroed entry with its key, linked between two others (0: none); the header was touched before."""
-    entry = new_slot(header)
+@core()
+def link_last(header: i64, entry: i64) -> None:
+    """Put a new entry behind all others in iteration order; it and the header were touched before."""
+    before = load64(STATE, header + LAST)
+    store64(STATE, header + LAST, entry)
     store32(STATE, entry + PREV, before)
-    store32(STATE, entry + NEXT, after)
-    store32(STATE, entry + HASH, hashed)
-    store32(STATE, entry + LIVE, 1)
-    for i in unroll(K):
-        store64(STATE, entry + (KEY + 8 * i), key[i])
     if before:
         touch(before, 4)
         store32(STATE, before + NEXT, entry)
     else:
         store64(STATE, header + FIRST, entry)
-    if after:
-        touch(after, 8)
-        store32(STATE, after + PREV, entry)
-    else:
-        store64(STATE, header + LAST, entry)
-    count_live(header, 1)
-    return entry
 
 
 @core()
-def drop_entry(header: i64, entry: i64) -> None:
-    """Unlink an entry, zero it and keep its slot; the header was touched before."""
+def unlink(header: i64, entry: i64) -> None:
+    """Take an entry out of the iteration order; the header was touched before."""
     before = load32(STATE, entry + PREV)
     after = load32(STATE, entry + NEXT)
     if before:
@@ -288,8 +313,6 @@ def drop_entry(header: i64, entry: i64) -> None:
         store32(STATE, after + PREV, before)
     else:
         store64(STATE, header + LAST, before)
-    free_slot(header, entry)
-    count_live(header, -1)
 
 
 @core(key=K)
@@ -302,7 +325,9 @@ def map_put(header: i64, key: Words) -> i64:
     check_still(header)
     touch(header, HEADER_BYTES)
     make_room(header)
-    entry = new_entry(header, hashed, load64(STATE, header + LAST), 0, key)
+    entry = new_entry(header, key)
+    store32(STATE, entry + HASH, hashed)
+    link_last(header, entry)
     enter(header, hashed, entry)
     return entry
 
@@ -363,6 +388,7 @@ def map_drop(header: i64, key: Words) -> i64:
         touch(header, HEADER_BYTES)
         entry = load32(STATE, slot + 4)
         clear_slot(header, slot)
+    unlink(header, entry)
     drop_entry(header, entry)
     return 1
 
