@@ -39,6 +39,10 @@ class Outcome:
         return (self.name, self.before, self.after) == (mutant.name, mutant.before, mutant.after)
 
     @property
+    def killed(self) -> bool:
+        return bool(self.by or self.since)
+
+    @property
     def equivalent(self) -> bool:
         return self.name in EQUIVALENT
 
@@ -62,7 +66,7 @@ def summary(outcomes: list[Outcome]) -> str:
     for area in (*AREAS, "all"):
         found = [one for one in outcomes if area in (one.area, "all")]
         alive = [one for one in found if not one.equivalent]
-        then, now = sum(bool(one.by) for one in alive), sum(bool(one.by or one.since) for one in alive)
+        then, now = sum(bool(one.by) for one in alive), sum(one.killed for one in alive)
         ratio = [f"{count} ({count / max(len(alive), 1):.1%})" for count in (then, now)]
         rows.append(f"{area:10} {len(found):6} {len(found) - len(alive):11} {ratio[0]:>18} {ratio[1]:>16}")
     survived = sorted((one for one in outcomes if not one.by), key=lambda one: (one.equivalent, bool(one.since)))

@@ -24,6 +24,7 @@ from pathlib import Path
 from tests.mutants import outcomes, trial
 from tests.mutants.mutate import ROOT, Mutant, applied, mutants, sample
 from tests.mutants.outcomes import Outcome
+from tests.mutants.reasons import ALIVE, EQUIVALENT
 from tests.mutants.stages import FIRST, area_of, everything, stages_of
 from tests.mutants.trial import Stage, Tests
 
@@ -89,10 +90,10 @@ def run(folder: Path, seed: int, count: int, since: Tests) -> None:
 
 
 def again(folder: Path, since: Tests) -> None:
-    """Survivors that are no equals and still exist; one that nothing kills is alive again."""
+    """Those alive that are still in the sources, and that `reasons` does not let be."""
     told = outcomes.read()
     for place, outcome in enumerate(told):
-        if outcome.by or outcome.equivalent:
+        if outcome.killed or outcome.name in EQUIVALENT or outcome.name in ALIVE:
             continue
         file = outcome.name.split()[0]
         mutant = next((one for one in mutants(folder, file) if outcome.is_of(one)), None)

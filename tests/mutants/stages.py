@@ -57,7 +57,7 @@ NEAR: dict[str, Tests] = {
     "fees": _tests("vm_kernel", "purses", "transactions", "deposits"),
     "fills": _tests("hooks", "fills"),
     "hooks": (*_tests("vm_kernel", "hooks", "purses"), *HOOKS),
-    "frames": _tests("vm_kernel", "calls", "mirror", "undo"),
+    "frames": (*_tests("vm_kernel", "calls", "mirror", "undo"), *_tests("tools", "worlds")),
     "journal": _tests("vm_kernel", "undo"),
     "outbox": (*_tests("vm_kernel", "transactions", "hooks"), *HOOKS),
     "requests": _tests("vm_kernel", "creation"),

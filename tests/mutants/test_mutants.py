@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.mutants import outcomes
 from tests.mutants.mutate import AREAS, ROOT, applied, mutants, sample
+from tests.mutants.reasons import EQUIVALENT
 from tests.mutants.stages import everything
 
 KILLED = (
@@ -51,3 +53,11 @@ def test_mutants_die_and_the_sources_as_they_are_do_not(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.mutants.run", "--folder", str(tmp_path / "copy"), "--only", *KILLED]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert [line.split(maxsplit=1)[0] for line in told] == ["killed"] * len(KILLED), told
+
+
+def test_outcomes_are_of_enough_mutants_and_nineteen_of_twenty_are_killed() -> None:
+    told = outcomes.read()
+    alive = [one for one in told if not one.equivalent]
+    assert len({(one.name, one.before, one.after) for one in told}) == len(told) >= 200
+    assert sum(one.killed for one in alive) >= 0.95 * len(alive)
+    assert EQUIVALENT.keys() <= {one.name for one in told if not one.killed}
