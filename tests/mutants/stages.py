@@ -59,7 +59,7 @@ NEAR: dict[str, Tests] = {
     "hooks": (*_tests("vm_kernel", "hooks", "purses"), *HOOKS),
     "frames": (*_tests("vm_kernel", "calls", "mirror", "undo"), *_tests("tools", "worlds")),
     "journal": _tests("vm_kernel", "undo"),
-    "outbox": (*_tests("vm_kernel", "transactions", "hooks"), *HOOKS),
+    "outbox": (*_tests("vm_kernel", "outbox", "transactions", "hooks"), *_tests("tools", "handlers"), *HOOKS),
     "requests": _tests("vm_kernel", "creation"),
     "reversal": _tests("vm_kernel", "undo"),
     "services": (*_tests("tools", "quotes"), *_tests("vm_kernel", "hooks"), *HOOKS),
