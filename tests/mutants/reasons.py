@@ -9,7 +9,6 @@ EQUIVALENT: dict[str, str] = {
     "execution/vm/kernel/services.py write_quote: constant 2": "the word behind a quote lies above the stack: free",
     "execution/compiler/check_statements.py _kept: constant 1": "every statement of a parsed tree has a line",
     "execution/vm/kernel/frames.py enter_frame: operator 12": "FRAME_SENDER is 0",
-    "execution/vm/runtime/wide.py reciprocal: constant 3": "no divisor from 256 to 511 divides 0x7FD01",
     "execution/vm/runtime/ordered_map.py omap_ceil: operator 1": "COUNT is 0",
     "execution/compiler/lower_expressions.py lower_expression: constant 1": (
         "a literal has as many values as its type has kinds; `strict` says so to the reader"
