@@ -39,8 +39,8 @@ KEPT_MAX = 100_000
 
 log = logger("forwarder")
 
-Send = Callable[[Sequence[SignedTransaction]], Awaitable[list[Any]]]
-"""Runs transactions here; per transaction a receipt's bytes, or a refusal [fault, code, message]."""
+Send = Callable[[Sequence[SignedTransaction]], Awaitable[Callable[[], Awaitable[list[Any]]]]]
+"""Takes transactions in here; then waits, per one, for a receipt's bytes or a refusal [fault, code, message]."""
 
 
 class Forwarder:
@@ -97,6 +97,7 @@ class Forwarder:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         self._network.serve(PROTOCOL, self._answer)
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             nursery.start_soon(self._post.run)
             nursery.start_soon(self._hear, self._network.listen(BATCHES))
             task_status.started()
@@ -125,10 +126,15 @@ class Forwarder:
                 await self._forward(leader, frame, lambda *_: None)
 
     async def _bring_home(self) -> None:
-        """This node leads now: what waited for another leader runs here."""
+        """This node leads now: what waited for another leader runs here. Never waited for: it may not lead for long."""
         waiting, self._queue = list(self._queue), deque()
-        for pending, answer in zip(waiting, await self._send([one.signed for one in waiting]), strict=True):
-            pending.done(_outcome(_row(answer)))
+        answers = await self._send([one.signed for one in waiting])
+
+        async def tell() -> None:
+            for pending, answer in zip(waiting, await answers(), strict=True):
+                pending.done(_outcome(_row(answer)))
+
+        self._nursery.start_soon(tell)
 
     def _settle(self, pending: Pending, answer: Receipt | Invalid | Unavailable) -> None:
         self._mempool.settle(pending, refused=not isinstance(answer, Receipt))
@@ -205,7 +211,8 @@ class Forwarder:
         if self._leader() is not None:
             raise Unavailable("This node does not lead; ask whoever does.")
         signed = await trio.to_thread.run_sync(lambda: [decode(row) for row in rows])
-        return codec.encode(tuple(_row(answer) for answer in await self._send(signed)))
+        answers = await self._send(signed)
+        return codec.encode(tuple(_row(answer) for answer in await answers()))
 
 
 def _decoded(rows: Sequence[bytes]) -> list[SignedTransaction]:

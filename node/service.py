@@ -182,12 +182,19 @@ class Service:
                 frame.put(index, refusal(error))
         return frame.answers if frame.left == 0 else Later(frame.wait)
 
-    async def run_here(self, transactions: Sequence[SignedTransaction]) -> list[Any]:
-        """Transactions that another node forwards: per one a receipt's bytes, or a refusal, once it is executed."""
+    async def run_here(self, transactions: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
+        """
+        Take in what another node forwards. What is returned waits: per transaction for a receipt's bytes, or a refusal.
+        """
         entries = [(signed.raw, signed.signer, signed.id) for signed in transactions]
         answer = await self._send({"transactions": entries, "wait": "executed"})
-        answers: list[Any] = await answer.wait() if isinstance(answer, Later) else answer
-        return answers
+        if isinstance(answer, Later):
+            return answer.wait
+
+        async def at_once() -> list[Any]:
+            return list(answer)
+
+        return at_once
 
     async def _finish(self, frame: _Frame, deployments: Sequence[tuple[int, Pending]]) -> list[Any]:
         """Compile a frame's deployments, while their lanes wait for them; then wait for all outcomes."""
