@@ -113,6 +113,7 @@ class ChainSpec:
     checkpoint_blocks: int = 240  # one minute: replay of a minute of blocks takes seconds
     rollback_blocks: int = 32  # before-images kept in memory
     commitment_blocks: int = 8  # length of a commitment span: 2 s
+    lease_views: int = 1_200  # views after which a leader hands over although it works: 5 minutes
 
     # Settlement
     confirmation_blocks: int = 2  # settlement blocks above a deposit before it is read
@@ -184,7 +185,14 @@ def _check_limits(spec: ChainSpec) -> None:
             raise Invalid(f"{small} is above {large}; raise one or lower the other.", "bad_spec")
     if spec.events_transaction_max > spec.events_batch_max:
         raise Invalid("events_transaction_max is above events_batch_max; raise one or lower the other.", "bad_spec")
-    for name in ("block_time_ms", "batch_time_ms", "commitment_blocks", "checkpoint_blocks", "deployment_delay_blocks"):
+    for name in (
+        "block_time_ms",
+        "batch_time_ms",
+        "commitment_blocks",
+        "checkpoint_blocks",
+        "deployment_delay_blocks",
+        "lease_views",
+    ):
         if getattr(spec, name) == 0:
             raise Invalid(f"{name} is at least 1.", "bad_spec")
     if list(spec.gas_table) != sorted(spec.gas_table) or len(dict(spec.gas_table)) != len(spec.gas_table):

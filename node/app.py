@@ -109,13 +109,17 @@ async def _serve(
             genesis_root,
         )  # fmt: skip
         await life.begin(recovered)
+
+        async def live(task_status: trio.TaskStatus[None]) -> None:
+            await life.run(task_status=task_status)
+            nursery.cancel_scope.cancel()
+
+        await nursery.start(live)
         path = link_path(config.node.folder)
         await nursery.start(link.serve, path)
         port = await nursery.start(run_gateway, config.gateway, path)
         task_status.started(Ready(port, store.head() or 0, recovered.replayed, life.stop))
         log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
-        await life.run()
-        nursery.cancel_scope.cancel()
 
 
 @contextmanager

@@ -60,8 +60,11 @@ class Inbox:
         if self._seen is None or self._seen.number < after.number or self.lost.is_set():
             return after, ()
         ready = [entry for entry in self._entries if entry.index >= after.count][: self._spec.inbox_block_max]
-        self._entries = [entry for entry in self._entries if entry.index >= after.count + len(ready)]
         return Anchor(self._seen.number, self._seen.hash, after.count + len(ready)), tuple(ready)
+
+    def forget(self, count: int) -> None:
+        """Stored blocks have consumed so many entries over the chain's life; what falls before is given again."""
+        self._entries = [entry for entry in self._entries if entry.index >= count]
 
     async def _read(self) -> None:
         head = await self._adapter.head(self._spec.confirmation_blocks)

@@ -8,25 +8,42 @@ Gateway, service and mempool live through it: clients see receipts become "rever
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from types import MappingProxyType
 
 import trio
 
-from execution.executor import Executor
-from genesis.errors import Unavailable
+from execution.executor import BatchResult, Executor
+from genesis.chain import Block, Certificate, Receipt
+from genesis.errors import Corrupt, Unavailable
 from genesis.spec import ChainSpec
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
+from node.consensus.service import Consensus
+from node.consensus.signer import KeySigner
+from node.consensus.words import rules_of
 from node.engine import EngineThread
 from node.inbox import Inbox, is_settled
+from node.judge import Judge
+from node.ledger import ChainLedger
+from node.line import Line
 from node.log import logger
 from node.mempool import Mempool
-from node.open_block import Anchor
+from node.open_block import Anchor, OpenBlock
 from node.recovery import Recovered
-from node.reorganisation import collect, fork_height, put_back, rollbacks, state_at, truncate
+from node.reorganisation import collect, fork_height, rollbacks, state_at, truncate
 from node.sequencer import Sequencer
 from node.service import Service
 from node.store import Store
+from node.waiting_again import put_back
+from p2p.memory import open_memory_network
+from p2p.network import Network, Peer
 from settlement.adapter import SettlementAdapter
+
+DRAIN_S = 5.0
+"""How long a node that stops waits for the others to certify what it has proposed."""
 
 log = logger("life")
 
@@ -48,7 +65,11 @@ class Life:
         stages: Stages,
         poll_s: float,
         genesis_root: bytes,
+        network: Network | None = None,
+        peers: Mapping[bytes, Peer] = MappingProxyType({}),
     ) -> None:
+        """network, peers: where the other validators are found, by address; none on a chain of one."""
+        self._network, self._peers = network, peers
         self._spec, self._config, self._key, self._store = spec, config, key, store
         self._engine, self._executor, self._adapter = engine, executor, adapter
         self._mempool, self._service, self._stages = mempool, service, stages
@@ -62,61 +83,110 @@ class Life:
 
     async def begin(self, recovered: Recovered) -> None:
         """Take the chain up where recovery, or going back, left it."""
-        before = rollbacks(self._store)
-        standing = recovered.open_block or recovered.tip
-        self._inbox = Inbox(self._adapter, self._spec, standing.anchor, self._poll_s)
+        spec, before = self._spec, rollbacks(self._store)
+        self._inbox = Inbox(self._adapter, spec, recovered.tip.anchor, self._poll_s)
         self._batcher = Batcher(
-            self._spec, self._store, self._adapter, self._stages, self._service.staged, self._poll_s,
+            spec, self._store, self._adapter, self._stages, self._service.staged, self._poll_s,
             max((one.height for one in before), default=0),
         )  # fmt: skip
-        self._sequencer = Sequencer(
-            self._spec, self._config, self._key, self._store, self._engine, self._executor, self._mempool, self._inbox,
-            self._service, recovered.tip, recovered.open_block, recovered.checkpoint,
-            view_floor=max((one.view for one in before), default=0),
+        self._line = line = Line(
+            spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
+            recovered.checkpoint,
         )  # fmt: skip
-        await self._sequencer.resume()
-        await self._service.attach(self._sequencer)
+        self._sequencer = Sequencer(
+            spec, self._config, self._key, line, self._store, self._engine, self._executor, self._mempool, self._inbox,
+            self,
+        )  # fmt: skip
+        judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
+        view_floor = max((one.view for one in before), default=0)
+        self._ledger = ChainLedger(line, self._sequencer, self._store, self._mempool, judge, view_floor)
+        await self._service.attach(line)
         if self._stopped:
             self._sequencer.stop()
 
-    async def run(self) -> None:
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """
-        Until `stop`.
+        Until `stop`. Started once what an earlier life had left open is open again.
 
         Raises:
             Corrupt: disk or engine failed, or settlement took back what cannot be given up.
         """
         while True:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(self._inbox.run)
-                await nursery.start(self._batcher.run)
+            async with AsyncExitStack() as stack:
+                network = self._network or await _alone(stack)
+                nursery = await stack.enter_async_context(trio.open_nursery())
+                for service in (self._inbox, self._batcher, self._line, self._ledger):
+                    await nursery.start(service.run)
+                consensus = Consensus(
+                    rules_of(self._spec), KeySigner(self._key), network, self._peers, self._ledger, _now_ms,
+                    self._spec.time_ahead_ms_max,
+                )  # fmt: skip
+                await nursery.start(consensus.run)
                 nursery.start_soon(self._halt_when_lost, self._inbox, self._sequencer)
+                nursery.start_soon(self._tell_opened, task_status)
                 await self._sequencer.run()
+                await self._drain()
                 nursery.cancel_scope.cancel()
             if self._stopped:
                 return
             await self.begin(await self._go_back(self._inbox.watched))
+            task_status = trio.TASK_STATUS_IGNORED
+
+    async def _tell_opened(self, task_status: trio.TaskStatus[None]) -> None:
+        """A validator alone leads at once, and what it had answered is there again when its first block is open."""
+        if len(self._spec.validators) == 1:
+            await self._sequencer.opened.wait()
+        task_status.started()
+
+    async def _drain(self) -> None:
+        """Let what was proposed become certified, if that can still be."""
+        with trio.move_on_after(DRAIN_S):
+            while self._line.above():
+                await self._line.grown.wait()
 
     async def _halt_when_lost(self, inbox: Inbox, sequencer: Sequencer) -> None:
         await inbox.lost.wait()
+        if len(self._spec.validators) > 1:
+            raise Corrupt(
+                "settlement took back blocks deeper than deposits were confirmed, and other validators have certified "
+                "blocks on them; agree with their operators on the height to go on from."
+            )
         sequencer.halt()
+
+    # What the line tells
+
+    async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
+        await self._service.executed(open_block, receipts, result)
+
+    async def sealed(self, block: Block, certificate: Certificate, open_block: OpenBlock) -> None:
+        self._inbox.forget(block.header.inbox_count)
+        await self._service.sealed(block, certificate, open_block)
+
+    async def reopened(self, open_block: OpenBlock) -> None:
+        await self._service.reopened(open_block)
+
+    async def reverted(self, receipts: Sequence[Receipt]) -> None:
+        await self._service.reverted(receipts)
 
     async def _go_back(self, lost: Anchor) -> Recovered:
         """Give up what stands on the lost anchor; nothing runs meanwhile but reads."""
-        sequencer = self._sequencer
-        height = sequencer.tip.header.height if sequencer.tip.header else 0
+        tip, open_block = self._line.tip, self._sequencer.open_block
+        height = tip.height
         fork, open_stands = await self._patiently(height)
         if fork == height and open_stands:
+            async with self._line.turn:
+                await self._line.stand_on(tip.hash)
+                await self._line.drop_open()
             checkpoint = self._store.checkpoint()
-            return Recovered(sequencer.tip, sequencer.open_block, 0, checkpoint[0] if checkpoint else None)
-        given_up = await trio.to_thread.run_sync(collect, self._store, fork, sequencer.open_block)
+            return Recovered(tip, 0, checkpoint[0] if checkpoint else None)
+        given_up = await trio.to_thread.run_sync(collect, self._store, fork, open_block)
         made = await trio.to_thread.run_sync(truncate, self._store, fork, lost, given_up, _now_ms())
         recovered = await self._engine.run(
             state_at, self._spec, self._store, self._executor, self._genesis_root, fork, progress
         )
         back, refused = await put_back(self._mempool, self._engine, self._executor, given_up, _now_ms())
         self._stages.posted = min(self._stages.posted, fork)
-        self._service.rolled_back(fork + 1, height, given_up.receipts)
+        await self._service.rolled_back(fork + 1, height, given_up.receipts)
         log.warning(
             "settlement took back a block that deposits were read from: blocks given up, signed anew in higher views",
             fork=fork, given_up=height, view=made.view, anchor=lost.number, waiting_again=back, refused=refused,
@@ -138,6 +208,12 @@ class Life:
 def progress(height: int, last: int) -> None:
     if height % 100 == 0 or height == last:
         log.info("replaying", height=height, of=last)
+
+
+async def _alone(stack: AsyncExitStack) -> Network:
+    """A network of one."""
+    hub = await stack.enter_async_context(open_memory_network())
+    return hub.join("alone")
 
 
 def _now_ms() -> int:

@@ -273,6 +273,12 @@ class Mempool:
         if pending.epoch == lane.epoch and (t.lane == 0 or lane.next == t.sequence + 1):
             lane.next = t.sequence
 
+    def passed(self, key: LaneKey, sequence: int) -> None:
+        """A block of somebody else's used a sequence."""
+        lane = self._lanes.get(key)
+        if lane is not None and lane.next <= sequence:
+            lane.next = sequence + 1
+
     # Checks
 
     def _check_standing(self, signed: SignedTransaction, now_ms: int) -> None:

@@ -1,5 +1,5 @@
 """
-Back to where the node stood: checkpoint, then the blocks since, then the batch log of the open block.
+Back to where the stored chain ends: checkpoint, then the blocks since. What was open is taken up by the sequencer.
 
 Also the heart of an audit: replay every stored block from genesis and compare. Each step checks what it finds against
 what was signed; a difference is Corrupt and names the height.
@@ -7,20 +7,19 @@ what was signed; a difference is Corrupt and names the height.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from execution.executor import CheckpointChunk, Executor, Sealed
-from execution.transition import apply_batch, opening_of, seal_block
-from execution.vm import upgrade
 from genesis import chain, codec
-from genesis.chain import Block, Body, Certificate, Deployment, Header, SignedTransaction, Withdrawal
+from genesis.chain import Block, Body, Certificate, Deployment, Header, Withdrawal
 from genesis.crypto import ZERO_HASH
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec, genesis_hash
-from node.open_block import Anchor, OpenBlock, decode_results, reopen
-from node.sequencer import Tip, advance, span_withdrawals
+from node.line import run_block
+from node.open_block import Anchor, decode_results
 from node.store import Store, StoredBlock
+from node.tip import Tip
 
 HEADER_ROW_BYTES_MAX = 64 * 1024
 
@@ -30,12 +29,10 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True)
 class Recovered:
     """
-    replayed: blocks run again. open_block: taken up from the batch log, None when none was open. checkpoint: height of
-    the checkpoint on disk.
+    tip: the newest stored block. replayed: blocks run again. checkpoint: height of the one on disk.
     """
 
     tip: Tip
-    open_block: OpenBlock | None
     replayed: int
     checkpoint: int | None
 
@@ -86,58 +83,20 @@ def recover(spec: ChainSpec, store: Store, executor: Executor, genesis_root: byt
         block, _ = stored_block(row)
         tip = replay_block(spec, executor, tip, block)
         progress(block.header.height, last)
-    return Recovered(
-        tip,
-        reopen(executor, tip.hash, store.batches(last + 1)),
-        last + 1 - start,
-        checkpoint[0] if checkpoint else None,
-    )
+    return Recovered(tip, last + 1 - start, checkpoint[0] if checkpoint else None)
 
 
 def replay_block(
     spec: ChainSpec, executor: Executor, tip: Tip, block: Block, inspect: Callable[[Block, Sealed], None] | None = None
 ) -> Tip:
     """Run one stored block and compare everything its header says. Raises Corrupt on any difference."""
-    height = block.header.height
-    opening = opening_of(block, tip.waiting_deployments.get(height, ()))
-    anchor = Anchor(block.header.anchor_number, block.header.anchor_hash, block.header.inbox_count)
-    again = OpenBlock(opening, anchor)
     try:
-        for batch in block.body.batches:
-            transactions = batch.open()
-            _check_kernels(block, transactions, spec)
-            again.add(transactions, block.body.deployments, apply_batch(executor, opening, transactions))
+        executed = run_block(spec, executor, tip, block, None)
     except Invalid as error:
-        raise Corrupt(f"block {height} does not replay: {error}") from error
-    again.deployments = list(block.body.deployments)
-    sealed = seal_block(executor)
-    burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
-    withdrawals = span_withdrawals(tip, height, spec, burnt)
-    header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators, block.header.view)
-    if header != block.header:
-        raise Corrupt(f"block {height} does not replay: {_difference(header, block.header)}")
+        raise Corrupt(f"block {block.header.height} does not replay: {error}") from error
     if inspect is not None:
-        inspect(block, sealed)
-    return advance(tip, block, withdrawals, spec)
-
-
-def _check_kernels(block: Block, transactions: Sequence[SignedTransaction], spec: ChainSpec) -> None:
-    """A kernel that a block records is the one that the admin signed. Raises Invalid, Corrupt."""
-    recorded = {one.transaction_id: one for one in block.body.deployments}
-    for signed in transactions:
-        found = recorded.get(signed.id) if upgrade.upgrades(signed.transaction) else None
-        if found is not None and found != upgrade.deployment_of(signed, spec):
-            raise Corrupt(f"block {block.header.height} records another kernel than was signed")
-
-
-def _difference(again: Header, signed: Header) -> str:
-    pairs = zip(Header.__slots__, again.fields(), signed.fields(), strict=True)
-    rows = [f"{name} is {_show(new)} again, {_show(old)} was signed" for name, new, old in pairs if new != old]
-    return "; ".join(rows)
-
-
-def _show(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
+        inspect(block, executed.sealed)
+    return executed.tip
 
 
 def restore_checkpoint(spec: ChainSpec, store: Store, executor: Executor, height: int, meta: bytes) -> Tip:

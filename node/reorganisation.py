@@ -17,15 +17,13 @@ import trio
 from execution.executor import Executor
 from genesis import codec
 from genesis.chain import Deployment, Header, Receipt, SignedTransaction
-from genesis.errors import Corrupt, Invalid, Unavailable
+from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec
-from genesis.transaction import KINDS_WITH_SOURCE
-from node.engine import EngineThread
 from node.inbox import is_settled
-from node.mempool import LaneKey, Mempool, Pending
 from node.open_block import Anchor, OpenBlock, decode_results
 from node.recovery import Progress, Recovered, initial_tip, recover, stored_block, stored_header, tip_at
 from node.store import Store
+from node.waiting_again import GivenUp
 from settlement.adapter import SettlementAdapter
 
 CURSOR = "rollbacks"
@@ -46,14 +44,6 @@ class Rollback:
     anchor_number: int
     anchor_hash: bytes
     time_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """What blocks held that are no more, in their order; work: what compiling a deployment gave."""
-
-    transactions: tuple[tuple[SignedTransaction, Deployment | None], ...]
-    receipts: tuple[Receipt, ...]
 
 
 def rollbacks(store: Store) -> tuple[Rollback, ...]:
@@ -133,44 +123,7 @@ def state_at(
         return recover(spec, store, executor, executor.genesis(spec), progress)
     checkpoint = store.checkpoint()
     tip = tip_at(spec, store, fork) if fork else initial_tip(spec, genesis_root)
-    return Recovered(tip, None, 0, checkpoint[0] if checkpoint else None)
-
-
-async def put_back(
-    mempool: Mempool, engine: EngineThread, executor: Executor, given_up: GivenUp, now_ms: int
-) -> tuple[int, int]:
-    """
-    Let what was given up wait again, before all that came since; return how many do, and how many cannot run any more.
-
-    Nothing executes meanwhile, so that lanes asked for stay as they are.
-    """
-    again = [Pending(signed, _nobody, work) for signed, work in given_up.transactions]
-    known: dict[LaneKey, int] = {}
-    while keys := {pending.key for pending in (*again, *mempool.waiting())} - known.keys():
-        asked = list(keys)
-        known |= zip(asked, await engine.run(executor.sequences, asked), strict=True)
-    late = mempool.empty()
-    mempool.learn(list(known), list(known.values()))
-    refused = sum(not _let_in(mempool, pending, now_ms) for pending in again)
-    for pending in late:
-        _let_in(mempool, pending, now_ms)
-    return len(again) - refused, refused
-
-
-def _let_in(mempool: Mempool, pending: Pending, now_ms: int) -> bool:
-    try:
-        if pending.signed.transaction.kind in KINDS_WITH_SOURCE and pending.work is None:
-            mempool.hold(pending, now_ms)
-        else:
-            mempool.admit(pending, now_ms)
-    except (Invalid, Unavailable) as error:
-        pending.done(error)
-        return False
-    return True
-
-
-def _nobody(_: object) -> None:
-    """Who sent it was answered long ago."""
+    return Recovered(tip, 0, checkpoint[0] if checkpoint else None)
 
 
 def _header(store: Store, height: int) -> Header:

@@ -1,8 +1,9 @@
 """
-The leader's loop: cut a batch, log it, run it, answer; every `block_time` seal a block, sign it, keep it, tell.
+The leader's loop: cut a batch, log it, run it, answer; when consensus wants a block, and its time has come, seal it.
 
-What was answered survives a crash: a receipt leaves only after the batch's inputs are synced to the batch log. A block
-is told to nobody before it is stored, so a height can never be signed twice with different content.
+What was answered survives a crash of this node: a receipt leaves only after the batch's inputs are synced to the batch
+log. Work on the next block begins as soon as one is sealed, if this node is likely to lead on. A block that comes to
+nothing (another one stands in its place) is taken back: its receipts become "reverted", its transactions wait again.
 """
 
 from __future__ import annotations
@@ -17,22 +18,28 @@ from typing import Protocol
 import trio
 
 from execution.executor import BatchResult, Executor, Opening
-from genesis import chain, codec
-from genesis.chain import Deployment, Header, Receipt, VoteKind, Withdrawal
+from genesis import chain
+from genesis.chain import Block, Deployment, Receipt, SignedTransaction, Withdrawal
 from genesis.crypto import address_of
-from genesis.errors import Corrupt, Invalid
+from genesis.errors import Invalid
 from genesis.spec import ChainSpec
 from node.config import SequencerConfig
 from node.engine import EngineThread
+from node.line import Executed, Line, Listener
 from node.log import logger
 from node.mempool import Mempool, Pending
-from node.open_block import Anchor, Logged, OpenBlock, encode_logged, reopen
-from node.store import Pages, Store, StoredBlock
+from node.open_block import Anchor, Logged, OpenBlock, decode_logged, encode_logged, reopen
+from node.store import Store
+from node.tip import advance, gap_ms, span_withdrawals
+from node.waiting_again import GivenUp, put_back
 
-BATCH_BYTES_MAX = 8 << 20
+BATCH_BYTES_MAX = 2 << 20
 """Of a batch's transactions on the wire; packed for the engine, whose input holds 16 MiB, they grow by a third."""
-BLOCK_BYTES_FULL = chain.BLOCK_BYTES_MAX - 3 * BATCH_BYTES_MAX
-"""A block that has so many takes no further batch: one more, deposits and heads still fit."""
+BLOCK_BYTES_FULL = 3 << 20
+"""
+A block that has so many takes no further batch. With one batch more and what deployments record it still is one message
+between validators.
+"""
 BATCHES_A_WRITE = 8
 """Batches are bounded by what their transactions cost; under load several share one synced write of the log."""
 STRETCH_MAX = 32.0
@@ -48,24 +55,14 @@ class Inbox(Protocol):
         """The newest confirmed settlement block and the entries after those already consumed; never waits."""
 
 
-class Listener(Protocol):
-    """Told of what happened, after it is durable."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What consensus asks for: a block of this view on this parent. again: a next one is likely to be asked for."""
 
-    async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None: ...
-
-    async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None: ...
-
-
-@dataclass(slots=True)
-class Tip:
-    """Where the chain stands: the newest stored header, and what the next block needs to know of those before it."""
-
-    header: Header | None
-    hash: bytes
-    time_ms: int
-    anchor: Anchor
-    span_withdrawals: list[Withdrawal]
-    waiting_deployments: dict[int, tuple[Deployment, ...]]
+    view: int
+    parent: bytes
+    built: Callable[[Block], None]
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,52 +97,50 @@ class _Ran:
         return [item for item in self.cut.pending if self.answers.get(item.signed.id) is None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Closed:
-    """A sealed block on its way to the store; tip: the chain's once it is there."""
-
-    block: chain.Block
-    certificate: chain.Certificate
-    burnt: list[Withdrawal]
-    tip: Tip
-
-
 class Sequencer:
-    """tip: the newest stored block; the open one may stand on a block that is just being stored."""
+    """open_block: what is being built, on the newest block of the line."""
 
     def __init__(
         self,
         spec: ChainSpec,
         config: SequencerConfig,
         key: bytes,
+        line: Line,
         store: Store,
         engine: EngineThread,
         executor: Executor,
         mempool: Mempool,
         inbox: Inbox,
         listener: Listener,
-        tip: Tip,
-        open_block: OpenBlock | None,
-        checkpoint_height: int | None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        view_floor: int = 0,
     ) -> None:
-        """view_floor: the highest view in which this node ever signed a block that it gave up since."""
-        self._spec, self._config, self._key, self._store = spec, config, key, store
+        self._spec, self._config, self._key, self._line, self._store = spec, config, key, line, store
         self._engine, self._executor = engine, executor
         self._mempool, self._inbox, self._listener = mempool, inbox, listener
-        self._proposer = address_of(key)
-        self._now_ms, self._view_floor = now_ms, view_floor
-        self.tip = self._parent = tip
-        self.open_block = open_block
-        self._stored = trio.Event()
-        self._stored.set()
-        self._checkpoint_height = checkpoint_height
-        self._writing_checkpoint = False
+        self._proposer, self._now_ms = address_of(key), now_ms
+        self.open_block: OpenBlock | None = None
+        self._turn: Turn | None = None
+        self._goes_on = False
+        self._changed = trio.Event()
         self._times: dict[str, list[float]] = {}
         self._stretch = 1.0
         self._stop = trio.Event()
         self._halted = False
+        self._left = set(store.logged())
+        self.opened = trio.Event()
+        """Set once a block has been opened, or taken up again."""
+
+    # What others ask for
+
+    def lead(self, turn: Turn) -> None:
+        """Build a block; replaces what was asked for before."""
+        self._turn, self._goes_on = turn, True
+        self._wake()
+
+    def stand_back(self) -> None:
+        """Lead no more; what is open is given up by `release`, or before another block is executed."""
+        self._turn, self._goes_on = None, False
+        self._wake()
 
     def halt(self) -> None:
         """Return from run without sealing the open block, which stays in the batch log and in `open_block`."""
@@ -153,55 +148,92 @@ class Sequencer:
         self.stop()
 
     def stop(self) -> None:
-        """Seal the open block, then return from run."""
+        """Seal the open block, if this node leads, then return from run."""
         self._stop.set()
         self._mempool.arrived.set()
+        self._wake()
 
-    def statistics(self) -> dict[str, int]:
-        return {"height": self.tip.header.height if self.tip.header else 0}
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
 
-    async def resume(self) -> None:
+    @property
+    def in_office(self) -> bool:
+        """Whether this node builds, or is about to."""
+        return self._turn is not None or self._goes_on
+
+    async def release(self, fallen: Sequence[Executed] = ()) -> None:
         """
-        Finish what a crash interrupted between two blocks: when batches of the next block are logged, the open one was
-        complete. Sealed again it is the same, and the next one is taken up. Called before `run`.
+        Give up the open block and own blocks that fell: their transactions wait again. Needs the line's turn.
 
-        Raises:
-            Corrupt: the next block's batches stand on another block.
+        Logged batches of an earlier life that no block took up wait again too, once this node does not lead.
         """
-        while self.open_block is not None:
-            block = self.open_block
-            logged = await trio.to_thread.run_sync(self._store.batches, block.opening.height + 1)
-            if not logged:
-                return
-            await self._keep(await self._close(block), block)
-            self.open_block = await self._engine.run(reopen, self._executor, self.tip.hash, logged)
+        transactions: list[tuple[SignedTransaction, Deployment | None]] = []
+        for executed in fallen:
+            if executed.block.header.proposer == self._proposer:
+                transactions += _transactions(executed.open_block)
+        block, self.open_block = self.open_block, None
+        if block is not None:
+            await self._line.drop_open()
+            transactions += _transactions(block)
+            await self._listener.reverted(block.receipts)
+        for height in sorted(self._left):
+            logged = [decode_logged(row) for row in self._store.batches(height)]
+            for batch in logged:
+                works = {work.transaction_id: work for work in batch.deployments}
+                transactions += [(signed, works.get(signed.id)) for signed in batch.transactions]
+        self._left.clear()
+        if transactions:
+            given_up = GivenUp(tuple(transactions), ())
+            await put_back(self._mempool, self._engine, self._executor, given_up, self._now_ms())
+
+    # The loop
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            while not self._stop.is_set():
+        while not self._stop.is_set():
+            if self.in_office:
                 await self._build_block()
+            else:
+                await self._changed.wait()
 
     async def _build_block(self) -> None:
         deadline = trio.current_time() + self._spec.block_time_ms / 1000
         spacing = self._config.batch_interval_ms / 1000
-        if self.open_block is None:
-            await self._open()
-        while not self._stop.is_set():
+        complete = await self._open()
+        while not self._stop.is_set() and self.open_block is not None and not complete:
             if self._full():
-                await trio.sleep_until(deadline)
+                await self._until(deadline)
                 break
             with trio.move_on_at(deadline):
                 await self._mempool.arrived.wait()
             if trio.current_time() >= deadline:
                 break
             cut = trio.current_time()
-            await self._cut()
+            async with self._line.turn:
+                if not self._is_open():
+                    break
+                await self._cut()
             if not self._mempool.arrived.is_set():
-                await trio.sleep_until(min(deadline, cut + spacing))
-        if not self._halted:
+                await self._until(min(deadline, cut + spacing))
+        while self.open_block is not None and not self._wanted() and self.in_office and not self._halted:
+            await self._changed.wait()
+        if not self._halted and self._wanted():
             await self._seal()
+
+    async def _until(self, deadline: float) -> None:
+        """Sleep, but not beyond the end of the office."""
+        with trio.move_on_at(deadline):
+            while self.open_block is not None:
+                await self._changed.wait()
+
+    def _is_open(self) -> bool:
+        return self.open_block is not None
+
+    def _wanted(self) -> bool:
+        """Whether consensus waits for a child of the open block's parent."""
+        turn, block = self._turn, self.open_block
+        return turn is not None and block is not None and turn.parent == block.opening.parent
 
     def _full(self) -> bool:
         """Whether the largest transaction might not fit any more, or one found no room in a batch of its own."""
@@ -213,15 +245,49 @@ class Sequencer:
             or block.size > BLOCK_BYTES_FULL
         )
 
-    async def _open(self) -> None:
+    async def _open(self) -> bool:
+        """
+        Take up the open block, or begin one where consensus wants it, else on the newest block; whether it is complete.
+
+        Batches that an earlier life logged on the very parent are run again. When there are logged ones on top of it,
+        it had been sealed: sealed again it is the same.
+        """
+        async with self._line.turn:
+            turn = self._turn
+            if self.open_block is not None and turn is not None and turn.parent != self.open_block.opening.parent:
+                await self.release()
+            if self.open_block is None and self.in_office:
+                if turn is not None:
+                    await self.release(await self._line.stand_on(turn.parent)) if self._falls(turn) else None
+                await self._begin()
+            height = self.open_block.opening.height if self.open_block else 0
+            return height + 1 in self._left
+
+    def _falls(self, turn: Turn) -> bool:
+        return self._line.newest().hash != turn.parent
+
+    async def _begin(self) -> None:
+        tip = self._line.newest()
+        logged = self._store.batches(tip.height + 1) if tip.height + 1 in self._left else ()
+        head = decode_logged(logged[0]).opening if logged else None
+        if head is not None and head.parent == tip.hash:
+            self._left.discard(tip.height + 1)
+            self.open_block = await self._engine.run(reopen, self._executor, tip.hash, logged)
+            assert self.open_block is not None, "there were batches"
+            await self._listener.reopened(self.open_block)
+        else:
+            await self._begin_anew()
+        self.opened.set()
+
+    async def _begin_anew(self) -> None:
         """Fix height, time, parent and anchor, and run the first batch."""
-        tip = self._parent
-        height = tip.header.height + 1 if tip.header else 1
+        await self.release()  # batches logged by an earlier life, on another block
+        tip = self._line.newest()
+        height = tip.height + 1
         time_ms = max(tip.time_ms + 1, self._now_ms())
-        gap_ms = time_ms - tip.time_ms if tip.header and time_ms - tip.time_ms > self._spec.outage_ms else 0
         anchor, entries = self._inbox.take(tip.anchor)
         active = tip.waiting_deployments.get(height, ())
-        opening = Opening(height, time_ms, gap_ms, tip.hash, entries, active)
+        opening = Opening(height, time_ms, gap_ms(tip.time_ms, time_ms, height, self._spec), tip.hash, entries, active)
         self.open_block = OpenBlock(opening, anchor)
         await self._cut()
 
@@ -296,58 +362,23 @@ class Sequencer:
             self._stretch = min(max(seen, 1.0), STRETCH_MAX)
 
     async def _seal(self) -> None:
-        """
-        Close the block and store it while the next one is built on it: its hash is known, but nobody is told before it
-        is on disk, and never are two on their way there. Only a checkpoint waits for its block.
-        """
-        with self._timed("sealed_wait_ms"):
-            await self._stored.wait()
-        block = self.open_block
-        assert block is not None
-        closed = await self._close(block)
-        self._stored = trio.Event()
-        self._nursery.start_soon(self._keep, closed, block)
-        height = block.opening.height
-        if height % self._config.checkpoint_blocks == 0:
-            await self._stored.wait()
-            await self._checkpoint(height)
-
-    async def _close(self, block: OpenBlock) -> _Closed:
-        """Seal, sign and certify; the next block goes on from here."""
-        tip = self._parent
-        with self._timed("seal_ms"):
-            sealed = await self._engine.run(self._executor.seal)
-        burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
-        withdrawals = span_withdrawals(tip, block.opening.height, self._spec, burnt)
-        view = max(tip.header.view if tip.header else 0, self._view_floor) + 1
-        header = block.header(sealed, withdrawals, self._proposer, 0, view)
-        signed = chain.sign_block(header, block.body(), self._key)
-        digest = (VoteKind.FINALISE, self._spec.chain_id, header.height, header.view, header.hash(), header.validators)
-        certificate = chain.certify([chain.sign_vote(*digest, self._key)])
-        self.open_block = None
-        self._parent = advance(tip, signed, withdrawals, self._spec)
-        return _Closed(signed, certificate, burnt, self._parent)
-
-    async def _keep(self, closed: _Closed, block: OpenBlock) -> None:
-        """Store a closed block, then tell of it."""
-        with self._timed("store_ms"):
-            await trio.to_thread.run_sync(self._put, closed, block)
-        self.tip = closed.tip
-        self._stored.set()
-        log.debug("sealed", height=block.opening.height, batches=len(block.batches), **self._medians())
-        await self._listener.sealed(closed.block, closed.certificate, block)
-
-    def _put(self, closed: _Closed, block: OpenBlock) -> None:
-        """On a thread: nothing changes a closed block any more."""
-        header = closed.block.header
-        stored = StoredBlock(
-            header.height,
-            codec.encode((header.fields(), closed.block.signature, closed.certificate.fields())),
-            codec.encode(closed.block.body.fields()),
-            block.results(closed.burnt),
-            [receipt.transaction for receipt in block.receipts],
-        )
-        self._store.put_block(stored, {})
+        """Close the block, sign it, and hand it to consensus; the next one goes on from here."""
+        async with self._line.turn:
+            turn, block = self._turn, self.open_block
+            if turn is None or block is None:
+                return
+            self._turn, self._goes_on, self.open_block = None, turn.again, None
+            parent = self._line.newest()
+            with self._timed("seal_ms"):
+                sealed = await self._engine.run(self._executor.seal)
+            burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
+            withdrawals = span_withdrawals(parent, block.opening.height, self._spec, burnt)
+            header = block.header(sealed, withdrawals, self._proposer, 0, turn.view)
+            signed = chain.sign_block(header, block.body(), self._key)
+            tip = advance(parent, signed, withdrawals, self._spec)
+            await self._line.take(Executed(signed, tip, parent, block, burnt, sealed))
+            log.debug("sealed", height=block.opening.height, batches=len(block.batches), **self._medians())
+            turn.built(signed)
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -362,45 +393,7 @@ class Sequencer:
         self._times.clear()
         return medians
 
-    async def _checkpoint(self, height: int) -> None:
-        """
-        Copy the pages changed since the last checkpoint, then write them while the chain goes on; not while the last
-        one is still being written, for then the next one takes its pages along.
-        """
-        if self._writing_checkpoint:
-            return
-        self._writing_checkpoint = True
-        since = self._checkpoint_height
-        meta, chunks = await self._engine.run(_copy_pages, self._executor, since)
-        self._checkpoint_height = height
-        self._nursery.start_soon(self._write_checkpoint, height, meta, chunks)
 
-    async def _write_checkpoint(self, height: int, meta: bytes, chunks: Sequence[Pages]) -> None:
-        await trio.to_thread.run_sync(self._store.put_checkpoint, height, meta, chunks)
-        self._writing_checkpoint = False
-        log.info("checkpoint", height=height, pages=sum(len(chunk.data) // 1024 for chunk in chunks))
-
-
-def _copy_pages(executor: Executor, since: int | None) -> tuple[bytes, list[Pages]]:
-    chunks = [Pages(c.program, c.first_page, c.pages) for c in executor.export(since)]
-    return executor.checkpoint_meta(), chunks
-
-
-def span_withdrawals(tip: Tip, height: int, spec: ChainSpec, burnt: Sequence[Withdrawal]) -> list[Withdrawal]:
-    """All withdrawals of the commitment span that `height` is in, up to and with `burnt`, those of its own block."""
-    first, _ = chain.commitment_span(height, spec.commitment_blocks)
-    return [*([] if height == first else tip.span_withdrawals), *burnt]
-
-
-def advance(tip: Tip, block: chain.Block, withdrawals: list[Withdrawal], spec: ChainSpec) -> Tip:
-    """The tip after `block`. Raises Corrupt when it does not follow."""
-    header = block.header
-    if header.parent != tip.hash:
-        raise Corrupt(f"block {header.height} names another parent than the block before it")
-    if tip.header is not None and header.view <= tip.header.view:
-        raise Corrupt(f"block {header.height} is of view {header.view}, which is not above its parent's")
-    waiting = {height: items for height, items in tip.waiting_deployments.items() if height > header.height}
-    if block.body.deployments:
-        waiting[header.height + spec.deployment_delay_blocks] = block.body.deployments
-    anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
-    return Tip(header, header.hash(), header.time_ms, anchor, withdrawals, waiting)
+def _transactions(block: OpenBlock) -> list[tuple[SignedTransaction, Deployment | None]]:
+    works = {work.transaction_id: work for work in block.deployments}
+    return [(one, works.get(one.id)) for batch in block.batches for one in batch.open()]

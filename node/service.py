@@ -29,13 +29,14 @@ from node.corelink import CoreLink, Later, refusal
 from node.deployments import check as check_deployment
 from node.deployments import prepare
 from node.engine import EngineThread
+from node.line import Line
 from node.mempool import Mempool, Pending
 from node.open_block import OpenBlock, decode_results, receipt_in
 from node.open_block import refusal as not_executable
 from node.reads import Reads
 from node.recovery import stored_block
-from node.sequencer import Sequencer
 from node.store import Position, Store
+from node.tip import Tip
 from node.views import receipt_view
 
 STORED_POLL_S = 0.005
@@ -45,7 +46,7 @@ RECEIPTS_KEPT = 50_000
 
 
 class Service:
-    """Also the sequencer's Listener."""
+    """Also the line's Listener."""
 
     link: CoreLink
 
@@ -58,7 +59,7 @@ class Service:
         self._reads = Reads(spec, self._query, self._catalogue)
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._received: set[bytes] = set()
-        self._sequencer: Sequencer | None = None
+        self._line: Line | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getReceipt": self._receipt,
@@ -74,12 +75,10 @@ class Service:
             "tenor_simulate": self._simulate,
         }
 
-    async def attach(self, sequencer: Sequencer) -> None:
-        """Called once before the node serves."""
-        self._sequencer = sequencer
+    async def attach(self, line: Line) -> None:
+        """Called before the node serves, and again whenever the chain has gone back."""
+        self._line = line
         await self._learn_programs()
-        if sequencer.open_block is not None:
-            self._remember(sequencer.open_block, sequencer.open_block.receipts)
 
     async def handle(self, method: str, payload: Any) -> Any:
         """Answer one request. Raises Invalid or Unavailable, which travel to whoever asked."""
@@ -87,7 +86,7 @@ class Service:
             return await self._send(payload)
         return await self._methods[method](**payload)
 
-    # What the sequencer tells
+    # What the line tells
 
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
         if result.programs_changed:
@@ -102,12 +101,18 @@ class Service:
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
         self.link.publish("blocks", _block_view(block, "certified"))
 
-    def rolled_back(self, first: int, last: int, reverted: Sequence[Receipt]) -> None:
-        """Blocks `first` to `last` are no more; their transactions have these receipts now, "reverted"."""
-        for receipt in reverted:
+    async def reopened(self, open_block: OpenBlock) -> None:
+        self._remember(open_block, open_block.receipts)
+
+    async def reverted(self, receipts: Sequence[Receipt]) -> None:
+        for receipt in receipts:
             self._recent.pop(receipt.transaction, None)
-        if reverted and self.link.wanted("receipts"):
-            self.link.publish("receipts", [receipt_view(receipt) for receipt in reverted])
+        if receipts and self.link.wanted("receipts"):
+            self.link.publish("receipts", [receipt_view(replace(receipt, stage="reverted")) for receipt in receipts])
+
+    async def rolled_back(self, first: int, last: int, reverted: Sequence[Receipt]) -> None:
+        """Stored blocks `first` to `last` are no more; their transactions have these receipts now, "reverted"."""
+        await self.reverted(reverted)
         stages = self._stages
         told = {"posted": stages.posted, "final": stages.final, "reverted_first": first, "reverted_last": last}
         self.link.publish("stages", told)
@@ -269,11 +274,11 @@ class Service:
         else:
             raise Invalid("Name either a page, or a field and the path from it to the value.", "invalid_params")
         while True:
-            life = self._sequencer
+            line = self._line
             height, shown = await self._engine.read(lambda: (self._executor.sealed_height(), show()))
-            while (self._tip().header.height if self._tip().header else 0) < height and life is self._sequencer:
+            while self._tip().height < height and line is self._line:
                 await trio.sleep(STORED_POLL_S)
-            if life is self._sequencer:  # else the chain went back, and that block is no more
+            if line is self._line:  # else the chain went back, and that block is no more
                 return await trio.to_thread.run_sync(proofs.certified, self._store, height) | shown
 
     async def _call(self, program: bytes, selector: bytes, arguments: bytes, gas: int) -> dict[str, Any]:
@@ -314,9 +319,9 @@ class Service:
     async def _learn_programs(self) -> None:
         self._catalogue.learn(await self._engine.run(self._executor.programs))
 
-    def _tip(self) -> Any:
-        assert self._sequencer is not None, "attach comes before the first request"
-        return self._sequencer.tip
+    def _tip(self) -> Tip:
+        assert self._line is not None, "attach comes before the first request"
+        return self._line.tip
 
     def _staged(self, receipt: Receipt) -> Receipt:
         tip = self._tip()

@@ -34,10 +34,11 @@ DROPPED_MAX = 4_096
 """Rows dropped per write: short enough that a synced batch never waits long behind one."""
 
 _IDENTITY, _HEAD, _CHECKPOINT, _UNFINISHED = b"identity", b"head", b"checkpoint", b"unfinished"
-_HEADER, _BODY, _RECEIPTS, _TRANSACTION, _CURSOR, _LOG, _PAGE, _REVERTED = (bytes([n]) for n in range(1, 9))
+_HEADER, _BODY, _RECEIPTS, _TRANSACTION, _CURSOR, _LOG, _PAGE, _REVERTED, _NOTE = (bytes([n]) for n in range(1, 10))
 _U64 = struct.Struct(">Q")
 _U64_U32 = struct.Struct(">QI")
 _U64_U64 = struct.Struct(">QQ")
+_U64_U8 = struct.Struct(">QB")
 _PAGE_KEY = struct.Struct(">III")  # program, page, serial of the checkpoint that wrote it
 
 
@@ -50,6 +51,15 @@ class StoredBlock:
     body: bytes
     receipts: bytes
     transactions: Sequence[bytes] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What consensus must not forget of a view: one row of each kind, 0 to 255."""
+
+    view: int
+    kind: int
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,26 +150,35 @@ class Store:
         row = self._get(_HEAD)
         return None if row is None else int(_U64.unpack(row)[0])
 
-    def put_block(self, block: StoredBlock, cursors: Mapping[str, bytes]) -> None:
-        """Write a block with everything that belongs to it, synced; its batch log ends. Heights follow one another."""
-        head = self.head()
-        assert head is None or block.height == head + 1, f"block {block.height} does not follow {head}"
-        height = _U64.pack(block.height)
+    def put(self, blocks: Sequence[StoredBlock], notes: Sequence[Note] = (), decided: int = 0) -> None:
+        """
+        Write blocks with everything that belongs to them, and notes, in one synced write. Heights follow one another;
+        the batch logs of their heights end, and with them the notes of views up to `decided`.
+        """
+        head = self.head() or 0
         with self._write("write a block", sync=True) as batch:
-            batch.put(_HEADER + height, block.header)
-            batch.put(_BODY + height, block.body)
-            batch.put(_RECEIPTS + height, block.receipts)
-            for index, transaction in enumerate(block.transactions):
-                batch.put(_TRANSACTION + transaction, _U64_U32.pack(block.height, index))
-            for name, value in cursors.items():
-                batch.put(_CURSOR + name.encode(), value)
-            for key, _ in self._rows(_LOG, stop=_LOG + _U64.pack(block.height + 1)):
-                batch.delete(key)
-            batch.put(_HEAD, height)
+            for height, block in enumerate(blocks, head + 1):
+                assert block.height == height, f"block {block.height} does not follow {height - 1}"
+                _put_block(batch, block)
+            if blocks:
+                for key, _ in self._rows(_LOG, stop=_LOG + _U64.pack(blocks[-1].height + 1)):
+                    batch.delete(key)
+                batch.put(_HEAD, _U64.pack(blocks[-1].height))
+            for key in list(self._keys(_NOTE)) if decided else ():
+                if _U64_U8.unpack(key[1:])[0] <= decided:
+                    batch.delete(key)
+            for note in notes:
+                if note.view > decided:
+                    batch.put(_NOTE + _U64_U8.pack(note.view, note.kind), note.data)
+
+    def notes(self) -> tuple[Note, ...]:
+        """All that stand, by view and kind."""
+        found = ((_U64_U8.unpack(key[1:]), data) for key, data in self._rows(_NOTE))
+        return tuple(Note(view, kind, data) for (view, kind), data in found)
 
     def roll_back(self, height: int, reverted: Iterable[tuple[bytes, bytes]], cursors: Mapping[str, bytes]) -> None:
         """
-        Let the chain end at `height`, in one synced write: later blocks, the batch log and a later checkpoint go.
+        Let the chain end at `height`, in one synced write: later blocks, batch log, notes and a later checkpoint go.
 
         Args:
             reverted: transactions of what goes, and their receipts, which are kept as such.
@@ -173,8 +192,9 @@ class Store:
             for transaction, receipt in reverted:
                 batch.delete(_TRANSACTION + transaction)
                 batch.put(_REVERTED + transaction, receipt)
-            for key, _ in self._rows(_LOG):
-                batch.delete(key)
+            for kind in (_LOG, _NOTE):
+                for key in list(self._keys(kind)):
+                    batch.delete(key)
             for name, value in cursors.items():
                 batch.put(_CURSOR + name.encode(), value)
             if checkpoint is not None and checkpoint[0] > height:
@@ -228,8 +248,13 @@ class Store:
     # Batch log
 
     def append_batch(self, height: int, number: int, *data: bytes) -> None:
-        """Keep batch `number` (from 0) of the open block `height`, and those behind it; on return all survive."""
+        """
+        Keep batch `number` (from 0) of the open block `height`, and those behind it; on return all survive. The first
+        of a block replaces whatever was logged of this height and later ones.
+        """
         with self._write("write the batch log", sync=True) as batch:
+            for key in list(self._keys(_LOG, _LOG + _U64.pack(height))) if number == 0 else ():
+                batch.delete(key)
             for at, one in enumerate(data, number):
                 batch.put(_LOG + _U64_U32.pack(height, at), one)
 
@@ -242,6 +267,10 @@ class Store:
                 raise Corrupt(f"{self.path}: the batch log of block {height} goes from {len(found) - 1} to {number}.")
             found.append(data)
         return tuple(found)
+
+    def logged(self) -> tuple[int, ...]:
+        """Heights that have logged batches, ascending."""
+        return tuple(sorted({_U64_U32.unpack(key[1:])[0] for key in self._keys(_LOG)}))
 
     # Checkpoint
 
@@ -367,10 +396,12 @@ class Store:
         with self._guarded("read"), self._db.iterator(start=prefix, stop=end, verify_checksums=True) as rows:
             yield from rows
 
-    def _keys(self, prefix: bytes) -> Iterator[bytes]:
+    def _keys(self, prefix: bytes, start: bytes | None = None) -> Iterator[bytes]:
         with (
             self._guarded("read"),
-            self._db.iterator(start=prefix, stop=_after(prefix), include_value=False, verify_checksums=True) as keys,
+            self._db.iterator(
+                start=start or prefix, stop=_after(prefix), include_value=False, verify_checksums=True
+            ) as keys,
         ):
             yield from keys
 
@@ -394,6 +425,15 @@ class Store:
             raise Corrupt(
                 f"{self.path}: the disk failed (tried to {what}): {error}. Free space or replace it, then start again."
             ) from error
+
+
+def _put_block(batch: Any, block: StoredBlock) -> None:
+    height = _U64.pack(block.height)
+    batch.put(_HEADER + height, block.header)
+    batch.put(_BODY + height, block.body)
+    batch.put(_RECEIPTS + height, block.receipts)
+    for index, transaction in enumerate(block.transactions):
+        batch.put(_TRANSACTION + transaction, _U64_U32.pack(block.height, index))
 
 
 def _after(prefix: bytes) -> bytes:

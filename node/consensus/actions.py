@@ -24,18 +24,26 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """Propose a child of `parent` in `view`; replaces an earlier Lead. proofs: go with the proposal."""
+    """
+    Propose a child of `parent` in `view`; replaces an earlier Lead. proofs: go with the proposal. again: the next view
+    is this leader's too, if this one goes well.
+    """
 
     view: int
     parent: Link
     proofs: tuple[Quorum, ...]
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Execute:
-    """Run a proposed block on its parent, which has been executed; answer with `executed`."""
+    """
+    Run a proposed block on its parent, which has been executed; answer with `executed`. vouched: a quorum stands behind
+    it, so only what this node's own engine makes of it is asked.
+    """
 
     link: Link
+    vouched: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,20 +50,24 @@ class Ledger(Protocol):
     def remembered(self) -> Remembered:
         """Where to go on. Called once, before anything else."""
 
-    def lead(self, view: int, parent: Link, built: Callable[[Block], None]) -> None:
+    def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool) -> None:
         """
         Build a block of this view on `parent`, which has been executed, and hand it to `built` when its time has come.
 
-        Replaces what was asked for before. Returns at once.
+        Replaces what was asked for before. Returns at once. again: a child of that block is likely to be asked for
+        next, so work on it may begin.
         """
 
     def stand_back(self) -> None:
         """Stop building; what was taken in waits for whoever leads now."""
 
-    async def execute(self, block: Block) -> bool:
+    async def execute(self, block: Block, vouched: bool) -> bool:
         """
-        Run a block whose ancestors down to the newest certified block were executed or are given by `ancestor`; whether
-        everything its header says came out. Raises Unavailable when it cannot be run now.
+        Run a block whose parent has been executed; whether everything its header says came out, and, unless a quorum
+        vouches for it, whether it may stand there: its time, deposits and deployments.
+
+        Raises:
+            Unavailable: it cannot be run now.
         """
 
     async def keep(self, kept: Kept) -> None:

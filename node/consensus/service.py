@@ -107,7 +107,7 @@ class Consensus:
         self._send, self._events = trio.open_memory_channel[Event](EVENTS_WAITING_MAX)
         self._stage = _Stage()
         self._proofs: tuple[Quorum, ...] = ()
-        self._executing: deque[Link] = deque()
+        self._executing: deque[tuple[Link, bool]] = deque()
         self._work = trio.Event()
         self._catching_up = False
         self.counters = Counters()
@@ -197,11 +197,11 @@ class Consensus:
                     if link.proposer == self.machine.me:
                         stage.blocks.append(wire.Proposal(block, self._proofs))
                 return self.machine.hear(ballot, self._clock())
-            case Lead(view, parent, proofs):
+            case Lead(view, parent, proofs, again):
                 built = partial(self._built, proofs)
-                stage.after.append(partial(self._ledger.lead, view, parent, built))
-            case Execute(link):
-                self._executing.append(link)
+                stage.after.append(partial(self._ledger.lead, view, parent, built, again))
+            case Execute(link, vouched):
+                self._executing.append((link, vouched))
                 self._work.set()
             case Fetch(block_hash, height, _):
                 stage.after.append(partial(self._nursery.start_soon, self._fetch, block_hash, height))
@@ -276,13 +276,13 @@ class Consensus:
             while not self._executing:
                 self._work = trio.Event()
                 await self._work.wait()
-            link = self._executing.popleft()
+            link, vouched = self._executing.popleft()
             block = self._blocks.get(link.hash)
             if block is None or link.height <= self.machine.committed.height:
                 continue
             try:
                 await self._not_too_early(link)
-                good = await self._ledger.execute(block)
+                good = await self._ledger.execute(block, vouched)
             except Unavailable as error:
                 log.info("block not executed now", height=link.height, reason=str(error))
                 self._event(partial(self.machine.dropped, link))
@@ -418,7 +418,7 @@ class Consensus:
                 continue  # votes were quicker
             if header.parent != self.machine.committed.hash:
                 raise Invalid(f"Certified block {height} does not follow the one before it.", "wrong_parent")
-            if not await self._ledger.execute(one.block):
+            if not await self._ledger.execute(one.block, vouched=True):
                 self._event(partial(self._diverged, Link.of(header)))
                 return False
             done = trio.Event()

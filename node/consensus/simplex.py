@@ -30,7 +30,7 @@ from node.consensus.actions import (
 )
 from node.consensus.schedule import leader
 from node.consensus.tally import VIEWS_AHEAD_MAX, Tally
-from node.consensus.words import Ballot, Link, Quorum, Rules, Said
+from node.consensus.words import NO_BLOCK, Ballot, Link, Quorum, Rules, Said
 
 NOTARISE, NULLIFY, FINALISE = VoteKind.NOTARISE, VoteKind.NULLIFY, VoteKind.FINALISE
 BACK_OFF_ROUNDS_MAX = 5
@@ -321,7 +321,7 @@ class Simplex:
                 continue
             if stands or (link.view == self.view and self._may_vote(link, parent)):
                 block.running = True
-                self._out.actions.append(Execute(link))
+                self._out.actions.append(Execute(link, stands))
 
     def _vote_notarise(self) -> None:
         """The first block of this view that is right in every way; a leader that is wrong loses its view at once."""
@@ -356,7 +356,9 @@ class Simplex:
             return
         if self._led != (self.view, parent.hash):
             self._led = (self.view, parent.hash)
-            self._out.actions.append(Lead(self.view, parent, self._proofs(parent)))
+            child = Link(self.view, parent.height + 1, NO_BLOCK, parent.hash, self.me, 0)
+            again = leader(self.rules, child, self.view + 1) == self.me
+            self._out.actions.append(Lead(self.view, parent, self._proofs(parent), again))
 
     # Steps
 

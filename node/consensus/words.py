@@ -15,7 +15,12 @@ from genesis import codec, crypto
 from genesis.chain import Certificate, Header, Vote, VoteKind, check_certificate, vote_digest
 from genesis.errors import Invalid
 from genesis.settling import VALIDATORS_MAX
+from genesis.spec import ChainSpec
 
+TIMEOUT_BLOCKS, TIMEOUT_MS_MIN = 4, 1_000
+"""A view that has neither block nor quorum after so many block times, and milliseconds, is given up."""
+TIMEOUT_ROOM = 16
+"""The longest time-out, in shortest ones."""
 NO_BLOCK = crypto.ZERO_HASH
 """The block hash, and 0 the height, of a nullify vote."""
 
@@ -153,3 +158,9 @@ def check_quorum(quorum: Quorum, rules: Rules) -> None:
         raise Invalid(f"A quorum is signed by somebody outside of set {rules.version}.", "unknown_validator")
     if not rules.has_quorum(signers):
         raise Invalid("A quorum is more than 2/3 of the stake.", "no_quorum")
+
+
+def rules_of(spec: ChainSpec) -> Rules:
+    """Those of the first validator set."""
+    timeout_ms = max(TIMEOUT_MS_MIN, TIMEOUT_BLOCKS * spec.block_time_ms)
+    return Rules(spec.chain_id, spec.stakes, 0, spec.lease_views, timeout_ms, TIMEOUT_ROOM * timeout_ms)

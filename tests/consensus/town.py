@@ -108,9 +108,9 @@ class Member:
                     town.send(self.number, "propose", (link, self.proofs))
                 town.send(self.number, "hear", ballot)
                 self.do(machine.hear(ballot, town.now))
-            case Lead(view, parent, proofs):
+            case Lead(view, parent, proofs, _):
                 town.at(town.now + town.dice.randint(1, BLOCK_MS), lambda: self.build(view, parent, proofs))
-            case Execute(link):
+            case Execute(link, _):
                 town.at(town.now + town.dice.randint(1, 20), lambda: self.answer(link))
             case Fetch(name, height, _):
                 town.at(town.now + town.dice.randint(5, 50), lambda: self.fetch(name, height))

@@ -60,7 +60,7 @@ def unstaged(block: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in block.items() if name != "stage"}
 
 
-@pytest.mark.parametrize("method", ["append_batch", "put_block", "put_checkpoint"])
+@pytest.mark.parametrize("method", ["append_batch", "put", "put_checkpoint"])
 def test_a_failing_disk_ends_the_node_with_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:

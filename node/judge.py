@@ -1,0 +1,84 @@
+"""
+What a proposed block must satisfy beyond coming out as it says: time, deposits, deployments.
+
+A validator asks this before it votes. What a quorum has vouched for is not asked again: settlement moves on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from execution.executor import ProgramInfo
+from genesis.chain import Block, Deployment, SignedTransaction
+from genesis.errors import Invalid
+from genesis.spec import ChainSpec
+from genesis.transaction import KINDS_WITH_SOURCE
+from node.deployments import check as check_deployment
+from node.deployments import prepare
+from node.inbox import is_settled
+from node.open_block import Anchor
+from node.tip import Tip, gap_ms
+from settlement.adapter import SettlementAdapter
+
+
+class Judge:
+    """programs: what programs there are on the newest state."""
+
+    def __init__(
+        self, spec: ChainSpec, adapter: SettlementAdapter, programs: Callable[[], Awaitable[Sequence[ProgramInfo]]]
+    ) -> None:
+        self._spec, self._adapter, self._programs = spec, adapter, programs
+
+    async def check(self, block: Block, parent: Tip) -> None:
+        """
+        Raises:
+            Invalid: "bad_time", "bad_anchor", "bad_inbox" or "bad_deployment": no vote for this block.
+            Unavailable: settlement cannot be asked now.
+        """
+        self._check_time(block, parent)
+        await self._check_deposits(block, parent)
+        await self._check_deployments(block)
+
+    def _check_time(self, block: Block, parent: Tip) -> None:
+        """How far ahead of the clock a block may be is looked at before, for that passes."""
+        header, spec = block.header, self._spec
+        if header.time_ms <= parent.time_ms:
+            raise Invalid(f"Block {header.height} is not later than its parent.", "bad_time")
+        if header.gap_ms != gap_ms(parent.time_ms, header.time_ms, header.height, spec):
+            raise Invalid(f"Block {header.height} states a wrong gap since its parent.", "bad_time")
+
+    async def _check_deposits(self, block: Block, parent: Tip) -> None:
+        """The anchor is confirmed, not before the parent's, and the inbox is what settlement has up to it, in order."""
+        header, inbox, before = block.header, block.body.inbox, parent.anchor
+        anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
+        if anchor.number < before.number or (anchor.number == before.number and anchor.hash != before.hash):
+            raise Invalid(f"Block {header.height} goes back on the settlement chain.", "bad_anchor")
+        if len(inbox) > self._spec.inbox_block_max or anchor.count != before.count + len(inbox):
+            raise Invalid(f"Block {header.height} miscounts its deposits.", "bad_inbox")
+        if anchor == before:
+            return
+        confirmed = await self._adapter.head(self._spec.confirmation_blocks)
+        if anchor.number > confirmed.settlement_height or not await is_settled(self._adapter, anchor):
+            raise Invalid(f"Block {header.height} rests on a settlement block that is not confirmed.", "bad_anchor")
+        deposits = await self._adapter.deposits(before.count, anchor.number)
+        if inbox != deposits[: len(inbox)] or (len(inbox) < min(len(deposits), self._spec.inbox_block_max)):
+            raise Invalid(f"Block {header.height} takes in other deposits than settlement has.", "bad_inbox")
+
+    async def _check_deployments(self, block: Block) -> None:
+        """What a block records of a deployment is what its source compiles to here."""
+        recorded = {one.transaction_id: one for one in block.body.deployments}
+        if len(recorded) != len(block.body.deployments):
+            raise Invalid(f"Block {block.header.height} records a deployment twice.", "bad_deployment")
+        for batch in block.body.batches if recorded else ():
+            for signed in batch.open():
+                found = recorded.pop(signed.id, None)
+                if found is not None and found != await self._compiled(signed):
+                    raise Invalid(f"{found.name} compiles to something else here.", "bad_deployment")
+        if recorded:
+            raise Invalid(f"Block {block.header.height} records what nobody in it deploys.", "bad_deployment")
+
+    async def _compiled(self, signed: SignedTransaction) -> Deployment:
+        if signed.transaction.kind not in KINDS_WITH_SOURCE:
+            raise Invalid("A transaction without source deploys nothing.", "bad_deployment")
+        check_deployment(signed, self._spec)
+        return await prepare(signed, self._spec, self._programs)
