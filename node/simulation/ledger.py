@@ -69,7 +69,7 @@ class ToyLedger:
         certificate = self.chain[-1].certificate if self.chain else None
         return Remembered(tip, certificate, _above(self._life, tip.view))
 
-    def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool = False) -> None:
+    def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool) -> None:
         self.stand_back()
         self._leading = trio.CancelScope()
         self._nursery.start_soon(self._build, self._leading, view, parent, built)
@@ -77,7 +77,7 @@ class ToyLedger:
     def stand_back(self) -> None:
         self._leading.cancel()
 
-    async def execute(self, block: Block) -> bool:
+    async def execute(self, block: Block, vouched: bool) -> bool:
         await trio.sleep(self._pace.execute_s)
         if block.header.parent not in self._states:
             raise Unavailable("The parent has not been executed here; ask again when it has.")
@@ -98,9 +98,7 @@ class ToyLedger:
         await trio.lowlevel.checkpoint()
         return self.chain[max(first, 1) - 1 : last]
 
-    async def _build(
-        self, scope: trio.CancelScope, view: int, parent: Link, built: Callable[[Block], None]
-    ) -> None:
+    async def _build(self, scope: trio.CancelScope, view: int, parent: Link, built: Callable[[Block], None]) -> None:
         with scope:
             await trio.sleep(self._pace.block_s)
             self._built += 1

@@ -8,7 +8,7 @@ and returns what is said instead, on which protocol.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from genesis import codec, crypto
@@ -99,7 +99,7 @@ class Equivocator(Lie):
     def votes(self, peer: str, votes: wire.Votes) -> Iterable[Spoken]:
         ballots = votes.ballots
         if peer in self._second:
-            ballots = tuple(map(self._turned, ballots))
+            ballots = tuple(_turned(self.liar, ballot, self._other) for ballot in ballots)
         yield wire.VOTES, replace(votes, ballots=ballots).encode()
 
     def _other_of(self, block: Block) -> Block | None:
@@ -113,9 +113,24 @@ class Equivocator(Lie):
             self._other[block.hash()] = sign_block(header, block.body, self.liar.key) if choice else None
         return self._other[block.hash()]
 
-    def _turned(self, ballot: Ballot) -> Ballot:
-        other = self._other.get(ballot.said.hash)
-        return ballot if other is None else self.liar.ballot(replace(ballot.said, hash=other.hash()))
+
+class Miscounter(Lie):
+    """Leads with blocks that do not come out as their headers say, the same to all."""
+
+    def __init__(self, liar: Liar) -> None:
+        super().__init__(liar)
+        self._wrong: dict[bytes, Block] = {}
+
+    def proposal(self, peer: str, proposal: wire.Proposal) -> Iterable[Spoken]:
+        block = proposal.block
+        if block.header.proposer == self.liar.address:
+            wrong = replace(block.header, state_root=crypto.sha256(block.header.state_root))
+            block = self._wrong.setdefault(block.hash(), sign_block(wrong, block.body, self.liar.key))
+        yield wire.BLOCKS, wire.Proposal(block, proposal.proofs).encode()
+
+    def votes(self, peer: str, votes: wire.Votes) -> Iterable[Spoken]:
+        ballots = tuple(_turned(self.liar, ballot, self._wrong) for ballot in votes.ballots)
+        yield wire.VOTES, replace(votes, ballots=ballots).encode()
 
 
 class Conflicter(Lie):
@@ -238,6 +253,12 @@ class Ranges(Lie):
         return self.liar.dice.choice(_DISTORTIONS)(blocks)
 
 
+def _turned(liar: Liar, ballot: Ballot, instead: Mapping[bytes, Block | None]) -> Ballot:
+    """The vote for the block that was shown instead of the one it is for."""
+    other = instead.get(ballot.said.hash)
+    return ballot if other is None else liar.ballot(replace(ballot.said, hash=other.hash()))
+
+
 def _shifted(blocks: tuple[Certified, ...]) -> bytes:
     """Each with its neighbour's certificate."""
     pairs = zip(blocks, blocks[1:] + blocks[:1], strict=True)
@@ -271,6 +292,7 @@ _DISTORTIONS: tuple[Callable[[tuple[Certified, ...]], bytes], ...] = (
 LIES: dict[Kind, type[Lie]] = {
     Kind.SILENT: Silent,
     Kind.EQUIVOCATOR: Equivocator,
+    Kind.MISCOUNTER: Miscounter,
     Kind.CONFLICTER: Conflicter,
     Kind.NULLER: Nuller,
     Kind.OUTDATED: Outdated,

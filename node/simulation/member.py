@@ -122,9 +122,7 @@ class Member:
                 async with trio.open_nursery() as nursery:
                     ledger = ToyLedger(self.disk, life, nursery, self._pace, self._kept)
                     self.height = len(ledger.chain)
-                    self.service = self._make(
-                        self._rules, life, network, peers, ledger, life.now_ms, TIME_AHEAD_MS_MAX
-                    )
+                    self.service = self._make(self._rules, life, network, peers, ledger, life.now_ms, TIME_AHEAD_MS_MAX)
                     await self.service.run()
         except* Exception as errors:  # noqa: BLE001  # a life that ends of itself is a finding, whatever it ends with
             self._ends(errors)

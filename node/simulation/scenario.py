@@ -20,9 +20,12 @@ ACTS = (8, 14)
 OFFSET_MS_MAX = 400
 DRIFT_PPM_MAX = 2_000
 """Of a clock; ten times what a bad quartz does."""
-PAUSE_S = (0.1, 1.2)
+PAUSE_S = (0.05, 1.2)
 """Between two acts."""
-DOWN_S = (0.05, 2.5)
+DOWN_S = (0.02, 0.3, 1.8)
+"""Shortest, middle and longest time from the end of a life to the next."""
+
+DELAY_S_MAX = 0.04
 
 
 class Kind(StrEnum):
@@ -30,6 +33,7 @@ class Kind(StrEnum):
 
     SILENT = "silent"
     EQUIVOCATOR = "equivocator"
+    MISCOUNTER = "miscounter"
     CONFLICTER = "conflicter"
     NULLER = "nuller"
     OUTDATED = "outdated"
@@ -50,17 +54,21 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """These stop where they are, and start again after a while, each after its own."""
+    """
+    These stop where they are, and start again after a while, each after its own. delay_s: since the next vote to
+    notarise that anybody gives; None for at once.
+    """
 
     down_s: Mapping[int, float]
+    delay_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The next syncs of a disk go wrong; whoever that brings down starts again after a while."""
+    """The next sync of a disk goes wrong; its owner, brought down by that, starts again after a while."""
 
     number: int
-    faults: tuple[Fault, ...]
+    fault: Fault
     down_s: float
 
 
@@ -132,21 +140,32 @@ def _liars(dice: random.Random, stakes: tuple[int, ...]) -> dict[int, Kind]:
 
 def _act(dice: random.Random, count: int, honest: tuple[int, ...]) -> Act:
     one = dice.choice(honest)
-    match dice.randrange(10):
+    match dice.randrange(12):
         case 0 | 1:
-            return Crash({one: dice.uniform(*DOWN_S)})
+            return Crash({one: _down_s(dice)}, _delay_s(dice))
         case 2:
-            return Crash({number: dice.uniform(*DOWN_S) for number in honest})
-        case 3 | 4 | 5:
-            return Break(one, (dice.choice(list(Fault)),), dice.uniform(*DOWN_S))
-        case 6:
-            return Slow(one, dice.choice((0.001, 0.02, 0.1, 0.4)))
+            return Crash({number: _down_s(dice) for number in honest}, _delay_s(dice))
+        case 3 | 4 | 5 | 6:
+            return Break(one, dice.choice(list(Fault)), _down_s(dice))
         case 7:
-            return Part(frozenset(number for number in range(count) if dice.random() < 0.5))
+            return Slow(one, dice.choice((0.001, 0.02, 0.1, 0.3)))
         case 8:
+            return Part(frozenset(number for number in range(count) if dice.random() < 0.5))
+        case 9:
             return Part(frozenset())
         case _:
             return Change(_weather(dice))
+
+
+def _down_s(dice: random.Random) -> float:
+    """Short as often as long."""
+    shortest, middle, longest = DOWN_S
+    return dice.uniform(shortest, middle) if dice.random() < 0.5 else dice.uniform(middle, longest)
+
+
+def _delay_s(dice: random.Random) -> float | None:
+    """Mostly in the middle of a view, where most may be lost."""
+    return dice.uniform(0, DELAY_S_MAX) if dice.random() < 0.7 else None
 
 
 def _weather(dice: random.Random) -> Weather:

@@ -31,7 +31,7 @@ FORK, DOUBLE_SIGNATURE, LOST, STALLED = "forks", "double_signatures", "lost", "s
 MESSAGES_REMEMBERED_MAX = 1_024
 PROPOSAL = "proposal"
 
-Signed = tuple[bytes, VoteKind | str, int, bytes]
+Signed = tuple[bytes, str, int, bytes]
 """Signer, kind, view, block."""
 
 
@@ -56,10 +56,11 @@ class Watch:
     chain: list[Link] = field(default_factory=lambda: [toy.GENESIS])
     heights: dict[str, list[bytes]] = field(default_factory=dict)
     """By node: hashes of the blocks that it has called certified, in order."""
-    _heard: dict[tuple[bytes, VoteKind | str, int], bytes] = field(default_factory=dict)
+    _heard: dict[tuple[bytes, str, int], bytes] = field(default_factory=dict)
     _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def __post_init__(self) -> None:
+        self._voted = trio.Event()
         self._signed = lru_cache(MESSAGES_REMEMBERED_MAX)(partial(_signed, self.rules))
 
     def event(self, who: str, what: str, data: bytes | str | int = "") -> None:
@@ -82,17 +83,25 @@ class Watch:
     def signs(self, who: str, given: dict[tuple[VoteKind, int], Said], said: Said, failed: bool) -> None:
         """A vote that a life signs; given: what it signed before; failed: its disk did."""
         self.event(who, f"votes {said.kind.name.lower()} in view {said.view}", said.hash.hex()[:8])
+        if said.kind is VoteKind.NOTARISE:
+            self._voted.set()
         if given.setdefault((said.kind, said.view), said) != said:
             self.find(DOUBLE_SIGNATURE, f"{who} signs two votes {said.kind.name.lower()} in view {said.view}")
         if failed:
             self.find(DOUBLE_SIGNATURE, f"{who} signs although its disk has failed, so it will not remember")
+
+    async def wait_for_vote(self, at_most_s: float) -> None:
+        """For the next vote to notarise that somebody honest signs."""
+        self._voted = trio.Event()
+        with trio.move_on_after(at_most_s):
+            await self._voted.wait()
 
     def arrives(self, who: str, sender: str, protocol: str, payload: bytes) -> None:
         """A message has reached somebody: whatever is signed in it is in the world."""
         self.event(who, f"hears {protocol} of {sender}", payload)
         for signer, kind, view, name in self._signed(protocol, payload):
             if signer in self.honest and self._heard.setdefault((signer, kind, view), name) != name:
-                self.find(DOUBLE_SIGNATURE, f"{signer.hex()[:8]} signed two {kind!s} in view {view}")
+                self.find(DOUBLE_SIGNATURE, f"{signer.hex()[:8]} signed two of {kind} in view {view}")
 
     # The chain
 
@@ -141,9 +150,8 @@ def _signed(rules: Rules, protocol: str, payload: bytes) -> tuple[Signed, ...]:
 
 
 def _vote(ballot: Ballot) -> Signed:
-    return ballot.signer, ballot.said.kind, ballot.said.view, ballot.said.hash
+    return ballot.signer, ballot.said.kind.name.lower(), ballot.said.view, ballot.said.hash
 
 
 def _block(block: Block) -> Signed:
     return block.header.proposer, PROPOSAL, block.header.view, block.hash()
-

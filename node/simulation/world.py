@@ -1,5 +1,5 @@
 """
-One seed from beginning to end: a network of validators, their story of misfortunes, health, and a last look at the disks.
+One seed from beginning to end: a network of validators, a story of misfortunes, health, and a last look at the disks.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from node.simulation.scenario import Act, Break, Change, Crash, Kind, Part, Scen
 from node.simulation.watch import DOUBLE_SIGNATURE, FORK, STALLED, Finding, Watch
 from p2p.memory import Hub, Weather, open_memory_network
 
-TIMEOUT_MS = 800
-TIMEOUT_MS_MAX = 6_400
+TIMEOUT_MS = 500
+TIMEOUT_MS_MAX = 4_000
 HEALTHY = Weather(0.005, 0.005)
 SYNC_S = 0.001
 RECOVERY_S = 60.0
 """Virtual; so long after the world is well all honest validators must have `RECOVERY_BLOCKS` new blocks."""
 RECOVERY_BLOCKS = 8
 GLANCE_S = 0.25
+VOTE_S = 1.0
+"""So long a crash waits for its vote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +149,20 @@ class World:
         for pause_s, act in self._scenario.story:
             await trio.sleep(pause_s)
             self._watch.event("*", str(act))
+            if isinstance(act, Crash) and act.delay_s is not None:
+                await self._watch.wait_for_vote(VOTE_S)
+                await trio.sleep(act.delay_s)
             self._befall(act)
 
     def _befall(self, act: Act) -> None:
         match act:
-            case Crash(down_s):
+            case Crash(down_s, _):
                 for number, seconds in down_s.items():
                     self.honest[number].down_s = seconds
                     self.honest[number].crash()
-            case Break(number, faults, down_s):
+            case Break(number, fault, down_s):
                 self.honest[number].down_s = down_s
-                self.honest[number].disk.faults.extend(faults)
+                self.honest[number].disk.faults.append(fault)
             case Slow(number, sync_s):
                 self.honest[number].disk.sync_s = sync_s
             case Part(side):
