@@ -34,10 +34,16 @@ def devnet(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65_535, help="Of JSON-RPC; 0 takes a free one.")
     ] = DEFAULT_PORT,
+    validators: Annotated[
+        int,
+        typer.Option("--validators", min=1, max=16, help="Nodes that certify blocks together; ports follow --port."),
+    ] = 1,
     json: Json = False,
 ) -> None:
-    """Start a chain on which agents trade: settlement, node, price feed, twelve agents, in one terminal."""
+    """Start a chain on which agents trade: settlement, nodes, price feed, twelve agents, in one terminal."""
     from devnet.up import Options, main_started, run
 
-    options = Options(blocks=blocks, seed=seed, feed=feed, speed=speed, keep=keep, port=port, json=json)
+    options = Options(
+        blocks=blocks, seed=seed, feed=feed, speed=speed, keep=keep, port=port, json=json, validators=validators
+    )
     raise typer.Exit(run(options, main_started()))

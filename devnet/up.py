@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,13 +32,13 @@ from devnet.agents import ROLES, Prices, Role, Stage
 from devnet.feeds import Model, Tick, replay
 from devnet.funding import Cashier
 from devnet.market import REPORTER_KEYS, listing_calls, market_for
-from devnet.process import NodeProcess, write_folder
+from devnet.process import NodeProcess, chain_text, write_folders
 from devnet.trader import Trader
 from devnet.view import View
 from genesis.crypto import keccak256
 from genesis.devkeys import development_key
 from genesis.errors import Unavailable
-from genesis.presets import load_preset
+from genesis.presets import parse_spec
 from genesis.spec import ChainSpec
 from node.client import Client
 from node.config import DEFAULT_PORT
@@ -57,7 +57,10 @@ PAY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """blocks: 0 runs until interrupted. keep: the folder to use and leave, None for one that is removed."""
+    """
+    validators: each a process of its own. blocks: 0 runs until interrupted. keep: the folder to use and leave, None
+    for one that is removed.
+    """
 
     blocks: int = 0
     seed: int = 7
@@ -66,6 +69,7 @@ class Options:
     keep: Path | None = None
     port: int = DEFAULT_PORT
     json: bool = False
+    validators: int = 1
 
 
 def run(options: Options, started: float) -> int:
@@ -86,8 +90,8 @@ def run(options: Options, started: float) -> int:
 class _Devnet:
     def __init__(self, options: Options, folder: Path, started: float) -> None:
         self.options, self.folder, self.started = options, folder, started
-        self.spec: ChainSpec = load_preset("devnet")
-        self.url = f"ws://127.0.0.1:{options.port}/ws"
+        self.spec: ChainSpec = parse_spec(chain_text(options.validators))
+        self.urls = [f"ws://127.0.0.1:{options.port + number}/ws" for number in range(options.validators)]
         self.market = market_for(options.feed)
         self.ticks = self._ticks()
         self.prices = Prices(next(self.ticks))
@@ -97,23 +101,24 @@ class _Devnet:
         self.withdrawn = trio.Event()
 
     async def run(self) -> int:
-        config = write_folder(self.folder, self.options.port, SETTLEMENT_BLOCK_MS)
-        node = NodeProcess(config)
+        configs = write_folders(self.folder, self.options.validators, self.options.port, SETTLEMENT_BLOCK_MS)
+        nodes = [NodeProcess(config) for config in configs]
         terms = Terms.of(self.spec)
         async with open_local(self.folder / "settlement.sqlite", terms, SETTLEMENT_BLOCK_MS) as settlement:
             cashier = Cashier(settlement)
             try:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(node.run)
+                    for node in nodes:
+                        nursery.start_soon(node.run)
                     ended = await self._trade(nursery, cashier)
-                    await node.stop()
+                    await _stop(nodes)
                     nursery.cancel_scope.cancel()
             finally:
                 with trio.CancelScope(shield=True):
-                    await node.stop()
+                    await _stop(nodes)
             posted = (await settlement.committed()).height
             final = await self._final(settlement, posted)
-        report = await self._audit()
+        report = await self._audit(configs[0].parent)
         summary = {
             **report,
             "deposits_made": cashier.deposits,
@@ -121,7 +126,8 @@ class _Devnet:
             "posted_height": posted,
             "final_height": final,
             "first_block_ms": self.first_block_ms,
-            "restarts": node.restarts,
+            "restarts": sum(node.restarts for node in nodes),
+            "validators": self.options.validators,
             "seed": self.options.seed,
         }
         good = ended and report["conserved"] and report["replay_equal"]
@@ -139,7 +145,7 @@ class _Devnet:
         nursery.start_soon(self._list_market, listed)
         await listed.wait()
         nursery.start_soon(self._play_feed)
-        traders = [(role, self._trader(_agent_key(number))) for number, role in enumerate(CAST)]
+        traders = [(role, self._trader(_agent_key(number), number)) for number, role in enumerate(CAST)]
         async with trio.open_nursery() as playing:
             for number, (role, trader) in enumerate(traders):
                 playing.start_soon(self._play, number, role, trader, cashier)
@@ -209,7 +215,7 @@ class _Devnet:
             n.start_soon(self.view.follow_events, events)
             info = await client.chain_info()
             self.height = info["height"]
-            self.view.welcome(self.url, self.spec, info)
+            self.view.welcome(self.urls[0], self.spec, info)
             async for note in blocks:
                 block = note.result
                 self.height = block["height"]
@@ -253,10 +259,10 @@ class _Devnet:
             height -= self.spec.commitment_blocks
         return max(height, 0)
 
-    async def _audit(self) -> dict[str, Any]:
-        """Replay in a second process."""
+    async def _audit(self, folder: Path) -> dict[str, Any]:
+        """Replay a node's blocks in a second process."""
         self.view.progress("replaying every block from genesis in a second process")
-        command = [sys.executable, "-m", "node.audit", str(self.folder), "--json"]
+        command = [sys.executable, "-m", "node.audit", str(folder), "--json"]
         done = await trio.run_process(command, capture_stdout=True, check=False, stdin=subprocess.DEVNULL)
         lines = done.stdout.decode().splitlines()
         if not lines:
@@ -264,8 +270,15 @@ class _Devnet:
         report: dict[str, Any] = json.loads(lines[-1])
         return report
 
-    def _trader(self, key: bytes) -> Trader:
-        return Trader(key, self.url, self.spec.chain_id, FEE)
+    def _trader(self, key: bytes, number: int = 0) -> Trader:
+        """An account that speaks to one of the nodes."""
+        return Trader(key, self.urls[number % len(self.urls)], self.spec.chain_id, FEE)
+
+
+async def _stop(nodes: Sequence[NodeProcess]) -> None:
+    async with trio.open_nursery() as nursery:
+        for node in nodes:
+            nursery.start_soon(node.stop)
 
 
 def _agent_key(number: int) -> bytes:

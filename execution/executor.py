@@ -23,8 +23,8 @@ PAGE_BYTES = 1024
 @dataclass(frozen=True, slots=True)
 class Opening:
     """
-    What is fixed when a block's first batch is cut; inbox entries (deposits) are credited before its first
-    transaction.
+    What is fixed when a block's first batch is cut. Before it, the inbox is taken in: deposits are credited, forced
+    transactions run in a batch of their own (`forced`).
     """
 
     height: int
@@ -87,6 +87,7 @@ class BatchResult:
     outcomes: in the order of the batch given; order: the positions in the order they ran; events: all, hooks'
     included, those
     of the block's opening (deposits, creations) first. programs_changed: the opening created programs, or changed one.
+    forced: of a block's first batch, what its forced transactions did before it; None when there were none.
 
     Outcomes and events are decoded when asked for; `tuple(…)` what is asked for often.
     """
@@ -96,6 +97,7 @@ class BatchResult:
     events: Sequence[Record]
     gas_used: int
     programs_changed: bool = False
+    forced: BatchResult | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 from genesis import codec, crypto, merkle
 from genesis.errors import Invalid
 from genesis.header import Header
-from genesis.settling import InboxEntry
+from genesis.settling import InboxEntry, inbox_entry
 from genesis.transaction import SignedTransaction
 from genesis.transaction import decode as decode_transaction
 
@@ -87,7 +87,10 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Everything execution needs: batches in order, inbox entries credited before the first, deployments recorded."""
+    """
+    Everything execution needs: batches in order, deployments recorded, and inbox entries, taken in before the first
+    batch: deposits credited, forced transactions run.
+    """
 
     batches: tuple[Batch, ...]
     inbox: tuple[InboxEntry, ...] = ()
@@ -108,9 +111,7 @@ class Body:
         batches, inbox, deployments = (
             codec.expect_array(m, None, "A body's part") for m in codec.expect_array(members, 3, "A body")
         )
-        return cls(
-            tuple(map(_batch, batches)), tuple(map(InboxEntry.of, inbox)), tuple(map(Deployment.of, deployments))
-        )
+        return cls(tuple(map(_batch, batches)), tuple(map(inbox_entry, inbox)), tuple(map(Deployment.of, deployments)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from genesis.header import Header, commitment_span
 from genesis.receipt import STAGES, Receipt, Stage, Status
 from genesis.settling import (
     Certificate,
+    Deposit,
+    Forced,
     InboxEntry,
     Vote,
     VoteKind,
@@ -17,6 +19,7 @@ from genesis.settling import (
     WithdrawalProof,
     certify,
     check_certificate,
+    inbox_entry,
     prove_withdrawal,
     sign_vote,
     vote_digest,
@@ -52,6 +55,8 @@ __all__ = [
     "Commitment",
     "DeployTransaction",
     "Deployment",
+    "Deposit",
+    "Forced",
     "Header",
     "InboxEntry",
     "OrderClass",
@@ -71,6 +76,7 @@ __all__ = [
     "commitment_span",
     "decode",
     "events_root",
+    "inbox_entry",
     "order_class",
     "program_address",
     "prove_withdrawal",

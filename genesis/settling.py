@@ -11,24 +11,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from genesis import codec, crypto, merkle
 from genesis.errors import Invalid
 
 VOTE_TAG = b"\x19Tenor vote v1\n"
 VALIDATORS_MAX = 256
-INBOX_DEPOSIT = 0
-"""Kind of an inbox entry. 1 is kept for forced transactions."""
+INBOX_DEPOSIT, INBOX_FORCED = 0, 1
+"""Kinds of inbox entries."""
+FORCED_BYTES_MAX = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class InboxEntry:
+class Deposit:
     """
-    A deposit on the settlement chain, in the order of its inbox.
+    Money locked on the settlement chain, in the order of its inbox.
 
-    index: from 0, without gaps. account: credited. asset: index in the bank. amount: raw 10⁻¹⁸, positive.
-    settlement_height: block of the settlement chain that holds it.
+    index: from 0, without gaps, over entries of all kinds. account: credited. asset: index in the bank. amount: raw
+    10⁻¹⁸, positive. settlement_height: block of the settlement chain that holds it.
     """
 
     index: int
@@ -36,25 +37,62 @@ class InboxEntry:
     asset: int
     amount: int
     settlement_height: int
-    kind: int = INBOX_DEPOSIT
+
+    kind: ClassVar[int] = INBOX_DEPOSIT
 
     def __post_init__(self) -> None:
-        codec.check_uint(self.index, 63, "An inbox entry's index")
-        codec.check_bytes(self.account, crypto.ADDRESS_BYTES, "An inbox entry's account")
-        codec.check_uint(self.asset, 32, "An inbox entry's asset")
-        codec.check_amount(self.amount, "An inbox entry's amount")
-        codec.check_uint(self.settlement_height, 63, "An inbox entry's settlement height")
-        if self.kind != INBOX_DEPOSIT or self.amount == 0:
-            raise Invalid("An inbox entry is a deposit (kind 0) of a positive amount.", "malformed")
+        _check_place(self)
+        codec.check_bytes(self.account, crypto.ADDRESS_BYTES, "A deposit's account")
+        codec.check_uint(self.asset, 32, "A deposit's asset")
+        codec.check_amount(self.amount, "A deposit's amount")
+        if self.amount == 0:
+            raise Invalid("A deposit is of a positive amount.", "malformed")
 
     def fields(self) -> tuple[Any, ...]:
         amount = codec.encode_amount(self.amount)
         return (self.kind, self.index, self.account, self.asset, amount, self.settlement_height)
 
-    @classmethod
-    def of(cls, members: object) -> InboxEntry:
-        kind, index, account, asset, amount, height = codec.expect_array(members, 6, "An inbox entry")
-        return cls(index, account, asset, codec.decode_amount(amount, "An inbox entry's amount"), height, kind)
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """
+    A transaction queued on the settlement chain, which the chain has to take in. Index, settlement_height: as a
+    deposit's.
+
+    raw: wire bytes, as anybody sent them; what is no transaction that can run is taken in without effect.
+    """
+
+    index: int
+    raw: bytes
+    settlement_height: int
+
+    kind: ClassVar[int] = INBOX_FORCED
+
+    def __post_init__(self) -> None:
+        _check_place(self)
+        if type(self.raw) is not bytes or not 1 <= len(self.raw) <= FORCED_BYTES_MAX:
+            raise Invalid(f"A forced transaction has 1 to {FORCED_BYTES_MAX} bytes.", "malformed")
+
+    def fields(self) -> tuple[Any, ...]:
+        return (self.kind, self.index, self.raw, self.settlement_height)
+
+
+InboxEntry = Deposit | Forced
+
+
+def inbox_entry(members: object) -> InboxEntry:
+    """The entry of these decoded fields. Raises Invalid "malformed"."""
+    match codec.expect_array(members, None, "An inbox entry"):
+        case kind, index, account, asset, amount, height if type(kind) is int and kind == INBOX_DEPOSIT:
+            return Deposit(index, account, asset, codec.decode_amount(amount, "A deposit's amount"), height)
+        case kind, index, raw, height if type(kind) is int and kind == INBOX_FORCED:
+            return Forced(index, raw, height)
+    raise Invalid("An inbox entry is a deposit (kind 0, 6 members) or a forced transaction (kind 1, 4).", "malformed")
+
+
+def _check_place(entry: InboxEntry) -> None:
+    codec.check_uint(entry.index, 63, "An inbox entry's index")
+    codec.check_uint(entry.settlement_height, 63, "An inbox entry's settlement height")
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,13 @@ class ChainSpec:
     confirmation_blocks: int = 2  # settlement blocks above a deposit before it is read
     challenge_blocks: int = 4  # settlement blocks from posted to final
     inbox_block_max: int = 256  # entries one block takes in
+    forced_window_blocks: int = (
+        120  # settlement blocks that a forced transaction may wait for being taken in; one minute
+    )
+    validators_delay_blocks: int = 8  # settlement blocks from a change of the validators to its effect
+    exit_blocks: int = 1_200  # settlement blocks that stake is held after leaving; ten minutes
+    replace_blocks: int = 2_400  # settlement blocks from announcing that validators are lost to replacing them
+    stake_min: int = 1  # whole units of asset 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -144,6 +151,11 @@ class ChainSpec:
     def gas(self) -> Mapping[str, int]:
         """The gas table by name."""
         return _gas_mapping(self.gas_table)
+
+    @property
+    def forced_block_max(self) -> int:
+        """Forced transactions that one block takes in: so many of the largest fit the batch that is theirs."""
+        return self.gas_batch_max // self.gas_transaction_max
 
     @property
     def stakes(self) -> dict[bytes, int]:
@@ -192,6 +204,7 @@ def _check_limits(spec: ChainSpec) -> None:
         "checkpoint_blocks",
         "deployment_delay_blocks",
         "lease_views",
+        "validators_delay_blocks",
     ):
         if getattr(spec, name) == 0:
             raise Invalid(f"{name} is at least 1.", "bad_spec")

@@ -27,7 +27,7 @@ from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
 from node.gateway_process import run_gateway
 from node.genesis_code import folder_plan
-from node.life import Life, progress
+from node.life import Life, Place, progress
 from node.log import logger
 from node.mempool import Mempool
 from node.recovery import Recovered, recover
@@ -53,13 +53,19 @@ class Ready:
 
 
 async def run_node(
-    config: Config, spec: ChainSpec, key: bytes, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED
+    config: Config,
+    spec: ChainSpec,
+    key: bytes,
+    place: Place | None = None,
+    *,
+    task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """
     Run until cancelled or stopped.
 
     Args:
         key: the validator's private key.
+        place: among the other validators; None on a chain of one.
 
     Raises:
         Invalid: the folder is another chain's, or the key no validator's.
@@ -70,23 +76,26 @@ async def run_node(
     folder.mkdir(parents=True, exist_ok=True)
     check_validator(spec, address_of(key))
     with _single_error():
-        await _run(config, spec, key, task_status)
+        await _run(config, spec, key, place, task_status)
 
 
-async def _run(config: Config, spec: ChainSpec, key: bytes, task_status: trio.TaskStatus[Ready]) -> None:
+async def _run(
+    config: Config, spec: ChainSpec, key: bytes, place: Place | None, task_status: trio.TaskStatus[Ready]
+) -> None:
     folder = config.node.folder
     async with _engine() as engine:
         executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
             recovered = await engine.run(recover, spec, store, executor, root, progress)
-            await _serve(config, spec, key, store, engine, executor, root, recovered, task_status)
+            await _serve(config, spec, key, place, store, engine, executor, root, recovered, task_status)
 
 
 async def _serve(
     config: Config,
     spec: ChainSpec,
     key: bytes,
+    place: Place | None,
     store: Store,
     engine: EngineThread,
     executor: Executor,
@@ -106,7 +115,7 @@ async def _serve(
         link = service.link = CoreLink(service.handle)
         life = Life(
             spec, config.sequencer, key, store, engine, executor, adapter, mempool, service, stages, poll_s,
-            genesis_root,
+            genesis_root, place,
         )  # fmt: skip
         await life.begin(recovered)
 

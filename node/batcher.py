@@ -55,6 +55,7 @@ class Batcher:
         given_up: int = 0,
     ) -> None:
         """given_up: the highest height that was ever rolled back; settlement may still hold it, waiting in vain."""
+        self._alone = len(spec.validators) == 1
         self._given_up = given_up
         self._spec, self._store, self._adapter = spec, store, adapter
         self.stages, self._changed, self._poll_s = stages, changed, poll_s
@@ -84,8 +85,8 @@ class Batcher:
             first, last = commitment_span(committed.height + 1, self._spec.commitment_blocks)
             head = await trio.to_thread.run_sync(self._store.head)
             if committed.height > (head or 0):
-                if await self._waits_in_vain(committed.height):
-                    return
+                if not self._alone or await self._waits_in_vain(committed.height):
+                    return  # other validators are ahead, and post
                 raise Corrupt(f"settlement holds block {committed.height}, this store ends at {head}: wrong folder?")
             if head is None or last > head:
                 return

@@ -69,6 +69,19 @@ class SequencerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """
+    listen: multiaddress of TCP where other validators come in, as /ip4/0.0.0.0/tcp/26600; empty on a chain of one.
+    peers: a file, a line for each validator: its address, and its node's multiaddress, ending in /p2p/ and the name.
+    key: file of this node's secret, 32 bytes in hexadecimal digits; not the validator's.
+    """
+
+    listen: str = ""
+    peers: Path = Path("peers")
+    key: Path = Path("node.key")
+
+
+@dataclass(frozen=True, slots=True)
 class SettlementConfig:
     """file: the local settlement chain's SQLite file, shared by all nodes of the chain."""
 
@@ -83,6 +96,7 @@ class Config:
     keys: KeysConfig = field(default_factory=KeysConfig)
     gateway: GatewayConfig = field(default_factory=GatewayConfig)
     sequencer: SequencerConfig = field(default_factory=SequencerConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
     settlement: SettlementConfig = field(default_factory=SettlementConfig)
 
 
@@ -91,6 +105,7 @@ SECTIONS: dict[str, type] = {
     "keys": KeysConfig,
     "gateway": GatewayConfig,
     "sequencer": SequencerConfig,
+    "network": NetworkConfig,
     "settlement": SettlementConfig,
 }
 

@@ -1,5 +1,6 @@
 """
-Deposits on their way in: follows the settlement chain at confirmation depth and holds what the next block may take.
+What settlement hands down, deposits and forced transactions, on its way in: follows the settlement chain at
+confirmation depth and holds what the next block may take.
 
 The sequencer never waits for the settlement chain: `take` gives the newest anchor seen and the entries up to it. When
 settlement takes back a block that was an anchor already, `lost` is set and nothing is given any more.
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import trio
 
+from execution.forced import within_block
 from genesis.chain import InboxEntry
 from genesis.crypto import ZERO_HASH
 from genesis.errors import Corrupt, Invalid, Unavailable
@@ -59,7 +61,7 @@ class Inbox:
         """The newest confirmed settlement block and the entries behind `after.count`; never waits."""
         if self._seen is None or self._seen.number < after.number or self.lost.is_set():
             return after, ()
-        ready = [entry for entry in self._entries if entry.index >= after.count][: self._spec.inbox_block_max]
+        ready = within_block([entry for entry in self._entries if entry.index >= after.count], self._spec)
         return Anchor(self._seen.number, self._seen.hash, after.count + len(ready)), tuple(ready)
 
     def forget(self, count: int) -> None:
@@ -69,7 +71,7 @@ class Inbox:
     async def _read(self) -> None:
         head = await self._adapter.head(self._spec.confirmation_blocks)
         if len(self._entries) < ENTRIES_WAITING_MAX:
-            found = await self._adapter.deposits(self._next, head.settlement_height)
+            found = await self._adapter.inbox(self._next, head.settlement_height)
         else:
             found = ()
         if not await is_settled(self._adapter, self.watched):  # asked last: what was read is of the chain it is on

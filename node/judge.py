@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from execution.executor import ProgramInfo
+from execution.forced import within_block
 from genesis.chain import Block, Deployment, SignedTransaction
+from genesis.crypto import ZERO_HASH
 from genesis.errors import Invalid
 from genesis.spec import ChainSpec
 from genesis.transaction import KINDS_WITH_SOURCE
@@ -51,18 +53,27 @@ class Judge:
         """The anchor is confirmed, not before the parent's, and the inbox is what settlement has up to it, in order."""
         header, inbox, before = block.header, block.body.inbox, parent.anchor
         anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
-        if anchor.number < before.number or (anchor.number == before.number and anchor.hash != before.hash):
+        gone_back = anchor.number == before.number and anchor.hash != before.hash != ZERO_HASH
+        if anchor.number < before.number or gone_back:
             raise Invalid(f"Block {header.height} goes back on the settlement chain.", "bad_anchor")
-        if len(inbox) > self._spec.inbox_block_max or anchor.count != before.count + len(inbox):
-            raise Invalid(f"Block {header.height} miscounts its deposits.", "bad_inbox")
-        if anchor == before:
-            return
+        if anchor.count != before.count + len(inbox):
+            raise Invalid(f"Block {header.height} miscounts its inbox entries.", "bad_inbox")
         confirmed = await self._adapter.head(self._spec.confirmation_blocks)
-        if anchor.number > confirmed.settlement_height or not await is_settled(self._adapter, anchor):
-            raise Invalid(f"Block {header.height} rests on a settlement block that is not confirmed.", "bad_anchor")
-        deposits = await self._adapter.deposits(before.count, anchor.number)
-        if inbox != deposits[: len(inbox)] or (len(inbox) < min(len(deposits), self._spec.inbox_block_max)):
-            raise Invalid(f"Block {header.height} takes in other deposits than settlement has.", "bad_inbox")
+        if anchor != before:
+            if anchor.number > confirmed.settlement_height or not await is_settled(self._adapter, anchor):
+                raise Invalid(f"Block {header.height} rests on a settlement block that is not confirmed.", "bad_anchor")
+            entries = await self._adapter.inbox(before.count, anchor.number)
+            if inbox != tuple(within_block(entries, self._spec)):
+                raise Invalid(f"Block {header.height} takes in other entries than settlement has.", "bad_inbox")
+        await self._check_forced(block, confirmed.settlement_height)
+
+    async def _check_forced(self, block: Block, confirmed: int) -> None:
+        """Nothing that had room in the block has waited for longer than its window."""
+        waiting = await self._adapter.inbox(block.header.inbox_count, confirmed)
+        if len(within_block((*block.body.inbox, *waiting[:1]), self._spec)) == len(block.body.inbox):
+            return
+        if waiting[0].settlement_height + self._spec.forced_window_blocks <= confirmed:
+            raise Invalid(f"Block {block.header.height} leaves out what settlement forces into it.", "bad_inbox")
 
     async def _check_deployments(self, block: Block) -> None:
         """What a block records of a deployment is what its source compiles to here."""

@@ -101,9 +101,17 @@ class ChainLedger:
     async def keep(self, kept: Kept) -> None:
         certified = [(one.block.hash(), one.certificate) for one in kept.committed]
         decided = kept.committed[-1].block.header.view if kept.committed else 0
+        if certified and not self._line.is_on(certified[-1][0]):
+            await self._move_to(certified[-1][0])
         await self._line.store(certified, _notes(kept), decided)
         if certified and not self._sequencer.in_office:
             self._untidy.set()
+
+    async def _move_to(self, block_hash: bytes) -> None:
+        """The chain goes on along another branch than this node stood on."""
+        async with self._line.turn:
+            await self._sequencer.release()
+            await self._sequencer.release(await self._line.stand_on(block_hash))
 
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         return await trio.to_thread.run_sync(self._read, first, last, bytes_max)

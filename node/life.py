@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 
 import trio
 
@@ -25,6 +25,7 @@ from node.consensus.service import Consensus
 from node.consensus.signer import KeySigner
 from node.consensus.words import rules_of
 from node.engine import EngineThread
+from node.forwarder import Forwarder
 from node.inbox import Inbox, is_settled
 from node.judge import Judge
 from node.ledger import ChainLedger
@@ -48,6 +49,14 @@ DRAIN_S = 5.0
 log = logger("life")
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node's place among validators: the network, and the others in it by their addresses."""
+
+    network: Network
+    peers: Mapping[bytes, Peer]
+
+
 class Life:
     """`begin` before the node serves, then `run`."""
 
@@ -65,11 +74,11 @@ class Life:
         stages: Stages,
         poll_s: float,
         genesis_root: bytes,
-        network: Network | None = None,
-        peers: Mapping[bytes, Peer] = MappingProxyType({}),
+        place: Place | None = None,
     ) -> None:
-        """network, peers: where the other validators are found, by address; none on a chain of one."""
-        self._network, self._peers = network, peers
+        """place: none on a chain of one."""
+        self._network = place.network if place else None
+        self._peers = place.peers if place else {}
         self._spec, self._config, self._key, self._store = spec, config, key, store
         self._engine, self._executor, self._adapter = engine, executor, adapter
         self._mempool, self._service, self._stages = mempool, service, stages
@@ -117,11 +126,14 @@ class Life:
                 nursery = await stack.enter_async_context(trio.open_nursery())
                 for service in (self._inbox, self._batcher, self._line, self._ledger):
                     await nursery.start(service.run)
-                consensus = Consensus(
+                self._consensus = Consensus(
                     rules_of(self._spec), KeySigner(self._key), network, self._peers, self._ledger, _now_ms,
                     self._spec.time_ahead_ms_max,
                 )  # fmt: skip
-                await nursery.start(consensus.run)
+                self._forwarder = Forwarder(self._mempool, network, self._leader, self._service.run_here)
+                self._service.forwarder = self._forwarder
+                await nursery.start(self._consensus.run)
+                await nursery.start(self._forwarder.run)
                 nursery.start_soon(self._halt_when_lost, self._inbox, self._sequencer)
                 nursery.start_soon(self._tell_opened, task_status)
                 await self._sequencer.run()
@@ -131,6 +143,10 @@ class Life:
                 return
             await self.begin(await self._go_back(self._inbox.watched))
             task_status = trio.TASK_STATUS_IGNORED
+
+    def _leader(self) -> Peer | None:
+        """Who leads now, unless it is this node."""
+        return self._peers.get(self._consensus.machine.standing().leader)
 
     async def _tell_opened(self, task_status: trio.TaskStatus[None]) -> None:
         """A validator alone leads at once, and what it had answered is there again when its first block is open."""
@@ -160,6 +176,7 @@ class Life:
 
     async def sealed(self, block: Block, certificate: Certificate, open_block: OpenBlock) -> None:
         self._inbox.forget(block.header.inbox_count)
+        self._forwarder.certified(receipt.transaction for receipt in open_block.receipts)
         await self._service.sealed(block, certificate, open_block)
 
     async def reopened(self, open_block: OpenBlock) -> None:

@@ -55,7 +55,7 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A sealed block and all that running it left. tip: after it. results: of each batch."""
+    """A sealed block and all that running it left. tip: after it. results: of each batch, with its receipts."""
 
     block: Block
     tip: Tip
@@ -63,7 +63,7 @@ class Executed:
     open_block: OpenBlock
     burnt: list[Withdrawal]
     sealed: Sealed
-    results: tuple[BatchResult, ...] = ()
+    results: tuple[tuple[Sequence[Receipt], BatchResult], ...] = ()
     copied: Copied | None = None
 
 
@@ -113,7 +113,11 @@ class Line:
 
     def holds(self, block_hash: bytes) -> bool:
         """Whether the block has been executed here and found right."""
-        return block_hash in self._aside or any(one.tip.hash == block_hash for one in self._above)
+        return block_hash in self._aside or self.is_on(block_hash)
+
+    def is_on(self, block_hash: bytes) -> bool:
+        """Whether the state has this block in it."""
+        return block_hash == self.tip.hash or any(one.tip.hash == block_hash for one in self._above)
 
     def tip_after(self, block_hash: bytes) -> Tip:
         """Raises Unavailable when the block is not executed here."""
@@ -181,9 +185,8 @@ class Line:
             log.error("a block does not run as its header says", height=block.header.height, reason=str(error))
             return None
         await self.take(executed)
-        for result in executed.results:
-            await self._listener.executed(executed.open_block, (), result)
-        await self._listener.executed(executed.open_block, executed.open_block.receipts, NO_RESULT)
+        for receipts, result in executed.results:
+            await self._listener.executed(executed.open_block, receipts, result)
         return executed, fallen
 
     async def take(self, executed: Executed) -> None:
@@ -218,9 +221,12 @@ class Line:
             await self._stored(executed, certificate)
 
     async def _stored(self, executed: Executed, certificate: Certificate) -> None:
-        self.tip = executed.tip
-        self._above = [one for one in self._above if one.tip.height > executed.tip.height]
-        self._aside = {name: one for name, one in self._aside.items() if one.tip.height > executed.tip.height}
+        async with self.turn:
+            if not self.is_on(executed.tip.hash):
+                await self.stand_on(executed.tip.hash)
+            self.tip = executed.tip
+            self._above = [one for one in self._above if one.tip.height > executed.tip.height]
+            self._aside = {name: one for name, one in self._aside.items() if one.tip.height > executed.tip.height}
         self.grown.set()
         self.grown = trio.Event()
         copied = executed.copied
@@ -235,9 +241,6 @@ class Line:
             if one.tip.hash == block_hash:
                 return one
         raise AssertionError("only what was executed is stored")
-
-
-NO_RESULT = BatchResult((), (), (), 0)
 
 
 def run_block(
@@ -260,20 +263,20 @@ def run_block(
     opening = opening_of(block, parent.waiting_deployments.get(height, ()))
     anchor = Anchor(block.header.anchor_number, block.header.anchor_hash, block.header.inbox_count)
     again = OpenBlock(opening, anchor)
-    results = []
+    results: list[tuple[Sequence[Receipt], BatchResult]] = []
     for number, batch in enumerate(block.body.batches):
         transactions = opened[number] if opened is not None else batch.open()
         _check_kernels(block, transactions, spec)
         result = apply_batch(executor, opening, transactions)
-        again.add(transactions, block.body.deployments, result)
-        results.append(result)
+        answers = again.add(transactions, block.body.deployments, result)
+        results.append(([one for one in answers if isinstance(one, Receipt)], result))
     again.deployments = list(block.body.deployments)
     sealed = seal_block(executor)
     burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
     withdrawals = span_withdrawals(parent, height, spec, burnt)
     header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators, block.header.view)
     if header != block.header:
-        raise Invalid(f"block {height}: {_difference(header, block.header)}", "wrong_block")
+        raise Invalid(_difference(header, block.header), "wrong_block")
     return Executed(block, advance(parent, block, withdrawals, spec), parent, again, burnt, sealed, tuple(results))
 
 
@@ -283,7 +286,7 @@ def _check_kernels(block: Block, transactions: Sequence[SignedTransaction], spec
     for signed in transactions:
         found = recorded.get(signed.id) if upgrade.upgrades(signed.transaction) else None
         if found is not None and found != upgrade.deployment_of(signed, spec):
-            raise Invalid(f"block {block.header.height} records another kernel than was signed", "wrong_block")
+            raise Invalid("it records another kernel than was signed", "wrong_block")
 
 
 def _difference(again: Header, signed: Header) -> str:

@@ -100,6 +100,19 @@ class Mempool:
         keys = {(signed.signer, signed.transaction.lane) for signed in transactions}
         return tuple(key for key in keys if key not in self._lanes)
 
+    def forget(self, transactions: Iterable[SignedTransaction]) -> None:
+        """
+        Lanes at rest that expect another sequence than comes: it may have been used in a block without this pool
+        knowing (a forced transaction), so it has to be learnt again.
+        """
+        firsts: dict[LaneKey, int] = {}
+        for signed in transactions:
+            firsts.setdefault((signed.signer, signed.transaction.lane), signed.transaction.sequence)
+        for key, sequence in firsts.items():
+            lane = self._lanes.get(key)
+            if lane is not None and lane.inside == 0 and lane.next != sequence:
+                del self._lanes[key]
+
     def learn(self, keys: Sequence[LaneKey], last_used: Sequence[int]) -> None:
         """last_used: −1 for a lane never used. What was learnt meanwhile stands."""
         if len(self._lanes) + len(keys) > LANES_REMEMBERED_MAX:
@@ -184,7 +197,7 @@ class Mempool:
 
     def _enter(self, pending: Pending, now_ms: int) -> _Lane:
         signed = pending.signed
-        self._check_standing(signed, now_ms)
+        self.check_standing(signed, now_ms)
         if signed.id in self._ids:
             raise Invalid("This very transaction is waiting already; ask for its receipt.", "known_transaction")
         if len(self._ids) >= self._transactions_max or self._bytes + pending.size > BYTES_MAX:
@@ -281,7 +294,8 @@ class Mempool:
 
     # Checks
 
-    def _check_standing(self, signed: SignedTransaction, now_ms: int) -> None:
+    def check_standing(self, signed: SignedTransaction, now_ms: int) -> None:
+        """What can be said of a transaction without knowing the state. Raises Invalid."""
         t, spec = signed.transaction, self._spec
         if t.chain != spec.chain_id:
             raise Invalid(f"Signed for chain {t.chain}; this is chain {spec.chain_id}.", "wrong_chain")

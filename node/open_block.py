@@ -14,7 +14,7 @@ from typing import Any
 from execution.executor import BatchResult, Executor, Opening, Outcome, Record, Sealed
 from genesis import chain, codec
 from genesis.block import event_item
-from genesis.chain import Batch, Body, Deployment, Header, InboxEntry, Receipt, SignedTransaction, Withdrawal
+from genesis.chain import Batch, Body, Deployment, Header, Receipt, SignedTransaction, Withdrawal, inbox_entry
 from genesis.errors import Corrupt, Invalid
 from genesis.header import HEADER_VERSION
 from genesis.merkle import leaf, list_root_of_leaves
@@ -48,6 +48,8 @@ class OpenBlock:
     anchor: Anchor
     batches: list[Batch] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    forced: list[Receipt] = field(default_factory=list)
+    """The first of the receipts: of forced transactions, which stand in no batch."""
     events: list[Record] = field(default_factory=list)
     deployments: list[Deployment] = field(default_factory=list)
     encoded: list[bytes] = field(default_factory=list)
@@ -86,11 +88,16 @@ class OpenBlock:
     ) -> list[Receipt | Invalid | None]:
         """
         Take in what a batch left, and answer each of its transactions, those that were `ready`, in the order given.
+        Receipts of forced transactions stand before those of the first batch.
 
         A refused one changed nothing and paid nothing: it gets its reason, and no place in the block. None: there was
         no room for it, and it comes again.
         """
-        first_event = len(self.events)
+        if result.forced is not None:
+            first_event = self._events(result.forced)
+            ran = [outcome for outcome in result.forced.outcomes if outcome.status != "refused"]
+            self.forced = [self._keep(outcome, first_event) for outcome in ran]
+        first_event = self._events(result)
         answers: list[Receipt | Invalid | None] = []
         kept: list[bytes] = []
         for signed, outcome in zip(transactions, result.outcomes, strict=True):
@@ -104,24 +111,31 @@ class OpenBlock:
             if outcome.status == "refused":
                 answers.append(refusal(outcome.reason))
                 continue
-            receipt = _receipt(outcome, self.opening.height, len(self.receipts), first_event)
-            self.receipts.append(receipt)
-            row = receipt.encode()
-            self.encoded.append(row)
-            self.receipt_leaves.append(leaf(row))
             kept.append(signed.raw)
-            answers.append(receipt)
+            answers.append(self._keep(outcome, first_event))
         self.stalled |= bool(answers) and all(answer is None for answer in answers)
         done = {receipt.transaction for receipt in self.receipts if receipt.status == "done"} if prepared else set()
         self.batches.append(Batch(tuple(kept)))
-        events = tuple(result.events)
-        self.events.extend(events)
-        self.event_leaves.extend(leaf(event_item(e.program, e.event, e.data)) for e in events)
         recorded = [item for item in prepared if item.transaction_id in done]
         self.deployments.extend(recorded)
-        self.gas_used += result.gas_used
         self.size += sum(map(len, kept)) + sum(len(item.wasm) + len(item.abi) for item in recorded)
         return answers
+
+    def _events(self, result: BatchResult) -> int:
+        """Take in a batch's events and gas; the place of its first event among the block's."""
+        first, events = len(self.events), tuple(result.events)
+        self.events.extend(events)
+        self.event_leaves.extend(leaf(event_item(e.program, e.event, e.data)) for e in events)
+        self.gas_used += result.gas_used
+        return first
+
+    def _keep(self, outcome: Outcome, first_event: int) -> Receipt:
+        receipt = _receipt(outcome, self.opening.height, len(self.receipts), first_event)
+        self.receipts.append(receipt)
+        row = receipt.encode()
+        self.encoded.append(row)
+        self.receipt_leaves.append(leaf(row))
+        return receipt
 
     def body(self) -> Body:
         return Body(tuple(self.batches), self.opening.inbox, tuple(self.deployments))
@@ -223,7 +237,7 @@ def decode_logged(data: bytes) -> Logged:
         opening, anchor = None, None
         if head is not None:
             height, time_ms, gap_ms, parent, inbox, active, number, anchor_hash, count = head
-            entries = tuple(InboxEntry.of(members) for members in inbox)
+            entries = tuple(inbox_entry(members) for members in inbox)
             opening = Opening(height, time_ms, gap_ms, parent, entries, tuple(map(Deployment.of, active)))
             anchor = Anchor(number, anchor_hash, count)
         signed = tuple(decode_trusted(raw, signer) for raw, signer in rows)

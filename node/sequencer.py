@@ -270,7 +270,7 @@ class Sequencer:
         tip = self._line.newest()
         logged = self._store.batches(tip.height + 1) if tip.height + 1 in self._left else ()
         head = decode_logged(logged[0]).opening if logged else None
-        if head is not None and head.parent == tip.hash:
+        if logged and (head is None or head.parent == tip.hash):
             self._left.discard(tip.height + 1)
             self.open_block = await self._engine.run(reopen, self._executor, tip.hash, logged)
             assert self.open_block is not None, "there were batches"

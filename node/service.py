@@ -29,6 +29,7 @@ from node.corelink import CoreLink, Later, refusal
 from node.deployments import check as check_deployment
 from node.deployments import prepare
 from node.engine import EngineThread
+from node.forwarder import Forwarder
 from node.line import Line
 from node.mempool import Mempool, Pending
 from node.open_block import OpenBlock, decode_results, receipt_in
@@ -60,6 +61,7 @@ class Service:
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._received: set[bytes] = set()
         self._line: Line | None = None
+        self.forwarder: Forwarder | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getReceipt": self._receipt,
@@ -91,12 +93,15 @@ class Service:
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
         if result.programs_changed:
             await self._learn_programs()  # their first events are among these
+        events = result.events
+        if result.forced is not None:
+            receipts, events = [*open_block.forced, *receipts], [*result.forced.events, *events]
         self._remember(open_block, receipts)
         if receipts and self.link.wanted("receipts"):
             self.link.publish("receipts", [receipt_view(receipt) for receipt in receipts])
-        if result.events and self.link.wanted("events"):
+        if events and self.link.wanted("events"):
             height = open_block.opening.height
-            self.link.publish("events", [self._catalogue.event_view(event, height) for event in result.events])
+            self.link.publish("events", [self._catalogue.event_view(event, height) for event in events])
 
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
         self.link.publish("blocks", _block_view(block, "certified"))
@@ -127,6 +132,9 @@ class Service:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
         frame = _Frame(signed, payload["wait"] == "executed")
+        if self.forwarder is not None and self.forwarder.takes():
+            return self._elsewhere(frame, signed)
+        self._mempool.forget(signed)
         while keys := self._mempool.unknown(signed):
             self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
         now_ms = time.time_ns() // 1_000_000
@@ -156,6 +164,27 @@ class Service:
             answer(outcome)
 
         return settled
+
+    def _elsewhere(self, frame: _Frame, transactions: Sequence[SignedTransaction]) -> Any:
+        """Another node leads, and says what can run."""
+        assert self.forwarder is not None
+        now_ms = time.time_ns() // 1_000_000
+        for index, one in enumerate(transactions):
+            try:
+                self._mempool.check_standing(one, now_ms)
+                self.forwarder.submit(Pending(one, self._settled(one.id, frame.executed(index))))
+                self._received.add(one.id)
+                frame.received(index)
+            except (Invalid, Unavailable) as error:
+                frame.put(index, refusal(error))
+        return frame.answers if frame.left == 0 else Later(frame.wait)
+
+    async def run_here(self, transactions: Sequence[SignedTransaction]) -> list[Any]:
+        """Transactions that another node forwards: per one a receipt's bytes, or a refusal, once it is executed."""
+        entries = [(signed.raw, signed.signer, signed.id) for signed in transactions]
+        answer = await self._send({"transactions": entries, "wait": "executed"})
+        answers: list[Any] = await answer.wait() if isinstance(answer, Later) else answer
+        return answers
 
     async def _finish(self, frame: _Frame, deployments: Sequence[tuple[int, Pending]]) -> list[Any]:
         """Compile a frame's deployments, while their lanes wait for them; then wait for all outcomes."""
@@ -244,7 +273,8 @@ class Service:
         view = _block_view(block, self._stages.of(wanted, wanted))
         return view | {
             "transactions": [receipt.transaction for receipt in results.receipts],
-            "deposits": [_inbox_view(entry) for entry in block.body.inbox],
+            "deposits": [_inbox_view(entry) for entry in block.body.inbox if isinstance(entry, chain.Deposit)],
+            "forced": [_inbox_view(entry) for entry in block.body.inbox if isinstance(entry, chain.Forced)],
             "withdrawals": [_withdrawal_view(withdrawal) for withdrawal in results.withdrawals],
             "events": [self._catalogue.event_view(event, wanted) for event in results.events],
             "certificate": certificate.encode(),
@@ -399,6 +429,8 @@ def _block_view(block: chain.Block, stage: str) -> dict[str, Any]:
 
 
 def _inbox_view(entry: chain.InboxEntry) -> dict[str, Any]:
+    if isinstance(entry, chain.Forced):
+        return {"index": entry.index, "transaction": entry.raw}
     return {"index": entry.index, "account": entry.account, "asset": entry.asset, "amount": str(entry.amount)}
 
 

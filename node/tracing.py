@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -26,12 +26,13 @@ from execution.compiler.places import Places
 from execution.compiler.profile import lined
 from execution.compiler.standard import PACKAGE, source_of
 from execution.executor import Opening, Outcome
+from execution.forced import forced_transactions
 from execution.lang.rejection import OUT_OF_GAS
 from execution.transition import opening_of
 from execution.vm.genesis import Plan
 from execution.vm.kernel import places
 from execution.vm.machine import Machine
-from genesis.chain import Block, Deployment, Receipt, SignedTransaction, Transaction
+from genesis.chain import Block, Deployment, Deposit, Forced, Receipt, SignedTransaction, Transaction
 from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import GENESIS_PROGRAMS, ChainSpec, genesis_address, genesis_hash
 from genesis.transaction import order_class
@@ -144,16 +145,26 @@ class _Trace:
     def _apply(
         self, mirror: ProfilingMirror, opening: Opening, block: Block, transaction: bytes
     ) -> tuple[SignedTransaction, Outcome]:
-        """The block's batches up to the transaction; of its own those that ran before it."""
+        """The block's forced transactions and batches up to the transaction; of its own those that ran before it."""
         mirror.profiling.target = NOBODY
+        forced = forced_transactions(opening.inbox, self._spec)
+        index = next((at for at, one in enumerate(forced) if one.id == transaction), None)
+        if index is not None:
+            kept = _ran_before(forced, index)
+            mirror.profiling.target = (PHASES[_rank(forced[index])], kept.index(index))
+            deposits = [entry for entry in opening.inbox if isinstance(entry, Deposit)]
+            again = [Forced(0, forced[at].raw, 0) for at in kept]
+            result = mirror.apply(replace(opening, inbox=(*deposits, *again)), ()).forced
+            assert result is not None, "one of them is the transaction"
+            return forced[index], result.outcomes[kept.index(index)]
+        mirror.begin(opening)
         for batch in block.body.batches:
             signed = batch.open()
             index = next((at for at, one in enumerate(signed) if one.id == transaction), None)
             if index is None:
                 mirror.apply(opening, signed)
                 continue
-            order = sorted(range(len(signed)), key=lambda at: _rank(signed[at]))
-            kept = sorted(order[: order.index(index) + 1])
+            kept = _ran_before(signed, index)
             mirror.profiling.target = (PHASES[_rank(signed[index])], kept.index(index))
             result = mirror.apply(opening, [signed[at] for at in kept])
             return signed[index], result.outcomes[kept.index(index)]
@@ -217,6 +228,12 @@ def _source(files: Mapping[str, str], main: str, abi: Abi) -> Source:
 def _compiled(files: tuple[tuple[str, str], ...], main: str) -> tuple[Module, Places, Abi]:
     module, lines, abi = locate_ir(dict(files), main)
     return lined(optimise(module, GAS), GAS), lines, abi
+
+
+def _ran_before(batch: Sequence[SignedTransaction], index: int) -> list[int]:
+    """Positions of a batch up to the one at `index` in the order they run, in the order they stand."""
+    order = sorted(range(len(batch)), key=lambda at: _rank(batch[at]))
+    return sorted(order[: order.index(index) + 1])
 
 
 def _rank(signed: SignedTransaction) -> int:

@@ -36,6 +36,7 @@ class Hub:
     def crash(self, name: Peer) -> None:
         """Take a node out: its streams break, what it was sent is lost, its channels end."""
         self._links.alive.discard(name)
+        self._links.forget_conduct(name)
         self._nodes.pop(name).shut()
         self._break_cut_streams()
 

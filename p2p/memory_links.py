@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import trio
 
+from p2p.conduct import Conduct
 from p2p.network import Peer
 
 IN_FLIGHT_MAX = 65_536
@@ -46,14 +47,24 @@ class Links:
         self._side: dict[Peer, int] = {}
         self._draws: dict[tuple[Peer, Peer, str], random.Random] = {}
         self._in_flight = 0
+        self._conduct: dict[Peer, Conduct] = {}
 
     def cut(self, groups: Iterable[Iterable[Peer]]) -> None:
         """Let only nodes of one group reach one another; nodes of no group form one together. No groups: all do."""
         self._side = {name: number for number, group in enumerate(groups, 1) for name in group}
 
     def linked(self, one: Peer, other: Peer) -> bool:
-        """Whether both live, on the same side."""
-        return {one, other} <= self.alive and self._side.get(one, 0) == self._side.get(other, 0)
+        """Whether both live, on the same side, and neither has banned the other."""
+        if not {one, other} <= self.alive or self._side.get(one, 0) != self._side.get(other, 0):
+            return False
+        return not (self._bans(one, other) or self._bans(other, one))
+
+    def conduct(self, name: Peer) -> Conduct:
+        """What a node holds against the others; a crash forgives."""
+        return self._conduct.setdefault(name, Conduct())
+
+    def forget_conduct(self, name: Peer) -> None:
+        self._conduct.pop(name, None)
 
     def others(self, name: Peer) -> tuple[Peer, ...]:
         return tuple(sorted(other for other in self.alive if other != name and self.linked(name, other)))
@@ -82,6 +93,10 @@ class Links:
             yield room
         finally:
             self._in_flight -= room
+
+    def _bans(self, one: Peer, other: Peer) -> bool:
+        conduct = self._conduct.get(one)
+        return conduct is not None and conduct.is_banned(other, trio.current_time())
 
     def _draw(self, sender: Peer, receiver: Peer, way: str) -> random.Random:
         link = (sender, receiver, way)

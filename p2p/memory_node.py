@@ -16,15 +16,17 @@ from genesis.errors import Invalid, TenorError, Unavailable
 from p2p.memory_links import Links
 from p2p.network import (
     MESSAGE_BYTES_MAX,
-    NAME_CHARACTERS_MAX,
     PUBLICATION_BYTES_MAX,
     QUEUE_MESSAGES_MAX,
     REQUESTS_MAX,
     Handler,
     Message,
+    Offence,
     Peer,
     Statistics,
     Stream,
+    check_name,
+    check_size,
 )
 
 
@@ -42,7 +44,7 @@ class MemoryStream:
         links.nursery.start_soon(self._deliver, waiting, receiver, protocol)
 
     async def send(self, payload: bytes) -> None:
-        _check_size(payload, MESSAGE_BYTES_MAX)
+        check_size(payload, MESSAGE_BYTES_MAX)
         if self.broken:
             raise Unavailable(f"The stream to {self.receiver} is broken; open a new one.")
         arrival_s = trio.current_time() + self._links.delay_s(self._sender.identity, self.receiver)
@@ -97,7 +99,7 @@ class MemoryNetwork:
         return self._links.others(self._identity)
 
     async def open(self, peer: Peer, protocol: str) -> Stream:
-        _check_name(protocol)
+        check_name(protocol)
         await trio.sleep(self._links.delay_s(self._identity, peer))
         if not self._links.linked(self._identity, peer) or protocol not in self._nodes[peer]._listeners:
             raise Unavailable(f"{peer} cannot be reached on {protocol} now; try again later.")
@@ -107,14 +109,14 @@ class MemoryNetwork:
         return stream
 
     def listen(self, protocol: str) -> trio.MemoryReceiveChannel[Message]:
-        _check_name(protocol)
+        check_name(protocol)
         assert protocol not in self._listeners, f"{protocol} has a listener"
         self._listeners[protocol], receive = trio.open_memory_channel[Message](QUEUE_MESSAGES_MAX)
         return receive
 
     async def request(self, peer: Peer, protocol: str, payload: bytes, timeout_s: float) -> bytes:
-        _check_name(protocol)
-        _check_size(payload, MESSAGE_BYTES_MAX)
+        check_name(protocol)
+        check_size(payload, MESSAGE_BYTES_MAX)
         answered, answer = trio.open_memory_channel[bytes | TenorError](2)
         for delay_s in self._links.deliveries_s(self._identity, peer):
             self._links.nursery.start_soon(self._ask, peer, protocol, payload, delay_s, answered)
@@ -126,13 +128,13 @@ class MemoryNetwork:
         raise Unavailable(f"{peer} did not answer {protocol} within {timeout_s} s; ask again or another peer.")
 
     def serve(self, protocol: str, handler: Handler) -> None:
-        _check_name(protocol)
+        check_name(protocol)
         assert protocol not in self._handlers, f"{protocol} has a handler"
         self._handlers[protocol] = handler
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        _check_name(topic)
-        _check_size(payload, PUBLICATION_BYTES_MAX)
+        check_name(topic)
+        check_size(payload, PUBLICATION_BYTES_MAX)
         self.count(publications_sent=1)
         for peer in self.peers():
             for delay_s in self._links.deliveries_s(self._identity, peer):
@@ -140,13 +142,26 @@ class MemoryNetwork:
         await trio.lowlevel.checkpoint()
 
     def subscribe(self, topic: str) -> trio.MemoryReceiveChannel[Message]:
-        _check_name(topic)
+        check_name(topic)
         send, receive = trio.open_memory_channel[Message](QUEUE_MESSAGES_MAX)
         self._subscriptions.setdefault(topic, []).append(send)
         return receive
 
+    def report(self, peer: Peer, offence: Offence) -> None:
+        if self._links.conduct(self._identity).offend(peer, offence, trio.current_time()):
+            self.break_cut_streams()
+            if peer in self._nodes:
+                self._nodes[peer].break_cut_streams()
+
     def statistics(self) -> Statistics:
-        return self._statistics
+        conduct = self._links.conduct(self._identity)
+        return replace(
+            self._statistics,
+            peers=len(self.peers()),
+            banned=len(conduct.banned(trio.current_time())),
+            bans=conduct.bans,
+            offences=conduct.offences,
+        )
 
     async def arrive(self, protocol: str, message: Message) -> None:
         """Hand a stream's message to the listener; waits while that is behind, drops it once that has gone."""
@@ -222,19 +237,8 @@ class MemoryNetwork:
         async with self._answering:
             try:
                 answer = await self._handlers[protocol](peer, payload)
-                _check_size(answer, MESSAGE_BYTES_MAX)
+                check_size(answer, MESSAGE_BYTES_MAX)
             except (Invalid, Unavailable) as refusal:
                 return refusal
         self.count(requests_answered=1)
         return answer
-
-
-def _check_size(payload: bytes, bytes_max: int) -> None:
-    if len(payload) > bytes_max:
-        raise Invalid(
-            f"{len(payload)} bytes are more than the {bytes_max} one message may have; split them.", "too_large"
-        )
-
-
-def _check_name(name: str) -> None:
-    assert name.isascii() and 0 < len(name) <= NAME_CHARACTERS_MAX, f"{name!r} is no name of a protocol or topic"

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import trio
+
+from genesis.errors import Invalid
 
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 """One stream message, request or answer; larger things are fetched in ranges."""
@@ -28,10 +31,28 @@ NAME_CHARACTERS_MAX = 64
 """Of a protocol or a topic."""
 
 Peer = str
-"""A node's name in the network; proves nothing about keys."""
+"""A node's name in the network; says nothing about the keys of validators or accounts."""
 
 Handler = Callable[[Peer, bytes], Awaitable[bytes]]
-"""Answers a request; may raise Invalid or Unavailable, which the asker then sees."""
+"""
+Answers a request; may raise Invalid or Unavailable, which the asker then sees.
+
+Corrupt ends the network. Any other exception is a bug: in memory it comes through, so that tests see it; on a real
+network the asker gets Unavailable and it is logged and counted, since whoever can provoke it must not stop the node.
+"""
+
+
+class Offence(StrEnum):
+    """What a peer may do wrong, as far as no accident explains it."""
+
+    INVALID = "invalid"
+    """It sent what the rooms above refuse."""
+    FLOOD = "flood"
+    """It sent more than it was given room for."""
+    MALFORMED = "malformed"
+    """It does not speak the protocol."""
+    OVERSIZE = "oversize"
+    """It sent a message above its bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +69,10 @@ class Statistics:
     Counters since the node joined.
 
     frames_sent: writes that carried messages_sent; coalescing is the ratio. publications_dropped: at this node,
-    its queue being full.
+    a queue being full. Below the line what has another value at another time, or has no meaning in memory:
+
+    peers: connected now. banned: now. bans: ever. offences: reported or seen. refused: connections not let in.
+    dial_failures, bytes_sent, bytes_received: on the wire. handler_failures: exceptions that are bugs.
     """
 
     messages_sent: int
@@ -58,6 +82,16 @@ class Statistics:
     publications_received: int
     publications_dropped: int
     requests_answered: int
+    # ———
+    peers: int = 0
+    banned: int = 0
+    bans: int = 0
+    offences: int = 0
+    refused: int = 0
+    dial_failures: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    handler_failures: int = 0
 
 
 class Stream(Protocol):
@@ -123,7 +157,32 @@ class Network(Protocol):
         ...
 
     def subscribe(self, topic: str) -> trio.MemoryReceiveChannel[Message]:
-        """Receive publications from now on; beyond QUEUE_MESSAGES_MAX unread the newest are dropped and counted."""
+        """
+        Receive publications from now on, each with its publisher's name, whoever passed it on.
+
+        Beyond QUEUE_MESSAGES_MAX unread the newest are dropped and counted.
+        """
+        ...
+
+    def report(self, peer: Peer, offence: Offence) -> None:
+        """
+        Hold an offence against a peer; enough of them in a short time ban it, each time for longer.
+
+        A banned peer is disconnected and neither let in nor dialled until its time is over. Others are not told.
+        """
         ...
 
     def statistics(self) -> Statistics: ...
+
+
+def check_size(payload: bytes, bytes_max: int) -> None:
+    """Raise Invalid "too_large" when a payload has more than bytes_max."""
+    if len(payload) > bytes_max:
+        raise Invalid(
+            f"{len(payload)} bytes are more than the {bytes_max} one message may have; split them.", "too_large"
+        )
+
+
+def check_name(name: str) -> None:
+    """A protocol or topic is our own constant, so a bad name is a bug."""
+    assert name.isascii() and 0 < len(name) <= NAME_CHARACTERS_MAX, f"{name!r} is no name of a protocol or topic"

@@ -3,18 +3,20 @@ The door of the room: what a node, and a user with funds, ask of a settlement ch
 
 Promises every implementation keeps, and the one suite of contract tests checks: idempotent: repeating any call with
 the same arguments changes nothing more. Retryable: after `Unavailable` it is unknown whether the call took effect;
-repeat it. Ordered: commitments are accepted in order of height only, deposits are numbered in the order of the chain.
+repeat it. Ordered: commitments are accepted in order of height only, inbox entries are numbered in the order of the
+chain.
 Trio-async: every method may wait, none blocks the loop; cancelled calls may have taken effect. Heights named
 `settlement_height` count the settlement chain's blocks; all others count Tenor's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from genesis.chain import Commitment, InboxEntry, Withdrawal, WithdrawalProof
+from genesis.membership import ValidatorSet
+from settlement.actions import Action, Force
 
 Standing = Literal["absent", "pending", "posted", "final"]
 """
@@ -22,8 +24,8 @@ absent: unknown, or dropped by a reorganisation: submit again. pending: accepted
 final: for ever.
 """
 
-DEPOSITS_MAX = 1_024
-"""Entries one call of `deposits` returns at most."""
+ENTRIES_MAX = 1_024
+"""Entries one call of `inbox` returns at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,6 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class ValidatorSet:
-    """stakes: address → stake, as `check_certificate` takes it."""
-
-    version: int
-    stakes: Mapping[bytes, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Reorganisation:
     """Blocks above `fork_height` that the caller knew are gone; `head` is the tip now."""
 
@@ -69,9 +63,11 @@ class SettlementAdapter(Protocol):
         Hand over a commitment; return the posting id (`commitment.id`). The same commitment twice counts once.
 
         Raises:
-            Invalid: "not_next" when it does not follow the last one or leaves its span, "wrong_validators",
-            "no_quorum" and the other codes of `check_certificate`, "bad_anchor" when its anchor is not on the chain,
-            "bad_inbox" when it claims more deposits than its anchor shows or fewer than the last one.
+            Invalid: "not_next" when it does not follow the last one or leaves its span, "wrong_validators" when it
+            names another set than holds at its anchor, "no_quorum" and the other codes of `check_certificate`,
+            "bad_anchor" when its anchor is not on the chain or below the last one's, "bad_inbox" when it claims more
+            entries than its anchor shows or fewer than the last one, "forced_overdue" when forced transactions have
+            waited longer than they may and it does not take them in.
         """
         ...
 
@@ -89,13 +85,16 @@ class SettlementAdapter(Protocol):
         """Return the block so many below the tip; block 0 while the chain is shorter."""
         ...
 
-    async def deposits(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
+    async def inbox(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
         """
-        Return inbox entries in blocks ≤ settlement height `up_to`, indices from_index, + 1, …; DEPOSITS_MAX at most.
+        Return deposits and forced transactions in blocks ≤ settlement height `up_to`, indices from_index, + 1, …;
+        ENTRIES_MAX at most.
         """
         ...
 
-    async def validator_set(self) -> ValidatorSet: ...
+    async def validator_sets(self, from_version: int, up_to: int) -> tuple[ValidatorSet, ...]:
+        """Return the sets that hold from a settlement height ≤ `up_to` on, versions from_version, + 1, …"""
+        ...
 
     async def reorganisations(self, since: Head) -> Reorganisation | None:
         """
@@ -130,6 +129,20 @@ class SettlementAccount(Protocol):
 
         Raises:
             Invalid: "not_final" when no final commitment ends at the proof's height (later it may), "bad_proof".
+        """
+        ...
+
+    async def act(self, sender: bytes, action: Force | Action, nonce: bytes) -> bytes:
+        """
+        Force a transaction into the chain, or do something about validators; return the posting id. The same nonce and
+        arguments count once. What became impossible until a block takes it in is dropped: its standing is "absent".
+
+        Raises:
+            Invalid: "insufficient_balance", "stake_too_low", "key_used", "set_full" or "bad_signature" (Register,
+            RotateKey), "not_owner" (Exit, RotateKey, Claim), "left" (Exit, RotateKey), "last_validator" (Exit,
+            Announce, Replace), "still_held" (Claim), "nothing_held" (Claim, Evidence), "no_evidence" (Evidence),
+            "not_admin" (Announce), "not_lost" (Announce, Replace), "not_announced" or "time_lock" (Replace),
+            "unknown_validator".
         """
         ...
 

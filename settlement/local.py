@@ -19,12 +19,13 @@ import trio
 
 from genesis.chain import Commitment, InboxEntry, Withdrawal, WithdrawalProof
 from genesis.errors import Unavailable
-from settlement.adapter import Committed, Head, Reorganisation, Standing, ValidatorSet
+from genesis.membership import ValidatorSet
+from settlement.actions import Action, Force
+from settlement.adapter import Committed, Head, Reorganisation, Standing
 from settlement.contract import Terms
 from settlement.local_chain import LocalChain
 from settlement.local_tables import Tables, sqlite_errors
 
-BLOCK_TIME_MS = 500
 FEE_BASE = 50_000_000_000_000
 """Raw 10⁻¹⁸ of the chain's coin per commitment; FEE_BYTE per byte of it. Invented, of the size of a cheap EVM chain."""
 FEE_BYTE = 16_000_000_000
@@ -43,9 +44,8 @@ def wall_clock_ms() -> int:
 class LocalSettlement:
     """Both sides of the door, and the controls of a test chain: `fund`, `reorganise`, `set_outage`, `audit`."""
 
-    def __init__(self, tables: Tables, terms: Terms, block_time_ms: int, clock: Clock) -> None:
+    def __init__(self, tables: Tables, terms: Terms, block_time_ms: int | None, clock: Clock) -> None:
         self._tables = tables
-        self._terms = terms
         self._clock = clock
         self._chain = LocalChain(tables, terms, block_time_ms)
         self._writer = trio.CapacityLimiter(1)
@@ -56,7 +56,7 @@ class LocalSettlement:
         await self._thread(lambda: self._chain.begin(now_ms))
 
     async def submit(self, commitment: Commitment) -> bytes:
-        return await self._reached(lambda: self._chain.books.post_commitment(commitment))
+        return await self._reached(lambda: self._chain.books.post_commitment(commitment, self._tip()))
 
     async def standing(self, posting: bytes | int) -> Standing:
         return await self._reached(lambda: self._chain.books.standing(posting, self._tip()))
@@ -67,11 +67,11 @@ class LocalSettlement:
     async def head(self, confirmations: int = 0) -> Head:
         return await self._reached(lambda: self._chain.head(confirmations))
 
-    async def deposits(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
-        return await self._reached(lambda: self._chain.books.deposits(from_index, up_to))
+    async def inbox(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
+        return await self._reached(lambda: self._chain.books.inbox(from_index, up_to))
 
-    async def validator_set(self) -> ValidatorSet:
-        return await self._reached(lambda: ValidatorSet(self._terms.validators, self._terms.stakes))
+    async def validator_sets(self, from_version: int, up_to: int) -> tuple[ValidatorSet, ...]:
+        return await self._reached(lambda: self._chain.books.validators.sets(from_version, up_to))
 
     async def reorganisations(self, since: Head) -> Reorganisation | None:
         return await self._reached(lambda: self._chain.reorganisation(since))
@@ -84,6 +84,9 @@ class LocalSettlement:
 
     async def withdraw(self, withdrawal: Withdrawal, proof: WithdrawalProof) -> bytes:
         return await self._reached(lambda: self._chain.books.post_withdrawal(withdrawal, proof, self._tip()))
+
+    async def act(self, sender: bytes, action: Force | Action, nonce: bytes) -> bytes:
+        return await self._reached(lambda: self._chain.books.post_action(sender, action, nonce, self._tip()))
 
     async def balance(self, account: bytes, asset: int) -> int:
         return await self._reached(lambda: self._tables.balance(account, asset))
@@ -141,10 +144,13 @@ class LocalSettlement:
 
 @asynccontextmanager
 async def open_local(
-    path: Path, terms: Terms, block_time_ms: int = BLOCK_TIME_MS, clock: Clock = wall_clock_ms
+    path: Path, terms: Terms, block_time_ms: int | None = None, clock: Clock = wall_clock_ms
 ) -> AsyncIterator[LocalSettlement]:
     """
     Open the chain in a file, made when missing.
+
+    Args:
+        block_time_ms: between its blocks; None is what the file has, or BLOCK_TIME_MS in a new one.
 
     Raises:
         Invalid: "wrong_chain" when the file has other terms. Unavailable, Corrupt: the file cannot be used.

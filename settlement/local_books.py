@@ -1,6 +1,5 @@
 """
-The embedded contract's books: what deposits, commitments and withdrawals do when a block takes them in, and how that
-is undone.
+The embedded contract's books: what postings do when a block takes them in, and how that is undone.
 
 ESCROW and FUNDED are book accounts: ESCROW holds what is locked, always deposits − withdrawals paid; FUNDED what was
 ever given out. A posting that a reorganisation made impossible (its anchor is gone) is dropped; its sender sees
@@ -9,15 +8,19 @@ ever given out. A posting that a reorganisation made impossible (its anchor is g
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from genesis import codec
-from genesis.chain import Commitment, InboxEntry, Withdrawal, WithdrawalProof
+from genesis.chain import Commitment, Deposit, Forced, InboxEntry, Withdrawal, WithdrawalProof, inbox_entry
 from genesis.crypto import ZERO_HASH, sha256
 from genesis.errors import Corrupt, Invalid
-from settlement.adapter import DEPOSITS_MAX, Committed, Standing
-from settlement.contract import Standpoint, Terms, check_commitment
+from genesis.membership import STAKE_ASSET
+from settlement.actions import Action, Force
+from settlement.adapter import ENTRIES_MAX, Committed, Standing
+from settlement.contract import Standpoint, Terms, check_commitment, overdue_since
 from settlement.local_tables import Kind, Tables
+from settlement.local_validators import BOOK_ACCOUNTS, LocalValidators, decode_posting, encode_posting
 
 ESCROW = b"escrow"
 FUNDED = b"funded"
@@ -28,8 +31,10 @@ _PAYLOAD_BYTES_MAX = 64 * 1024
 _OF_KIND = "FROM posting WHERE kind = ? AND dropped = 0 "
 _COVERING = f"SELECT height {_OF_KIND} AND place >= ? ORDER BY place LIMIT 1"
 _ENDING = f"SELECT payload, height {_OF_KIND} AND place = ? AND height IS NOT NULL"
-_DEPOSITS = f"SELECT payload, place, height {_OF_KIND} AND place >= ? AND height <= ? ORDER BY place LIMIT ?"
-_HELD = "SELECT amount FROM balance WHERE asset = ? AND account NOT IN (?, ?)"
+_OF_INBOX = f"FROM posting WHERE kind IN ({Kind.DEPOSIT:d}, {Kind.FORCED:d}) AND dropped = 0 "
+_INBOX = f"SELECT kind, payload, place, height {_OF_INBOX} AND place >= ? AND height <= ? ORDER BY place LIMIT ?"
+_LAST_FORCED = f"SELECT COALESCE(MAX(place), -1) {_OF_KIND} AND height <= ?"
+_HELD = "SELECT amount FROM balance WHERE asset = ? AND account NOT IN (?, ?, ?, ?, ?)"
 
 
 class Books:
@@ -38,6 +43,11 @@ class Books:
     def __init__(self, tables: Tables, terms: Terms) -> None:
         self._tables = tables
         self._terms = terms
+        self.validators = LocalValidators(tables, terms)
+
+    def begin(self) -> None:
+        """The first validators' stake, which counts as given out."""
+        self._tables.move(FUNDED, STAKE_ASSET, self.validators.begin())
 
     def fund(self, account: bytes, asset: int, amount: int) -> None:
         """Give out money from nowhere: the faucet of a chain whose money is worth nothing."""
@@ -55,7 +65,7 @@ class Books:
 
     def post_deposit(self, account: bytes, asset: int, amount: int, nonce: bytes) -> bytes:
         """See `SettlementAccount.deposit`. The money leaves the balance at once."""
-        entry = InboxEntry(0, account, asset, amount, 0)
+        entry = Deposit(0, account, asset, amount, 0)
         if len(nonce) > NONCE_BYTES_MAX:
             raise Invalid(f"A nonce has at most {NONCE_BYTES_MAX} bytes.", "malformed")
         if asset >= self._terms.assets:
@@ -74,10 +84,22 @@ class Books:
         self._post(posting, Kind.DEPOSIT, payload, None)
         return posting
 
-    def post_commitment(self, commitment: Commitment) -> bytes:
+    def post_action(self, sender: bytes, action: Force | Action, nonce: bytes, tip: int) -> bytes:
+        """See `SettlementAccount.act`. What comes with it leaves the balance at once."""
+        if len(nonce) > NONCE_BYTES_MAX:
+            raise Invalid(f"A nonce has at most {NONCE_BYTES_MAX} bytes.", "malformed")
+        payload = encode_posting(sender, action, nonce)
+        posting = sha256(b"action" + payload)
+        if not self._known(posting):
+            if not isinstance(action, Force):
+                self.validators.pledge(sender, action, tip + 1)
+            self._post(posting, Kind.FORCED if isinstance(action, Force) else Kind.ACTION, payload, None)
+        return posting
+
+    def post_commitment(self, commitment: Commitment, tip: int) -> bytes:
         """See `SettlementAdapter.submit`."""
         if not self._known(commitment.id):
-            check_commitment(commitment, self._terms, self._standpoint(commitment, self._last(mined=False)))
+            check_commitment(commitment, self._terms, self._standpoint(commitment, self._last(mined=False), tip + 1))
             self._post(commitment.id, Kind.COMMITMENT, commitment.encode(), commitment.last_height)
         return commitment.id
 
@@ -106,19 +128,21 @@ class Books:
         last = self._last(mined=False)
         return Committed(last.last_height, last.block_hash) if last else Committed(0, ZERO_HASH)
 
-    def deposits(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
-        rows = self._tables.rows(_DEPOSITS, Kind.DEPOSIT, from_index, up_to, DEPOSITS_MAX)
-        return tuple(_entry(payload, place, height) for payload, place, height in rows)
+    def inbox(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
+        rows = self._tables.rows(_INBOX, from_index, up_to, ENTRIES_MAX)
+        return tuple(_entry(kind, payload, place, height) for kind, payload, place, height in rows)
 
     def take_in(self, number: int, height: int) -> None:
         """Let the block at `height` take a waiting posting in: it has its effect, or is dropped."""
         kind, payload = self._tables.row("SELECT kind, payload FROM posting WHERE number = ?", number)
         if kind == Kind.COMMITMENT:
-            taken = self._commitment_holds(Commitment.decode(payload))
+            taken = self._commitment_holds(Commitment.decode(payload), height)
         elif kind == Kind.WITHDRAWAL:
             taken = self._pay(payload)
+        elif kind == Kind.ACTION:
+            taken = self.validators.take_in(payload, height)
         else:
-            taken = self._lock(number, payload)
+            taken = self._enter(number, kind, payload)
         if taken:
             self._tables.write("UPDATE posting SET height = ? WHERE number = ?", height, number)
         else:
@@ -128,14 +152,16 @@ class Books:
         """Put every posting above a settlement height back among the waiting, its effect undone."""
         above = "SELECT number, kind, payload FROM posting WHERE height > ?"
         for number, kind, payload in self._tables.rows(above, height):
-            if kind == Kind.DEPOSIT:
-                entry = _entry(payload, 0, 0)
-                self._tables.move(ESCROW, entry.asset, -entry.amount)
+            if kind in (Kind.DEPOSIT, Kind.FORCED):
+                entry = _entry(kind, payload, 0, 0)
+                if isinstance(entry, Deposit):
+                    self._tables.move(ESCROW, entry.asset, -entry.amount)
                 self._tables.write("UPDATE posting SET place = NULL, queue = -queue WHERE number = ?", number)
             elif kind == Kind.WITHDRAWAL:
                 withdrawal = _withdrawal(payload)
                 self._tables.move(withdrawal.account, withdrawal.asset, -withdrawal.amount)
                 self._tables.move(ESCROW, withdrawal.asset, withdrawal.amount)
+        self.validators.undo_above(height)
         self._tables.write("UPDATE posting SET height = NULL WHERE height > ?", height)
 
     def audit(self) -> dict[int, int]:
@@ -149,15 +175,17 @@ class Books:
         waiting: dict[int, int] = {}
         for kind, payload, height in self._tables.rows("SELECT kind, payload, height FROM posting WHERE dropped = 0"):
             if kind == Kind.DEPOSIT:
-                entry, books = _entry(payload, 0, 0), waiting if height is None else expected
+                entry, books = _deposit(payload), waiting if height is None else expected
                 books[entry.asset] = books.get(entry.asset, 0) + entry.amount
             elif kind == Kind.WITHDRAWAL and height is not None:
                 paid = _withdrawal(payload)
                 expected[paid.asset] = expected.get(paid.asset, 0) - paid.amount
+        staked = self.validators.audit()
         for asset, funded in self._assets():
             locked = self._tables.balance(ESCROW, asset)
-            held = sum(int(amount) for (amount,) in self._tables.rows(_HELD, asset, ESCROW, FUNDED))
-            if locked != expected.get(asset, 0) or funded != held + locked + waiting.get(asset, 0):
+            held = sum(int(amount) for (amount,) in self._tables.rows(_HELD, asset, ESCROW, FUNDED, *BOOK_ACCOUNTS))
+            elsewhere = waiting.get(asset, 0) + (staked if asset == STAKE_ASSET else 0)
+            if locked != expected.get(asset, 0) or funded != held + locked + elsewhere:
                 should = expected.get(asset, 0)
                 raise Corrupt(f"Settlement of asset {asset} is not conserved: {locked} locked instead of {should}.")
         return expected
@@ -181,23 +209,27 @@ class Books:
         found = self._tables.row(statement, Kind.COMMITMENT)
         return Commitment.decode(found[0]) if found else None
 
-    def _standpoint(self, commitment: Commitment, last: Commitment | None) -> Standpoint:
+    def _standpoint(self, commitment: Commitment, last: Commitment | None, height: int) -> Standpoint:
+        """height: of the settlement block that takes the commitment in."""
         anchor = commitment.header.anchor_number
         block = self._tables.row("SELECT hash FROM block WHERE height = ?", anchor)
-        statement = "SELECT COUNT(*) FROM posting WHERE kind = ? AND height <= ?"
-        return Standpoint(last, block[0] if block else None, self._tables.row(statement, Kind.DEPOSIT, anchor)[0])
+        (entries,) = self._tables.row(f"SELECT COUNT(*) {_OF_INBOX} AND height <= ?", anchor)
+        (overdue,) = self._tables.row(_LAST_FORCED, Kind.FORCED, overdue_since(self._terms, anchor, height))
+        return Standpoint(last, block[0] if block else None, entries, overdue + 1, self.validators.at(anchor))
 
-    def _commitment_holds(self, commitment: Commitment) -> bool:
+    def _commitment_holds(self, commitment: Commitment, height: int) -> bool:
         try:
-            check_commitment(commitment, self._terms, self._standpoint(commitment, self._last(mined=True)))
+            check_commitment(commitment, self._terms, self._standpoint(commitment, self._last(mined=True), height))
         except Invalid:
             return False
         return True
 
-    def _lock(self, number: int, payload: bytes) -> bool:
-        (index,) = self._tables.row("SELECT COUNT(*) FROM posting WHERE kind = ? AND height IS NOT NULL", Kind.DEPOSIT)
-        entry = _entry(payload, index, 0)
-        self._tables.move(ESCROW, entry.asset, entry.amount)
+    def _enter(self, number: int, kind: int, payload: bytes) -> bool:
+        """The next entry of the inbox; a deposit's money is locked."""
+        (index,) = self._tables.row(f"SELECT COUNT(*) {_OF_INBOX} AND height IS NOT NULL")
+        entry = _entry(kind, payload, index, 0)
+        if isinstance(entry, Deposit):
+            self._tables.move(ESCROW, entry.asset, entry.amount)
         self._tables.write("UPDATE posting SET place = ? WHERE number = ?", index, number)
         return True
 
@@ -216,10 +248,19 @@ class Books:
         return Commitment.decode(found[0]).withdrawals_root
 
 
-def _entry(payload: bytes, index: int, height: int) -> InboxEntry:
+def _entry(kind: int, payload: bytes, index: int, height: int) -> InboxEntry:
+    if kind == Kind.FORCED:
+        _, action = decode_posting(payload)
+        assert isinstance(action, Force), "a posting of this kind forces"
+        return Forced(index, action.raw, height)
+    return replace(_deposit(payload), index=index, settlement_height=height)
+
+
+def _deposit(payload: bytes) -> Deposit:
     *fields, _ = _array(payload, 7)
-    entry = InboxEntry.of(tuple(fields))
-    return InboxEntry(index, entry.account, entry.asset, entry.amount, height)
+    entry = inbox_entry(tuple(fields))
+    assert isinstance(entry, Deposit), "a posting of this kind deposits"
+    return entry
 
 
 def _withdrawal(payload: bytes) -> Withdrawal:

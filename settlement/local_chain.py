@@ -16,6 +16,7 @@ from settlement.contract import Terms
 from settlement.local_books import Books
 from settlement.local_tables import Tables
 
+BLOCK_TIME_MS = 500
 CATCH_UP_BLOCKS_MAX = 64
 """Blocks made at once after nobody looked for long; the time before them passed without blocks."""
 POSTINGS_BLOCK_MAX = 4_096
@@ -24,24 +25,29 @@ POSTINGS_BLOCK_MAX = 4_096
 class LocalChain:
     """Blocks of one file; `advance` comes before anything else in a transaction."""
 
-    def __init__(self, tables: Tables, terms: Terms, block_time_ms: int) -> None:
+    def __init__(self, tables: Tables, terms: Terms, block_time_ms: int | None) -> None:
+        """block_time_ms: None is what the file has, BLOCK_TIME_MS in a new one."""
         self._tables = tables
         self._terms = terms
-        self._block_time_ms = block_time_ms
+        self._block_time_ms = block_time_ms or 0
         self.books = Books(tables, terms)
 
     def begin(self, now_ms: int) -> None:
         """Create block 0, or check that the file is of this chain. Raises Invalid "wrong_chain"."""
         t = self._terms
+        found, kept_ms = self._tables.meta("identity"), self._tables.meta("block_time_ms")
+        self._block_time_ms = self._block_time_ms or kept_ms or BLOCK_TIME_MS
         stakes = tuple(sorted(t.stakes.items()))
-        lengths = (t.commitment_blocks, t.challenge_blocks, self._block_time_ms)
-        identity = codec.encode((t.chain, lengths, stakes, t.validators))
-        found = self._tables.meta("identity")
+        waits = (t.delay_blocks, t.exit_blocks, t.replace_blocks, t.forced_window_blocks, t.forced_block)
+        lengths = (t.commitment_blocks, t.challenge_blocks, self._block_time_ms, *waits)
+        identity = codec.encode((t.chain, lengths, stakes, t.stake_min, t.admin))
         if found is None:
             self._tables.set_meta("identity", identity)
+            self._tables.set_meta("block_time_ms", self._block_time_ms)
             self._tables.set_meta("fork", 0)
             self._tables.set_meta("outage", 0)
             self._tables.write("INSERT INTO block VALUES (0, ?, ?, ?)", sha256(identity), ZERO_HASH, now_ms)
+            self.books.begin()
         elif found != identity:
             raise Invalid("The settlement file is of another chain or other terms; use another file.", "wrong_chain")
 

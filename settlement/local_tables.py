@@ -24,11 +24,15 @@ CREATE TABLE IF NOT EXISTS block(
     height INTEGER PRIMARY KEY, hash BLOB NOT NULL, parent BLOB NOT NULL, time_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS orphan(hash BLOB PRIMARY KEY, height INTEGER NOT NULL, parent BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS posting(
-    number INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, kind INTEGER NOT NULL, payload BLOB NOT NULL, queue INTEGER
-    NOT NULL, place INTEGER, height INTEGER, dropped INTEGER NOT NULL DEFAULT 0); CREATE INDEX IF NOT EXISTS
-    posting_place ON posting(kind, dropped, place); CREATE INDEX IF NOT EXISTS posting_height ON posting(height,
-    kind); CREATE TABLE IF NOT EXISTS balance( account BLOB NOT NULL, asset INTEGER NOT NULL, amount TEXT NOT NULL,
-    PRIMARY KEY(account, asset)) WITHOUT ROWID;
+    number INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, kind INTEGER NOT NULL, payload BLOB NOT NULL,
+    queue INTEGER NOT NULL, place INTEGER, height INTEGER, dropped INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS posting_place ON posting(kind, dropped, place);
+CREATE INDEX IF NOT EXISTS posting_height ON posting(height, kind);
+CREATE TABLE IF NOT EXISTS balance(
+    account BLOB NOT NULL, asset INTEGER NOT NULL, amount TEXT NOT NULL, PRIMARY KEY(account, asset)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS registry(height INTEGER PRIMARY KEY, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS moved(
+    height INTEGER NOT NULL, source BLOB NOT NULL, target BLOB NOT NULL, amount TEXT NOT NULL);
 """
 
 
@@ -36,8 +40,10 @@ class Kind(IntEnum):
     """Kinds of posting, in the order a block takes them in."""
 
     DEPOSIT = 0
-    COMMITMENT = 1
-    WITHDRAWAL = 2
+    FORCED = 1
+    COMMITMENT = 2
+    WITHDRAWAL = 3
+    ACTION = 4
 
 
 @contextmanager
@@ -53,8 +59,8 @@ def sqlite_errors() -> Iterator[None]:
 
 class Tables:
     """
-    One connection. `place` of a deposit is its inbox index, of a commitment its last height, of a withdrawal its
-    index.
+    One connection. `place` of a deposit and of a forced transaction is its inbox index, of a commitment its last
+    height, of a withdrawal its index. registry: the validators after a block that changed them; moved: what that moved.
     """
 
     def __init__(self, path: Path) -> None:

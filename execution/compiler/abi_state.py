@@ -22,10 +22,16 @@ from execution.vm.layout import (
     KEY,
     LAST,
     NEXT,
+    NODE_AFTER,
+    NODE_COUNT,
+    NODE_KEYS,
+    NODE_LEVEL,
     PAGE_BYTES,
     SEGMENT,
     SEGMENTS_DIRECT,
+    TABLE,
     WORD_BYTES,
+    node_capacity,
 )
 from genesis.errors import Corrupt
 
@@ -81,16 +87,35 @@ def _number(reader: Reader, address: int, size: int = WORD_BYTES) -> int:
 
 def _entries(of: t.MapType, reader: Reader, header: int) -> list[tuple[Plain, Plain]]:
     entries: list[tuple[Plain, Plain]] = []
-    count, entry = _number(reader, header + COUNT), _number(reader, header + FIRST)
-    while entry:
+    count = _number(reader, header + COUNT)
+    for entry in _ordered(of, reader, header) if of.ordered else _linked(reader, header):
         if len(entries) == count:
             raise Corrupt(f"the {of} at {header} has more than its {count} entries")
         key = read(of.key, reader(entry + KEY, storage_bytes(of.key)))
         entries.append((key, decode(of.value, reader, entry + shape(of).value_offset)))
-        entry = _number(reader, entry + NEXT, 4)
     if len(entries) != count:
-        raise Corrupt(f"the {of} at {header} counts {count} entries and links {len(entries)}")
+        raise Corrupt(f"the {of} at {header} counts {count} entries and leads to {len(entries)}")
     return entries
+
+
+def _linked(reader: Reader, header: int) -> Iterator[int]:
+    """State addresses of a map's entries, the first entered first."""
+    entry = _number(reader, header + FIRST)
+    while entry:
+        yield entry
+        entry = _number(reader, entry + NEXT, 4)
+
+
+def _ordered(of: t.MapType, reader: Reader, header: int) -> Iterator[int]:
+    """State addresses of an ordered map's entries in the order of their keys: leaf by leaf."""
+    addresses = NODE_KEYS + WORD_BYTES * shape(of).key_words * node_capacity(shape(of).key_words)
+    node = _number(reader, header + TABLE, 4)
+    while node and _number(reader, node + NODE_LEVEL, 4):
+        node = _number(reader, node + addresses, 4)
+    while node:
+        for i in range(_number(reader, node + NODE_COUNT, 4)):
+            yield _number(reader, node + addresses + 4 * i, 4)
+        node = _number(reader, node + NODE_AFTER, 4)
 
 
 def queue_places(of: t.QueueType, reader: Reader, header: int) -> Iterator[int]:

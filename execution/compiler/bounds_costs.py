@@ -17,13 +17,13 @@ from execution.vm.layout import LINES_PER_PAGE, PAGE_BYTES, WORD_BYTES
 from execution.vm.runtime.hash_map import BITS_MAX, NEAR_BITS
 from execution.vm.runtime.hash_map import FAR_PROBES as BITS_PROBES
 from execution.vm.runtime.item_list import FAR_PROBES as ITEM_PROBES
-from execution.vm.runtime.ordered_map import LEVEL_PROBES
+from execution.vm.runtime.ordered_nodes import LEVEL_PROBES
 
 PROBES = 512
 LEVELS = 8
 PAGE_WORDS = PAGE_BYTES // WORD_BYTES
 SEGMENT_PAGES = 5  # a segment, directory and leaf allocated, two entries written
-ENTRY_PAGES = SEGMENT_PAGES + 3  # a new entry and its two neighbours
+ENTRY_PAGES = SEGMENT_PAGES + 2  # a new entry, and the one or the leaf beside it
 MIGRATION_PAGES = 10  # slots of the old index, a place for each of eight, the old index freed
 MIGRATION_PROBES = 8 * PROBES
 ENLARGE_PAGES = 3
@@ -54,7 +54,7 @@ LEVEL = Charge(probes=LEVELS * LEVEL_PROBES)
 PUT = FIND + Charge(pages=2 + MIGRATION_PAGES + ENTRY_PAGES + ENLARGE_PAGES, probes=MIGRATION_PROBES + 2 * PROBES)
 DROP = FIND + Charge(pages=2 + 3 + 7 + MIGRATION_PAGES, probes=PROBES + MIGRATION_PROBES, words=PAGE_WORDS)
 ORDERED_PUT = LEVEL + LEVEL + Charge(pages=3 + 2 * (LEVELS + 1) + ENTRY_PAGES + 1, words=(LEVELS + 1) * PAGE_WORDS)
-ORDERED_DROP = LEVEL + Charge(pages=2 + 2 * LEVELS + 7, words=(2 * LEVELS + 3) * PAGE_WORDS)
+ORDERED_DROP = LEVEL + Charge(pages=2 + 2 * LEVELS + 3, words=(2 * LEVELS + 3) * PAGE_WORDS)
 
 PUT_OFF = PUT + ORDERED_PUT + Charge(pages=3)
 QUEUE_PUSH = Charge(pages=5)
@@ -66,6 +66,12 @@ RUNTIME: Mapping[str, Charge] = {
     "omap_find": LEVEL,
     "omap_ceil": LEVEL,
     "omap_floor": LEVEL,
+    "omap_after": LEVEL,
+    "omap_before": LEVEL,
+    "omap_lowest": LEVEL,
+    "omap_highest": LEVEL,
+    "omap_next": Charge(),
+    "omap_previous": Charge(),
     "omap_put": ORDERED_PUT,
     "omap_drop": ORDERED_DROP,
     "list_at": Charge(probes=ITEM_PROBES),

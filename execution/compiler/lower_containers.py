@@ -6,6 +6,8 @@ Headers and entries have the offsets of `vm/layout`; 0 is the address of nothing
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from execution.compiler import ir, tree
 from execution.compiler import types as t
 from execution.compiler.layout import member_offsets, shape
@@ -144,6 +146,33 @@ def _queue_query(builder: Builder, name: str, header: ir.Operand, of: t.QueueTyp
     return values
 
 
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """An entry on a way through a map, 0 at the end; in an ordered map also its place in a leaf."""
+
+    of: t.MapType
+    down: bool
+    entry: ir.Reg
+    place: ir.Reg | None
+
+    def step(self, line: int) -> ir.Instruction:
+        """To the next entry."""
+        if self.place is None:
+            return ir.Load(self.entry, self.entry, PREV if self.down else NEXT, 4, line)
+        name = shape(self.of).function("previous" if self.down else "next")
+        return ir.Runtime((self.place, self.entry), name, (self.place,), line)
+
+
+def cursor(builder: Builder, of: t.MapType, header: ir.Operand, down: bool = False) -> Cursor:
+    """At the first entry, or the last."""
+    if not of.ordered:
+        return Cursor(of, down, builder.load_word(header, LAST if down else FIRST), None)
+    place, entry = builder.temporary(), builder.temporary()
+    name = shape(of).function("highest" if down else "lowest")
+    builder.add(ir.Runtime((place, entry), name, (header,), builder.line))
+    return Cursor(of, down, entry, place)
+
+
 def _map_query(
     builder: Builder, expression: tree.Query, header: ir.Operand, of: t.MapType, args: tuple[Values, ...]
 ) -> Values:
@@ -202,21 +231,10 @@ def _drop(builder: Builder, of: t.MapType, header: ir.Operand, key: Values) -> N
 
 def _neighbour(builder: Builder, name: str, of: t.MapType, header: ir.Operand, key: Values) -> ir.Reg:
     """Entry after or before a key. Unordered maps need the key to be there; ordered ones take any."""
-    link = NEXT if name == "after" else PREV
-    if not of.ordered:
-        return builder.load_word(find(builder, of, header, key, True), link, 4)
-    upwards = name in ("after", "ceiling")
-    entry = runtime(builder, of, "ceil" if upwards else "floor", header, *builder.as_words(key))
-    if name in ("ceiling", "floor"):
-        return entry
-    (kind,) = t.kinds(of.key)
-    then: list[ir.Instruction] = []
-    with builder.block(then):
-        (found,) = builder.load(of.key, entry, KEY)
-        same = builder.operation(f"eq.{kind}", found, key[0])
-        builder.add(ir.If(same, (ir.Load(entry, entry, link, 4, builder.line),), (), builder.line))
-    builder.add(ir.If(entry, tuple(then), (), builder.line))
-    return entry
+    if of.ordered:
+        operation = {"ceiling": "ceil"}.get(name, name)
+        return runtime(builder, of, operation, header, *builder.as_words(key))
+    return builder.load_word(find(builder, of, header, key, True), NEXT if name == "after" else PREV, 4)
 
 
 def _reject_iterating(builder: Builder, header: ir.Operand) -> None:
@@ -258,20 +276,20 @@ def freeing_function(builder: Builder, of: Containers, name: str) -> ir.Function
     """free.N(header): frees what is nested in every entry, then the container."""
     header = builder.fixed("w")
     body: list[ir.Instruction] = []
-    cursor = builder.temporary()
-    listed = isinstance(of, t.ListType)
-    builder.add(ir.Op("copy.w", (cursor,), (word(0),)) if listed else ir.Load(cursor, header, FIRST))
     label = builder.label()
-    with builder.block(body):
-        if listed:
-            inside = builder.operation("lt.w", cursor, builder.load_word(header, COUNT))
+    if isinstance(of, t.MapType):
+        walk = cursor(builder, of, header)
+        with builder.block(body):
+            builder.add(ir.If(walk.entry, (), (ir.Leave(label),)))
+            free_nested(builder, of, builder.operation("address.w", walk.entry, word(shape(of).value_offset)))
+            builder.add(walk.step(0))
+    else:
+        index = builder.operation("copy.w", word(0))
+        with builder.block(body):
+            inside = builder.operation("lt.w", index, builder.load_word(header, COUNT))
             builder.add(ir.If(inside, (), (ir.Leave(label),)))
-            free_nested(builder, of, runtime(builder, of, "at", header, cursor))
-            builder.add(ir.Op("address.w", (cursor,), (cursor, word(1))))
-        else:
-            builder.add(ir.If(cursor, (), (ir.Leave(label),)))
-            free_nested(builder, of, builder.operation("address.w", cursor, word(shape(of).value_offset)))
-            builder.add(ir.Load(cursor, cursor, NEXT, 4))
+            free_nested(builder, of, runtime(builder, of, "at", header, index))
+            builder.add(ir.Op("address.w", (index,), (index, word(1))))
     builder.add(ir.Scope(label, (ir.Loop(tuple(body)),)))
     builder.add(ir.Runtime((), shape(of).function("free"), (header,)))
     return builder.finish(name, 1, (), 0)

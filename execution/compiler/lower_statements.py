@@ -9,9 +9,9 @@ from execution.compiler import ir, tree
 from execution.compiler import types as t
 from execution.compiler.layout import shape
 from execution.compiler.lower_build import Builder, Cleanup, Location, LoopFrame, word
-from execution.compiler.lower_containers import place_base, runtime, store_item
+from execution.compiler.lower_containers import cursor, place_base, runtime, store_item
 from execution.compiler.lower_sequences import element_place, length, sequence_place, store_element, write_zeros
-from execution.vm.layout import COUNT, FIRST, ITERATING, KEY, LAST, NEXT, PREV
+from execution.vm.layout import COUNT, FIRST, ITERATING, KEY
 
 
 def lower_body(builder: Builder, body: tree.Body) -> tuple[ir.Instruction, ...]:
@@ -167,14 +167,14 @@ def _walk_queue(builder: Builder, statement: tree.Walk, of: t.QueueType, header:
 
 
 def _walk_map(builder: Builder, statement: tree.Walk, of: t.MapType, header: ir.Operand) -> None:
-    entry = builder.load_word(header, LAST if statement.down else FIRST)
+    at = cursor(builder, of, header, statement.down)
     stop, head, step = builder.label(), list[ir.Instruction](), list[ir.Instruction]()
     with builder.block(head):
-        builder.add(ir.If(entry, (), (ir.Leave(stop),), statement.line))
+        builder.add(ir.If(at.entry, (), (ir.Leave(stop),), statement.line))
         if statement.key is not None:
-            _take_flat(builder, statement.key, of.key, Location(True, entry, KEY))
-        _take_value(builder, statement.value, of.value, entry, shape(of).value_offset)
-    step.append(ir.Load(entry, entry, PREV if statement.down else NEXT, 4, statement.line))
+            _take_flat(builder, statement.key, of.key, Location(True, at.entry, KEY))
+        _take_value(builder, statement.value, of.value, at.entry, shape(of).value_offset)
+    step.append(at.step(statement.line))
     _loop(builder, head, statement.body, step, stop)
 
 

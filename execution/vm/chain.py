@@ -22,6 +22,7 @@ from execution.executor import (
     Sealed,
     WithdrawalBurnt,
 )
+from execution.forced import forced_transactions
 from execution.vm import checkpoint, deploy, packing, upgrade, versions
 from execution.vm.genesis import MakePlan
 from execution.vm.history import History, Past, images, keys_of, put_back
@@ -31,7 +32,7 @@ from execution.vm.kernel.words import KERNEL_ENTRIES
 from execution.vm.layout import HEAP_TOP, LINES_PER_PAGE, MARK_BYTES
 from execution.vm.results import KNOWN_REASONS, Outcomes, Records, reason_text
 from execution.vm.state import KERNEL_ADDRESS, Key, StateTree, key_of, place_of
-from genesis.chain import SignedTransaction
+from genesis.chain import Deposit, SignedTransaction
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec
 
@@ -53,6 +54,7 @@ class Chain:
     def __init__(self, make_host: MakeHost, plan: MakePlan) -> None:
         self._make_host, self._plan = make_host, plan
         self._opened: int | None = None
+        self._begun: tuple[bool, BatchResult | None] | None = None
 
     # ---- the beginning
 
@@ -77,7 +79,7 @@ class Chain:
         self._tree.add(KERNEL_ADDRESS, self._host.kernel_hash)
         self._history = History(spec.rollback_blocks)
         self._sealed = -1
-        self._opened = None
+        self._opened = self._begun = None
         self._withdrawals: list[WithdrawalBurnt] = []
         self._gas_used = 0
         self._packed: dict[bytes, bytes] = {}
@@ -101,25 +103,35 @@ class Chain:
     # ---- blocks
 
     def apply(self, opening: Opening, batch: Sequence[SignedTransaction]) -> BatchResult:
-        changed = self._open(opening)
+        self.begin(opening)
+        result = self._carry_out(batch)
+        if self._begun is None:
+            return result
+        (changed, forced), self._begun = self._begun, None
+        return replace(result, programs_changed=changed, forced=forced)
+
+    def begin(self, opening: Opening) -> None:
+        """Open the block unless it is open; its first `apply` tells what that did. Raises as `apply`."""
+        if self._opened is None:
+            forced = forced_transactions(opening.inbox, self._spec)
+            changed = self._open(opening)
+            self._begun = changed, self._carry_out(forced) if forced else None
+        elif opening.height != self._opened:
+            raise Invalid(f"Block {self._opened} is open: seal it before block {opening.height}.", "block_open")
+
+    def _carry_out(self, batch: Sequence[SignedTransaction]) -> BatchResult:
         result = self._run(batch)
-        if changed:
-            result = replace(result, programs_changed=True)
         self._gas_used += result.gas_used
         self._note_withdrawals(result)
         return result
 
     def _open(self, opening: Opening) -> bool:
         """
-        Open the block unless it is open: programs asked for are created, deposits credited, deployed ones created.
+        Open the block: programs asked for are created, deposits credited, deployed ones created.
 
         Returns:
             Whether the chain has other programs than before.
         """
-        if self._opened is not None:
-            if opening.height != self._opened:
-                raise Invalid(f"Block {self._opened} is open: seal it before block {opening.height}.", "block_open")
-            return False
         if opening.height != self._sealed + 1:
             raise Invalid(f"The next block is {self._sealed + 1}, not {opening.height}.", "wrong_height")
         kernel = upgrade.next_kernel(opening.deployments_active, self._spec)
@@ -130,7 +142,8 @@ class Chain:
         self._host.call("open_block", opening.height, opening.time_ms, opening.gap_ms)
         changed = deploy.create_asked(self._host, self._programs) > 0
         for entry in opening.inbox:
-            deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
+            if isinstance(entry, Deposit):
+                deploy.credit(self._host, self._bank(), entry.account, entry.asset, entry.amount)
         gas = self._spec.gas_transaction_max
         for deployment in opening.deployments_active:
             number = self._numbers.get(deployment.address)
@@ -241,7 +254,7 @@ class Chain:
     def rollback(self, height: int) -> None:
         if self._opened is not None:
             self._drop_block(Past(self._opened, self._journal(), self._replaced, tuple(self._changed)))
-            self._opened = self._replaced = None
+            self._opened = self._replaced = self._begun = None
             self._changed.clear()
         for past in self._history.take_back(height):
             self._drop_block(past)

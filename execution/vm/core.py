@@ -35,6 +35,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
 
 from execution.wasm import ValueType
@@ -185,6 +186,12 @@ class CoreFunction(Generic[P, R]):
         """The function with constants of generation fixed, to be called from one that has none of them."""
         return Bound(self, constants)
 
+    @cached_property
+    def _values(self) -> tuple[object, ...]:
+        """What the names in its source stand for, and the counts of its rows."""
+        used = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)}
+        return (*(value for name, value in self.names.items() if name in used), *self.word_counts.values())
+
     def parameters(self) -> frozenset[str]:
         """Names of the generation constants that it, or a function it calls, depends on."""
         if self._parameters is not None:
@@ -197,9 +204,7 @@ class CoreFunction(Generic[P, R]):
             if id(function) in seen:
                 continue
             seen.add(id(function))
-            used = {node.id for node in ast.walk(function.tree) if isinstance(node, ast.Name)}
-            values = [value for name, value in function.names.items() if name in used]
-            values += function.word_counts.values()
+            values = function._values
             found |= {value.name for value in values if isinstance(value, Parameter)}
             waiting += [value for value in values if isinstance(value, CoreFunction)]
             for value in values:

@@ -59,14 +59,16 @@ SLOT_BYTES = 8
 # A node of an ordered map's tree: one page
 NODE_COUNT = 0  # u32
 NODE_LEVEL = 4  # u32: 0 is a leaf
+NODE_BEFORE = 8  # u32: address of the leaf before this one, 0: none
+NODE_AFTER = 12  # u32
 NODE_KEYS = 16  # then as many u32 addresses, of entries or of nodes
 
 ENTRY_BYTES_MAX = PAGE_BYTES  # an entry or list item never crosses a page
 
 # Entries of maps (byte offsets)
-NEXT = 0  # u32: address of the next entry in iteration order, 0 at the end
-PREV = 4  # u32
-HASH = 8  # u32
+NEXT = 0  # u32: address of the next entry in iteration order, 0 at the end; an ordered map's are 0
+PREV = 4  # u32: likewise
+HASH = 8  # u32: 0 in an ordered map
 LIVE = 12  # u32: 1
 KEY = 16  # key words, then value words
 

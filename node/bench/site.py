@@ -49,18 +49,20 @@ _COMMAND = "from node.cli.app import app; from node.cli.edge import run; run(app
 
 @dataclass(slots=True)
 class Site:
-    """port: of the running node. blocks: what it logged of each, oldest first, so far."""
+    """port: of the running node. price: what is reported, give or take a dollar; whoever sets it moves the market."""
 
     port: int
     core: int
     log: Path
     programs: Programs
+    price: int = PRICE
 
     @property
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/ws"
 
     def blocks(self) -> list[dict[str, Any]]:
+        """What the node logged of each block, oldest first, so far."""
         rows = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
         return [row for row in rows if row.get("event") == "sealed"]
 
@@ -92,9 +94,10 @@ async def open_site(folder: Path, keys: Sequence[bytes]) -> AsyncIterator[Site]:
         async with connect(f"ws://127.0.0.1:{port}/ws") as client, trio.open_nursery() as nursery:
             programs = await Programs.load(client)
             await _list_market(client, programs)
-            await nursery.start(_report, client, programs)
+            site = Site(port, process.pid, log, programs)
+            await nursery.start(_report, client, site)
             await _fund(client, programs, keys)
-            yield Site(port, process.pid, log, programs)
+            yield site
             nursery.cancel_scope.cancel()
     finally:
         process.terminate()
@@ -149,16 +152,16 @@ async def _list_market(client: Client, programs: Programs) -> None:
     await _must(await Wallet.open(client, development_key(ADMIN)), calls, gas=5_000_000)
 
 
-async def _report(client: Client, programs: Programs, task_status: trio.TaskStatus[None]) -> None:
-    """Three reporters, four prices a second each, within a dollar of PRICE; started once the chain has taken them."""
+async def _report(client: Client, site: Site, task_status: trio.TaskStatus[None]) -> None:
+    """Three reporters, four prices a second each; started once the chain has taken them."""
     wallets = [await Wallet.open(client, development_key(key)) for key in REPORTERS]
     turn = 0
     while True:
         turn += 1
-        price = str(PRICE + turn % 3 - 1)
+        price = str(site.price + turn % 3 - 1)
         now_ms = time.time_ns() // 1_000_000
         for wallet in wallets:
-            await _must(wallet, [programs["oracle"].call("report", 0, price, "0.5", now_ms)])
+            await _must(wallet, [site.programs["oracle"].call("report", 0, price, "0.5", now_ms)])
         if turn == 2:
             task_status.started()
         await trio.sleep(REPORT_S)

@@ -47,3 +47,15 @@ def math_(
 def node_(json: Json = False) -> None:
     """Signed transactions per second through a whole node, over WebSocket."""
     raise typer.Exit(import_module("node.bench.node").main(json))
+
+
+@app.command()
+def storm(json: Json = False) -> None:
+    """Thousands of hooks due in one block and of levels crossed by one price, on a whole node: how long blocks get."""
+    raise typer.Exit(import_module("node.bench.storm").main(json))
+
+
+@app.command()
+def network(json: Json = False) -> None:
+    """Round trips, rates and CPU of the network over TCP between processes, idle too; time after a SIGKILL."""
+    raise typer.Exit(import_module("node.bench.network").main(json))

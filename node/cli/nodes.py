@@ -22,6 +22,7 @@ CONFIG_FILE = "node.toml"
 KEY_FILE = "validator.json"
 SECRET_FILE = "validator.password"
 DATA_FOLDER = "data"
+PEERS_FILE, NODE_KEY_FILE = "peers", "node.key"
 SECRET_BYTES = 24
 DEVNET = "devnet"
 DEVNET_VALIDATOR = 0
@@ -36,6 +37,7 @@ def init(
     password_file: PasswordFile = None,
     dev_key: DevKey = None,
     new_key: Annotated[bool, typer.Option("--new-key", help="Make a random key, on the devnet too.")] = False,
+    listen: Annotated[str, typer.Option(help="Where other validators come in, as /ip4/0.0.0.0/tcp/26600.")] = "",
     json: Json = False,
 ) -> None:
     """
@@ -61,7 +63,9 @@ def init(
     secret = secrets.token_urlsafe(SECRET_BYTES)
     _write_secret(folder / SECRET_FILE, secret)
     save(folder / KEY_FILE, key, secret, SCRYPT_N if dev_key is None else SCRYPT_N_LIGHT)
-    (folder / CONFIG_FILE).write_text(_config_text(chain))
+    (folder / CONFIG_FILE).write_text(_config_text(chain, listen))
+    if listen:
+        _write_place(folder, listen, address_of(key))
     if address_of(key) not in spec.stakes:
         progress("note: this key is no validator of the chain, so this node cannot make its blocks")
     show({"config": folder / CONFIG_FILE, "validator": address_of(key), "chain": chain}, json)
@@ -102,11 +106,13 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
 
     import trio
 
+    from genesis.crypto import address_of
     from node.app import Ready, check_validator, run_node
     from node.chains import load_chain
     from node.collector import settle
     from node.keystore import address_in, load
     from node.log import Format, configure
+    from node.place import open_place
 
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
@@ -116,7 +122,8 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
         async with trio.open_nursery() as nursery:
 
             async def node(task_status: trio.TaskStatus[Ready]) -> None:
-                await run_node(config, spec, key, task_status=task_status)
+                async with open_place(config.network, spec, address_of(key)) as place:
+                    await run_node(config, spec, key, place, task_status=task_status)
                 nursery.cancel_scope.cancel()
 
             ready: Ready = await nursery.start(node)
@@ -146,12 +153,28 @@ def _write_secret(path: Path, secret: str) -> None:
         file.write(secret + "\n")
 
 
-def _config_text(chain: str) -> str:
+def _write_place(folder: Path, listen: str, validator: bytes) -> None:
+    """A new node key, and a file of peers with this node's own line, to be shared with the other operators."""
+    import secrets
+
+    from genesis.crypto import checksum_address
+    from node.place import NODE_KEY_BYTES
+    from p2p.address import read_address
+    from p2p.identity import NodeKey
+
+    secret = secrets.token_bytes(NODE_KEY_BYTES)
+    _write_secret(folder / NODE_KEY_FILE, secret.hex())
+    line = f"{checksum_address(validator)} {read_address(listen)}/p2p/{NodeKey(secret).peer}"
+    (folder / PEERS_FILE).write_text(f"# one line a validator; put the address in that others reach\n{line}\n")
+
+
+def _config_text(chain: str, listen: str) -> str:
     from genesis.presets import PRESETS
-    from node.config import Config, NodeConfig, render
+    from node.config import Config, NetworkConfig, NodeConfig, render
 
     preset_or_path = chain if chain in PRESETS else str(Path(chain).expanduser().resolve())
-    return render(Config(node=NodeConfig(folder=Path(DATA_FOLDER), chain=preset_or_path)))
+    network = NetworkConfig(listen, Path(PEERS_FILE), Path(NODE_KEY_FILE))
+    return render(Config(node=NodeConfig(folder=Path(DATA_FOLDER), chain=preset_or_path), network=network))
 
 
 def _flags(arguments: list[str]) -> dict[str, str]:

@@ -161,6 +161,26 @@ def cancel(
     sender.send(build, "CANCEL")
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+@sending
+def force(
+    sender: Sender,
+    program: Annotated[str, typer.Argument(help="Address or name.")],
+    entry: Annotated[str, typer.Argument(help="External.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="As the entry takes them.")] = None,
+    settlement: Annotated[Path, typer.Option("--settlement", help="File of the local settlement chain.")] = Path(),
+    chain: Annotated[str, typer.Option("--chain", help="Preset, or path of the chain's specification.")] = "devnet",
+) -> None:
+    """
+    Call an entry past the node: queued on the settlement chain, from where the chain has to take it in.
+
+    The node is asked for the next sequence only; the call waits for its receipt.
+    """
+    from node.cli.forcing import force as queue
+
+    queue(sender, settlement, chain, program, entry, arguments or [])
+
+
 @app.command()
 def receipt(
     transaction: Annotated[str, typer.Argument(help="The transaction's id.")],

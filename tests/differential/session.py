@@ -16,7 +16,7 @@ from execution.compiler.abi_values import pack, unpack_result
 from execution.vm.twin import Ran
 from genesis.chain import Call as RawCall
 from genesis.chain import SignedTransaction, Transaction, unsigned
-from genesis.settling import InboxEntry
+from genesis.settling import Deposit
 from tests.differential.engines import GAS_TRANSACTION, ROOT, SPEC, Difference, Engines, abi_of, path_of
 from tests.differential.storm import ADDRESSES, ALL
 from tests.programs.steps import START_MS, TRADERS, Answer, Ask, Call, Step, Tick, opening
@@ -135,7 +135,7 @@ class Session:
         inbox = []
         if self.dice.random() < 0.2:
             self.deposits += 1
-            inbox = [InboxEntry(self.deposits, self.dice.choice(TRADERS).data, 0, self.dice.randint(1, 10**21), 1)]
+            inbox = [Deposit(self.deposits, self.dice.choice(TRADERS).data, 0, self.dice.randint(1, 10**21), 1)]
         self.engines.open(time_ms, inbox, self.dice.choice((0, 0, 0, 0, 6000)))
 
     def _tick(self, ms: int) -> None:

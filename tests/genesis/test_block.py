@@ -13,8 +13,9 @@ from genesis.chain import (
     Call,
     Commitment,
     Deployment,
+    Deposit,
+    Forced,
     Header,
-    InboxEntry,
     Receipt,
     Transaction,
     Vote,
@@ -24,6 +25,7 @@ from genesis.chain import (
     check_certificate,
     commitment_span,
     events_root,
+    inbox_entry,
     prove_withdrawal,
     receipts_root,
     sign,
@@ -42,7 +44,7 @@ RAWS = tuple(
     sign(Transaction(1, PROPOSER, 0, sequence, 10**12, 100_000, 1, False, (CALL,)), KEY).raw for sequence in range(3)
 )
 DEPLOYMENT = Deployment(b"\1" * 20, b"\2" * 32, b"\3" * 20, "x", b"", b"", "1.0", b"\4" * 32, b"\0asm", "{}")
-BODY = Body((Batch(RAWS[:2]), Batch(()), Batch(RAWS[2:])), (InboxEntry(0, PROPOSER, 0, 2**100, 7),), (DEPLOYMENT,))
+BODY = Body((Batch(RAWS[:2]), Batch(()), Batch(RAWS[2:])), (Deposit(0, PROPOSER, 0, 2**100, 7),), (DEPLOYMENT,))
 WITHDRAWALS = tuple(Withdrawal(index, PROPOSER, 1, 10**20 + index) for index in range(5))
 HEADER = Header(
     HEADER_VERSION, 5, 1_750, 0, b"\5" * 32, 1, PROPOSER, 0, 7, b"\6" * 32, 1, BODY.root(), ZERO_HASH, ZERO_HASH,
@@ -172,7 +174,17 @@ def test_spans_follow_one_another_without_gap() -> None:
     assert commitment_span(7, 1) == (7, 7)
 
 
-def test_amounts_below_one_and_unknown_kinds_are_no_inbox_entries() -> None:
-    for changes in ({"amount": 0}, {"amount": -1}, {"kind": 1}, {"account": b""}, {"index": -1}):
+def test_only_what_an_inbox_can_hold_is_an_entry() -> None:
+    for changes in ({"amount": 0}, {"amount": -1}, {"account": b""}, {"index": -1}):
         with pytest.raises(Invalid):
             replace(BODY.inbox[0], **changes)
+    deposit, forced = BODY.inbox[0].fields(), Forced(1, b"raw", 7).fields()
+    assert [inbox_entry(members).fields() for members in (deposit, forced)] == [deposit, forced]
+    for members in ((2, *deposit[1:]), (True, *forced[1:]), (1, *deposit[1:]), forced[:-1], (), (1, 1, b"", 7), 7):
+        with pytest.raises(Invalid):
+            inbox_entry(members)
+
+
+def test_a_deposit_stands_in_a_body_as_it_always_did() -> None:
+    members = (0, 0, PROPOSER, 0, (2**100).to_bytes(16, "big"), 7)
+    assert BODY.inbox[0].fields() == members and Body.of(BODY.fields()) == BODY

@@ -23,7 +23,7 @@ from execution.vm.kernel.words import REASONS, reason
 from execution.vm.machine import Machine
 from execution.vm.mirror import Mirror
 from execution.vm.programs import code_of
-from genesis.chain import Call, Deployment, InboxEntry, SignedTransaction, Transaction, unsigned
+from genesis.chain import Call, Deployment, Deposit, InboxEntry, SignedTransaction, Transaction, unsigned
 from genesis.derived import PURSE, derived_address
 from genesis.gas import GAS_TABLE
 from genesis.spec import Allocation, ChainSpec, Validator
@@ -121,7 +121,7 @@ class Town:
 
     def deposit(self, account: bytes, amount: int) -> None:
         """Credit money from the settlement chain, in a block of its own."""
-        self._inbox = (InboxEntry(0, account, 0, amount, 1),)
+        self._inbox = (Deposit(0, account, 0, amount, 1),)
         self.run()
         self._inbox = ()
         self.seal()

@@ -4,14 +4,18 @@ Mutants of compiler, runtime and kernel, generated from their syntax trees: one 
 Kinds: an operator swapped, a bound off by one, a condition turned round, a constant changed, a call dropped whose
 result nobody takes (barriers, touches, checks, charges), a rejection dropped, a sum turned into a difference (gas among
 them). Text outside of the fault stays as it is, line for line.
+
+A mutant is named by its function, so that it keeps its name while lines move, and drawn by the hash of its name: a
+sample changes only where the sources do.
 """
 
 from __future__ import annotations
 
 import ast
-import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -40,35 +44,52 @@ CALCULATED: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """Lines and columns are those of the text replaced, from 1 and from 0."""
+    """
+    Lines and columns are those of the text replaced, from 1 and from 0.
+
+    function: with the classes it is in. number: which of the function's faults of this kind, from 1.
+    """
 
     file: str
+    function: str
+    kind: str
+    number: int
     line: int
     column: int
-    kind: str
     before: str
     after: str
 
     @property
     def name(self) -> str:
-        return f"{self.file}:{self.line}:{self.column} {self.kind}"
+        return f"{self.file} {self.function}: {self.kind} {self.number}"
 
 
 def mutants(root: Path, file: str) -> list[Mutant]:
     """Every mutant of a file."""
     text = (root / file).read_text()
     lines = [line.encode() for line in text.splitlines()]
-    tree = ast.parse(text)
+    counted: Counter[tuple[str, str]] = Counter()
     found = []
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef):
-            for statement in function.body:
-                for node in _inside(statement):
-                    if node.lineno == node.end_lineno:
-                        before = lines[node.lineno - 1][node.col_offset : node.end_col_offset].decode()
-                        place = (file, node.lineno, node.col_offset)
-                        found += [Mutant(*place, kind, before, after) for kind, after in _changed(node)]
-    return list(dict.fromkeys(found))
+    for function, nodes in _functions(ast.parse(text)):
+        for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
+            if node.lineno == node.end_lineno:
+                before = lines[node.lineno - 1][node.col_offset : node.end_col_offset].decode()
+                for kind, after in _changed(node):
+                    counted[function, kind] += 1
+                    number = counted[function, kind]
+                    found.append(Mutant(file, function, kind, number, node.lineno, node.col_offset, before, after))
+    return found
+
+
+def _functions(tree: ast.AST, within: str = "") -> Iterator[tuple[str, list[ast.expr | ast.stmt]]]:
+    """(full name, nodes whose change is a fault) of every function, inner ones on their own."""
+    for node in ast.iter_child_nodes(tree):
+        name = within
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            name = f"{within}.{node.name}" if within else node.name
+        if isinstance(node, ast.FunctionDef):
+            yield name, [inner for statement in node.body for inner in _inside(statement)]
+        yield from _functions(node, name)
 
 
 def _inside(statement: ast.stmt) -> Iterator[ast.expr | ast.stmt]:
@@ -117,16 +138,15 @@ def _texts(*nodes: ast.expr) -> bool:
 
 
 def sample(root: Path, seed: int) -> list[Mutant]:
-    """As many of each area as AREAS says, drawn by the seed, in an order that mixes the areas."""
-    chosen: list[Mutant] = []
-    for area, (pattern, count) in AREAS.items():
+    """As many of each area as AREAS says, drawn by the seed; areas take turns, so that a part is a sample, too."""
+    chosen: list[tuple[float, Mutant]] = []
+    for pattern, count in AREAS.values():
         paths = (path for path in root.glob(pattern) if not path.name.startswith(LEFT_OUT))
         files = sorted(str(path.relative_to(root)) for path in paths)
         found = [mutant for file in files for mutant in mutants(root, file)]
-        dice = random.Random(f"{area} {seed}")
-        chosen += dice.sample(found, min(count, len(found)))
-    random.Random(seed).shuffle(chosen)
-    return chosen
+        drawn = sorted(found, key=lambda mutant: sha256(f"{seed} {mutant.name}".encode()).digest())[:count]
+        chosen += [(place / count, mutant) for place, mutant in enumerate(drawn)]
+    return [mutant for _, mutant in sorted(chosen, key=lambda one: (one[0], one[1].name))]
 
 
 def applied(text: str, mutant: Mutant) -> str:

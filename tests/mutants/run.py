@@ -2,136 +2,145 @@
 Runs mutants one after another against the tests that should kill them: `python -m tests.mutants.run`.
 
 It works in a copy of the repository, in one process at the lowest priority, and appends each outcome to a file, so that
-it goes on where it stopped. `--show` sums up. A mutant is killed by the first test that fails, or by the clock.
+it goes on where it stopped. `--again` tries those that survived against the tests of today; `--only` tries the mutants
+named and writes nothing. `--show` sums up. What kills a mutant is the first test that fails, a process that dies or the
+clock.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import compileall
 import os
-import re
+import py_compile
 import shutil
-import subprocess
+import signal
 import sys
-from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 
-from tests.mutants.mutate import AREAS, ROOT, Mutant, applied, sample
-from tests.mutants.reasons import EQUIVALENT, TESTED_SINCE
+from tests.mutants import outcomes, trial
+from tests.mutants.mutate import ROOT, Mutant, applied, mutants, sample
+from tests.mutants.outcomes import Outcome
+from tests.mutants.stages import FIRST, area_of, everything, stages_of
+from tests.mutants.trial import Stage
 
-SECONDS_MAX = 300.0
-COMPILER = (
-    "tests/compiler/test_golden.py", "tests/compiler/test_refusals.py", "tests/compiler/test_meaning.py",
-    "tests/compiler/test_bundle.py", "tests/compiler/test_survivors.py",
-)  # fmt: skip
-SUITES = {
-    "check": (COMPILER,),
-    "lower": (COMPILER, ("tests/vm_kernel",)),
-    "optimise": (("tests/compiler_back",), COMPILER),
-    "write": (("tests/compiler_back",), ("tests/vm_kernel", "tests/fuzz/test_exhaustion.py")),
-    "runtime": (("tests/vm",), ("tests/vm_kernel", "tests/compiler_back")),
-    "kernel": (("tests/vm_kernel",), ("tests/fuzz/test_exhaustion.py", "tests/fuzz/test_cases.py")),
-}
-"""What should kill a mutant of an area, after cases of the fuzzer; likely ones first."""
-RESULTS = Path(__file__).with_name("results.jsonl")
-COPIED = ("genesis", "execution", "node", "devnet", "settlement", "p2p", "tests", "pyproject.toml")
+COPIED = (*trial.ROOMS, "pyproject.toml")
 
 
-def area_of(mutant: Mutant) -> str:
-    path = Path(mutant.file)
-    return next(area for area, (pattern, _) in AREAS.items() if path.match(pattern))
-
-
-def commands(area: str) -> Iterator[tuple[str, ...]]:
-    """Processes to run in order until one fails."""
-    yield (sys.executable, "-m", "tests.mutants.quick")
-    options = ("-x", "-q", "-p", "no:cacheprovider", "--timeout=100", "--no-header", "--tb=line")
-    pytest = (sys.executable, "-m", "pytest", *options)
-    for paths in SUITES[area]:
-        yield (*pytest, *paths)
-
-
-def tested(folder: Path, area: str) -> tuple[bool, str, float]:
-    """(killed, by what, seconds)."""
-    began = monotonic()
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(folder)}
-    for command in commands(area):
-        try:
-            ran = subprocess.run(
-                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS_MAX
-            )
-        except subprocess.TimeoutExpired:
-            return True, "clock", monotonic() - began
-        if ran.returncode:
-            failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ran.stdout, re.MULTILINE)
-            fuzzed = f"fuzz: {ran.stdout.strip()}" if "pytest" not in command else f"exit {ran.returncode}"
-            return True, failed.group(1) if failed else fuzzed, monotonic() - began
-    return False, "", monotonic() - began
-
-
-def run(seed: int, count: int, folder: Path) -> None:
-    """The first `count` of the sample that have no outcome yet."""
+def copy(folder: Path) -> None:
+    """The repository as it is now; bytecode is checked by its source's hash, since a mutant changes a file twice."""
+    folder.mkdir(parents=True)
     for name in COPIED:
         source, target = ROOT / name, folder / name
-        if not target.exists():
-            ignore = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, target, ignore=ignore) if source.is_dir() else shutil.copy(source, target)
-    known = {line["name"] for line in outcomes()}
-    if not known:
-        killed, by, _ = tested(folder, "kernel")
-        if killed:
-            raise SystemExit(f"without any mutant {by} fails; repair that first")
+        if source.is_file():
+            shutil.copy(source, target)
+        else:
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            compileall.compile_dir(target, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
+
+
+@contextmanager
+def faulty(folder: Path, mutant: Mutant) -> Iterator[None]:
+    path = folder / mutant.file
+    whole = path.read_text()
+    path.write_text(applied(whole, mutant))
+    try:
+        yield
+    finally:
+        path.write_text(whole)
+
+
+def killed_by(folder: Path, mutant: Mutant, stages: tuple[Stage, ...]) -> tuple[str, float]:
+    """(what failed, seconds); "" for a survivor."""
+    with faulty(folder, mutant):
+        return trial.tried(folder, stages)
+
+
+def check_whole(folder: Path, stages: tuple[Stage, ...]) -> None:
+    """
+    Without any mutant nothing fails.
+
+    Raises:
+        SystemExit: something does, which would kill every mutant.
+    """
+    failed, _ = trial.tried(folder, stages)
+    if failed:
+        shutil.rmtree(folder)
+        raise SystemExit(f"without any mutant {failed} fails; repair that first")
+
+
+def run(folder: Path, seed: int, count: int) -> None:
+    """The first `count` of the sample that have no outcome yet."""
+    known = outcomes.read()
     for mutant in sample(folder, seed)[:count]:
-        if mutant.name in known:
+        if not any(outcome.is_of(mutant) for outcome in known):
+            by, seconds = killed_by(folder, mutant, stages_of(mutant))
+            outcomes.append(Outcome(mutant.name, mutant.before, mutant.after, area_of(mutant), by, round(seconds, 1)))
+            _tell(mutant, by)
+
+
+def again(folder: Path, first: list[str]) -> None:
+    """Survivors that are no equals and still exist; one that nothing kills is alive again."""
+    told = outcomes.read()
+    for place, outcome in enumerate(told):
+        if outcome.by or outcome.equivalent:
             continue
-        path = folder / mutant.file
-        whole = path.read_text()
-        path.write_text(applied(whole, mutant))
-        try:
-            killed, by, seconds = tested(folder, area_of(mutant))
-        finally:
-            path.write_text(whole)
-        told = {"name": mutant.name, "before": mutant.before, "after": mutant.after, "area": area_of(mutant)}
-        with RESULTS.open("a") as file:
-            file.write(json.dumps({**told, "killed": killed, "by": by, "seconds": round(seconds, 1)}) + "\n")
-        print("killed  " if killed else "SURVIVED", mutant.name, mutant.before, "→", mutant.after, by, flush=True)
+        file = outcome.name.split()[0]
+        mutant = next((one for one in mutants(folder, file) if outcome.is_of(one)), None)
+        if mutant:
+            since, _ = killed_by(folder, mutant, stages_of(mutant, *first, wide=True))
+            told[place] = replace(outcome, since=since)
+            outcomes.replace(told)
+            _tell(mutant, since)
 
 
-def outcomes() -> list[dict[str, object]]:
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+def only(folder: Path, names: list[str]) -> None:
+    """
+    Tries the mutants of these names.
+
+    Raises:
+        SystemExit: there is no mutant of a name.
+    """
+    for name in names:
+        mutant = next((one for one in mutants(folder, name.split()[0]) if one.name == name), None)
+        if mutant is None:
+            raise SystemExit(f"there is no mutant {name!r}; names are those of results.jsonl, in today's sources")
+        _tell(mutant, killed_by(folder, mutant, stages_of(mutant))[0])
 
 
-def show() -> None:
-    """Figures by area, and who survived. A mutant that is the same program cannot be killed and is not counted."""
-    found = [one for one in outcomes() if one["name"] not in EQUIVALENT]
-    count, killed = Counter(str(o["area"]) for o in found), Counter(str(o["area"]) for o in found if o["killed"])
-    for area in AREAS:
-        print(f"{area:10} {killed[area]:4} of {count[area]:4}")
-    print(f"{'all':10} {sum(killed.values()):4} of {len(found):4}, {len(outcomes()) - len(found)} equivalent")
-    for one in outcomes():
-        if not one["killed"]:
-            name = str(one["name"])
-            why = EQUIVALENT.get(name) or TESTED_SINCE.get(name) or "not looked at"
-            print(f"survived: {name}: {one['before']} → {one['after']}: {why}")
+def _tell(mutant: Mutant, by: str) -> None:
+    print("killed  " if by else "SURVIVED", mutant.name, "|", mutant.before, "→", mutant.after, "|", by, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=240)
-    parser.add_argument("--folder", type=Path, default=Path(".build/mutants"))
-    parser.add_argument("--show", action="store_true")
+    parser.add_argument("--folder", type=Path, default=Path(".build/mutants"), help="where the copy is or will be")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these")
+    parser.add_argument("--again", action="store_true", help="only those that survived")
+    parser.add_argument("--first", nargs="+", default=[], metavar="TEST", help="files tried first of all, again")
+    parser.add_argument("--show", action="store_true", help="only the sum")
     options = parser.parse_args()
     if options.show:
-        show()
+        print(outcomes.summary(outcomes.read()))
         return
     os.nice(15)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the copy is left whole
+    trial.load()
     folder = (ROOT / options.folder).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    run(options.seed, options.count, folder)
+    if not folder.exists():
+        copy(folder)
+        check_whole(folder, (FIRST,) if options.only else everything())
+    if options.only:
+        only(folder, options.only)
+    elif options.again:
+        again(folder, options.first)
+    else:
+        run(folder, options.seed, options.count)
 
 
 if __name__ == "__main__":

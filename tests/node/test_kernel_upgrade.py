@@ -49,8 +49,8 @@ async def upgrading(node: Node, key: int, wasm: bytes) -> SignedTransaction:
 
 async def kernel_hash(node: Node) -> bytes:
     """As the state root of the newest block has it."""
-    proof = (await node.client.proof(KERNEL_ADDRESS, 0))["proof"]
-    joined = "".join(proof)
+    (page,) = (await node.client.proof(KERNEL_ADDRESS, 0))["pages"]
+    joined = "".join(page["proof"])
     return next(wasm for wasm in (OLD, NEW) if sha256(wasm).hex() in joined)
 
 

@@ -16,7 +16,7 @@ from genesis.presets import load_preset
 from node import mempool as module
 from node.engine import EngineThread
 from node.mempool import Mempool, Pending
-from node.reorganisation import GivenUp, put_back
+from node.waiting_again import GivenUp, put_back
 
 SPEC = load_preset("devnet")
 NOW_MS = 1_000
@@ -320,3 +320,18 @@ def test_a_compilation_whose_place_went_with_the_chain_comes_to_nothing() -> Non
     pool.release(held, work_of(held.signed))
     pool.drop(held, Invalid("late", "late"))
     assert not pool.answers and pool.statistics()["bytes"] == pool.statistics()["compiling"] == 0
+
+
+def test_a_lane_at_rest_that_disagrees_is_asked_for_again_a_busy_one_is_not() -> None:
+    pool = Pool()
+    waiting = pool.put(transaction(0))
+    pool.forget([transaction(5)])
+    assert pool.unknown([transaction(5)]) == (), "what is on its way decides"
+    pool.take(*TAKE)
+    pool.settle(waiting, refused=False)
+    pool.forget([transaction(1), transaction(2)])
+    assert pool.unknown([transaction(1)]) == (), "a frame's first agrees"
+    pool.forget([transaction(2)])
+    assert pool.unknown([transaction(2)]) == ((ALICE, 0),)
+    pool.put(transaction(2), used=1)
+    assert pool.sequences() == [2]

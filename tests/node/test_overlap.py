@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +17,21 @@ from node.engine import EngineThread
 from node.mempool import Mempool, Pending
 from node.open_block import decode_logged, reopen
 from node.recovery import recover
-from node.sequencer import Sequencer
-from node.store import StoredBlock
+from node.store import Note, StoredBlock
+from tests.node.leading import Leading
 from tests.node.recovery_script import START_MS, TEST_SPEC, script
-from tests.node.test_recovery import CONFIG, KEY, Crash, CrashingStore, Deposits, Nobody, genesis_hash, genesis_root
+from tests.node.test_recovery import CONFIG, Crash, CrashingStore, Deposits, Nobody, genesis_hash, genesis_root
 
 
 class SlowStore(CrashingStore):
-    """Its first block waits until `go` is set, and then is never written."""
+    """Its first block is never written, once `fails` is set."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.go: threading.Event | None = None
+    fails = False
 
-    def put_block(self, block: StoredBlock, cursors: Mapping[str, bytes]) -> None:
-        if self.go is not None:
-            self.go.wait()
+    def put(self, blocks: Sequence[StoredBlock], notes: Sequence[Note] = (), decided: int = 0) -> None:
+        if self.fails:
             raise Crash
-        super().put_block(block, cursors)
+        super().put(blocks, notes, decided)
 
 
 class Told(Nobody):
@@ -66,46 +62,45 @@ async def _in_a_node(folder: Path, play: Any) -> Any:
         with SlowStore(folder, genesis_hash(TEST_SPEC, genesis_root())) as store:
             found = await engine.run(recover, TEST_SPEC, store, machine, root, lambda *_: None)
             told, pool = Told(), Mempool(TEST_SPEC, 100)
-            sequencer = Sequencer(
-                TEST_SPEC, CONFIG, KEY, store, engine, machine, pool, Deposits(), told,
-                found.tip, found.open_block, found.checkpoint, lambda: START_MS,
+            node = Leading(
+                TEST_SPEC, CONFIG, store, engine, machine, pool, Deposits(), told, found, lambda: START_MS
             )  # fmt: skip
-            return await play(store, sequencer, pool, told)
+            return await play(store, node, pool, told)
     finally:
         engine.stop()
 
 
-async def _two_blocks(store: SlowStore, sequencer: Sequencer, pool: Mempool, told: Told) -> list[Receipt]:
+async def _two_blocks(store: SlowStore, node: Leading, pool: Mempool, told: Told) -> list[Receipt]:
     """Seal block 1, run two batches of block 2, and crash before block 1 is stored."""
-    store.go = threading.Event()
-    try:
-        async with trio.open_nursery() as nursery:
-            sequencer._nursery = nursery
-            (one, two), *_ = script()
-            for number, batch in enumerate((one, two)):
-                keys = pool.unknown([signed for signed, _ in batch])
-                pool.learn(keys, [-1] * len(keys))
-                for signed, _ in batch:
-                    pool.admit(Pending(signed, lambda _: None), START_MS)
-                await sequencer._open()
-                if number == 0:
-                    await sequencer._seal()
-            await sequencer._cut()
-            assert sequencer.tip.header is None and told.heights == []
-            store.go.set()
-    except* Crash:
-        pass
+    store.fails = True
+    (one, two), *_ = script()
+    for number, batch in enumerate((one, two)):
+        keys = pool.unknown([signed for signed, _ in batch])
+        pool.learn(keys, [-1] * len(keys))
+        for signed, _ in batch:
+            pool.admit(Pending(signed, lambda _: None), START_MS)
+        await node.open()
+        if number == 0:
+            await node.seal()
+    await node.cut()
+    assert node.line.tip.header is None and told.heights == []
+    with pytest.raises(Crash):
+        await node.store()
     return told.receipts
 
 
-async def _resumed(store: SlowStore, sequencer: Sequencer, _: Mempool, told: Told) -> tuple[list[Receipt], list[int]]:
-    assert sequencer.open_block is not None and sequencer.open_block.opening.height == 1
-    stored = list(sequencer.open_block.receipts)
-    await sequencer.resume()
-    assert store.head() == 1 and sequencer.tip.header is not None
-    block = sequencer.open_block
-    assert block.opening.height == 2 and block.opening.parent == sequencer.tip.hash and len(block.batches) == 2
-    return [*stored, *block.receipts], told.heights
+async def _resumed(store: SlowStore, node: Leading, _: Mempool, told: Told) -> tuple[list[Receipt], list[int]]:
+    await node.open()
+    first = node.sequencer.open_block
+    assert first is not None and first.opening.height == 1 and await node.sequencer._open(), "it had been sealed"
+    await node.seal()
+    await node.open()
+    await node.store()
+    assert store.head() == 1
+    block = node.sequencer.open_block
+    assert block is not None and block.opening.height == 2 and len(block.batches) == 2
+    assert block.opening.parent == node.line.tip.hash
+    return [*first.receipts, *block.receipts], told.heights
 
 
 def test_both_blocks_come_back(tmp_path: Path) -> None:

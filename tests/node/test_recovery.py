@@ -9,7 +9,7 @@ everything before it, so it is compared with that of an undisturbed run.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,22 +23,21 @@ from execution.standard import standard_plan
 from execution.vm.layout import FIELDS
 from execution.vm.machine import Machine
 from genesis import codec
-from genesis.chain import InboxEntry, Receipt
+from genesis.chain import Deposit, InboxEntry, Receipt
 from genesis.crypto import ZERO_HASH, sha256
-from genesis.devkeys import development_address, development_key
+from genesis.devkeys import development_address
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import genesis_hash
 from node.config import load
 from node.engine import EngineThread
 from node.mempool import Mempool, Pending
-from node.open_block import Anchor, decode_results
+from node.open_block import Anchor, OpenBlock, decode_results
 from node.recovery import Recovered, initial_tip, recover, replay_block, stored_block
-from node.sequencer import Sequencer
-from node.store import Pages, Store, StoredBlock
+from node.store import Note, Pages, Store, StoredBlock
+from tests.node.leading import Leading
 from tests.node.recovery_script import BATCHES, DEPLOYED, START_MS, TEST_SPEC, script
 
 CONFIG = load(None, {"sequencer.checkpoint_blocks": "2"}).sequencer
-KEY = development_key(0)
 
 
 class Crash(Exception):
@@ -53,8 +52,8 @@ class CrashingStore(Store):
     def append_batch(self, height: int, number: int, data: bytes) -> None:
         self._write_or_crash(partial(super().append_batch, height, number, data))
 
-    def put_block(self, block: StoredBlock, cursors: Mapping[str, bytes]) -> None:
-        self._write_or_crash(partial(super().put_block, block, cursors))
+    def put(self, blocks: Sequence[StoredBlock], notes: Sequence[Note] = (), decided: int = 0) -> None:
+        self._write_or_crash(partial(super().put, blocks, notes, decided))
 
     def put_checkpoint(self, height: int, meta: bytes, changed: Iterable[Pages]) -> None:
         chunks = self._cut(changed) if self.mode == "amid" and self.writes == self.at else changed
@@ -78,7 +77,7 @@ class Deposits:
     """One entry a block, and always the same after the same anchor."""
 
     def take(self, after: Anchor) -> tuple[Anchor, tuple[InboxEntry, ...]]:
-        entry = InboxEntry(after.count, development_address(9), 1, 10**18 * (after.count + 1), after.number + 1)
+        entry = Deposit(after.count, development_address(9), 1, 10**18 * (after.count + 1), after.number + 1)
         return Anchor(after.number + 1, sha256(bytes((after.number + 1,))), after.count + 1), (entry,)
 
 
@@ -86,6 +85,20 @@ class Nobody:
     async def executed(self, *_: object) -> None: ...
 
     async def sealed(self, *_: object) -> None: ...
+
+    async def reopened(self, open_block: OpenBlock) -> None: ...
+
+    async def reverted(self, *_: object) -> None: ...
+
+
+@dataclass(slots=True)
+class Listening(Nobody):
+    """Answers that were given in an earlier life and are taken up again."""
+
+    life: Life
+
+    async def reopened(self, open_block: OpenBlock) -> None:
+        self.life.answers |= {receipt.transaction: receipt for receipt in open_block.receipts}
 
 
 @dataclass(slots=True)
@@ -130,38 +143,36 @@ async def live(folder: Path, at: int = -1, mode: str = "before", blocks: int | N
 
 
 async def _go_on(life: Life, store: Store, engine: EngineThread, machine: Machine, blocks: int | None) -> None:
-    found = life.recovered
-    mempool = Mempool(TEST_SPEC, 1000)
-    sequencer: Sequencer
+    found, mempool = life.recovered, Mempool(TEST_SPEC, 1000)
 
     def clock() -> int:
-        return START_MS + 250 * ((sequencer.tip.header.height if sequencer.tip.header else 0) + 1)
+        return START_MS + 250 * (node.line.tip.height + 1)
 
-    sequencer = Sequencer(
-        TEST_SPEC, CONFIG, KEY, store, engine, machine, mempool, Deposits(), Nobody(),
-        found.tip, found.open_block, found.checkpoint, clock,
+    node = Leading(
+        TEST_SPEC, CONFIG, store, engine, machine, mempool, Deposits(), Listening(life), found, clock
     )  # fmt: skip
-    for receipt in found.open_block.receipts if found.open_block else ():
-        life.answers[receipt.transaction] = receipt
-    height = found.tip.header.height if found.tip.header else 0
-    for number, batches in enumerate(script()[:blocks], 1):
-        if number <= height:
-            continue
-        async with (
-            trio.open_nursery() as nursery
-        ):  # a checkpoint is written before the next block, so writes count alike
-            sequencer._nursery = nursery
-            done = len(sequencer.open_block.batches) if sequencer.open_block else 0
-            for batch in batches[done:]:
+    height = found.tip.height
+
+    async def work() -> None:
+        for number, batches in enumerate(script()[:blocks], 1):
+            if number <= height:
+                continue
+            if store.batches(number):
+                await node.open()
+            block = node.sequencer.open_block
+            for batch in batches[len(block.batches) if block else 0 :]:
                 keys = mempool.unknown([one for one, _ in batch])
                 mempool.learn(keys, await engine.run(machine.sequences, keys))
                 for signed, work in batch:
                     mempool.admit(Pending(signed, partial(life.answers.__setitem__, signed.id), work), START_MS)
-                await (sequencer._cut() if sequencer.open_block else sequencer._open())
-            await sequencer._seal()
-        header = sequencer.tip.header
-        assert header is not None
-        life.last_hash, life.root = header.hash(), header.state_root
+                await (node.cut() if node.sequencer.open_block else node.open())
+            await node.seal()
+            await node.store()
+            header = node.line.tip.header
+            assert header is not None
+            life.last_hash, life.root = header.hash(), header.state_root
+
+    await node.beside(work)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,7 +13,18 @@ from trio.testing import MockClock
 
 from execution.vm.packing import pack_transaction
 from genesis import codec
-from genesis.chain import Call, Commitment, Header, InboxEntry, Receipt, Transaction, VoteKind, certify, sign_vote
+from genesis.chain import (
+    Call,
+    Commitment,
+    Deposit,
+    Header,
+    InboxEntry,
+    Receipt,
+    Transaction,
+    VoteKind,
+    certify,
+    sign_vote,
+)
 from genesis.crypto import ZERO_HASH, address_of, sha256
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Corrupt, Invalid, Unavailable
@@ -45,7 +56,7 @@ class Deposits:
     def add(self, height: int, count: int = 1) -> None:
         self.height = height
         for _ in range(count):
-            self.entries.append(InboxEntry(len(self.entries), b"a" * 20, 0, 1, height))
+            self.entries.append(Deposit(len(self.entries), b"a" * 20, 0, 1, height))
 
     async def head(self, confirmations: int) -> Head:
         assert confirmations == SPEC.confirmation_blocks
@@ -59,7 +70,7 @@ class Deposits:
             raise Invalid("Never was a block here.", "unknown_block")
         return Reorganisation(0, Head(0, ZERO_HASH)) if since.settlement_height in self.gone else None
 
-    async def deposits(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
+    async def inbox(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
         return tuple(entry for entry in self.entries[from_index:] if entry.settlement_height <= up_to)
 
 

@@ -240,7 +240,8 @@ def test_a_page_is_proven_under_the_root_of_the_block_named(node: Node) -> None:
             answer = await node.client.proof(bank, 0)
             heights.add(answer["height"])
             root = parse_bytes((await node.client.block(answer["height"]))["state_root"])
-            proof = [parse_bytes(part) for part in answer["proof"]]
+            (shown,) = answer["pages"]
+            proof = [parse_bytes(part) for part in shown["proof"]]
             assert len(verify_page(root, bank, number, 0, proof)) == 1024
         return heights
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genesis.errors import Corrupt, Invalid, Unavailable
-from node.store import _PAGE, PAGE_BYTES, Pages, Position, Store, StoredBlock
+from node.store import _PAGE, PAGE_BYTES, Note, Pages, Position, Store, StoredBlock
 
 CHAIN = b"g" * 32
 
@@ -33,14 +33,32 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def test_block_returns_whole_with_index_and_cursors(store: Store) -> None:
+def test_block_returns_whole_with_index_and_notes(store: Store) -> None:
     ids = (b"a" * 32, b"b" * 32)
-    store.put_block(block(1, ids), {"inbox": b"7"})
+    store.put([block(1, ids)], [Note(4, 0, b"vote"), Note(5, 3, b"proposal")], 4)
     assert store.head() == 1
     assert (store.header(1), store.body(1), store.receipts(1)) == (b"header1", b"body1", b"receipts1")
     assert store.position(b"b" * 32) == Position(1, 1)
     assert store.position(b"c" * 32) is None
-    assert store.cursor("inbox") == b"7"
+    assert store.notes() == (Note(5, 3, b"proposal"),)
+
+
+def test_notes_last_until_their_view_is_decided(store: Store) -> None:
+    store.put([], [Note(2, 0, b"one"), Note(2, 1, b"two"), Note(300, 0, b"far")])
+    assert store.notes() == (Note(2, 0, b"one"), Note(2, 1, b"two"), Note(300, 0, b"far"))
+    store.put([block(1)], [Note(3, 0, b"next")], 2)
+    assert store.notes() == (Note(3, 0, b"next"), Note(300, 0, b"far"))
+    store.roll_back(0, [], {})
+    assert store.notes() == ()
+
+
+def test_the_first_batch_of_a_block_replaces_what_was_logged(store: Store) -> None:
+    for height in (1, 2):
+        for number in range(3):
+            store.append_batch(height, number, b"old")
+    assert store.logged() == (1, 2)
+    store.append_batch(1, 0, b"new")
+    assert store.batches(1) == (b"new",) and store.logged() == (1,)
 
 
 def test_everything_is_absent_in_an_empty_store(store: Store) -> None:
@@ -54,14 +72,14 @@ def test_everything_is_absent_in_an_empty_store(store: Store) -> None:
 
 def test_blocks_iterate_as_far_as_they_go(store: Store) -> None:
     for height in (1, 2, 3):
-        store.put_block(block(height), {})
+        store.put([block(height)])
     assert [b.height for b in store.blocks(2, 9)] == [2, 3]
 
 
 def test_a_gap_in_heights_is_a_broken_invariant(store: Store) -> None:
-    store.put_block(block(1), {})
+    store.put([block(1)])
     with pytest.raises(AssertionError, match="does not follow"):
-        store.put_block(block(3), {})
+        store.put([block(3)])
     assert store.head() == 1
 
 
@@ -69,7 +87,7 @@ def test_batch_log_keeps_order_and_ends_with_its_block(store: Store) -> None:
     for number in range(300):
         store.append_batch(1, number, b"%d" % number)
     assert store.batches(1) == tuple(b"%d" % n for n in range(300))
-    store.put_block(block(1), {})
+    store.put([block(1)])
     assert store.batches(1) == ()
 
 
@@ -174,7 +192,7 @@ def test_a_folder_in_use_is_unavailable(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_corrupt_and_named(store: Store, tmp_path: Path) -> None:
-    store.put_block(StoredBlock(1, os.urandom(4096), os.urandom(4096), b""), {})
+    store.put([StoredBlock(1, os.urandom(4096), os.urandom(4096), b"")])
     store.close()
     Store(tmp_path / "db", CHAIN).close()  # moves the log into a table
     table = max((tmp_path / "db").glob("*.ldb"), key=lambda path: path.stat().st_size)
@@ -212,7 +230,7 @@ def test_a_killed_process_loses_nothing_acknowledged(tmp_path: Path) -> None:
         "        store.append_batch(height, number, b'%d.%d' % (height, number))\n"
         "        print(height, number, flush=True)\n"
         "    block = StoredBlock(height, b'h', b'b', b'r', [b'%032d' % height])\n"
-        "    store.put_block(block, {'c': b'%d' % height})\n"
+        "    store.put([block], [Note(height, 3, b'%d' % height)], height - 1)\n"
         "    print(height, flush=True)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "db")], stdout=subprocess.PIPE, text=True)
@@ -227,7 +245,7 @@ def test_a_killed_process_loses_nothing_acknowledged(tmp_path: Path) -> None:
         head = store.head()
         assert head is not None
         assert head >= max(int(words[0]) for words in acknowledged if len(words) == 1)
-        assert store.cursor("c") == b"%d" % head
+        assert store.notes() == (Note(head, 3, b"%d" % head),)
         assert [b.height for b in store.blocks(1, head + 5)] == list(range(1, head + 1))
         open_block = [words for words in acknowledged if len(words) == 2 and int(words[0]) == head + 1]
         assert len(store.batches(head + 1)) >= len(open_block)
@@ -237,7 +255,7 @@ def test_going_back_leaves_nothing_of_later_blocks_but_their_receipts(tmp_path: 
     """Also no checkpoint of a later height, and no page of it beside a later one."""
     with Store(tmp_path, CHAIN) as store:
         for height in range(1, 6):
-            store.put_block(block(height, (bytes([height]) * 32,)), {})
+            store.put([block(height, (bytes([height]) * 32,))])
         store.append_batch(6, 0, b"open")
         store.put_checkpoint(4, b"meta", [Pages(0, 0, b"p" * 1024)])
         store.roll_back(4, [(b"\x05" * 32, b"was")], {"why": b"because"})
@@ -247,8 +265,8 @@ def test_going_back_leaves_nothing_of_later_blocks_but_their_receipts(tmp_path: 
         assert store.position(b"\x04" * 32) == Position(4, 0) and store.reverted(b"\x04" * 32) is None
         store.roll_back(2, [], {})
         assert store.checkpoint() is None and not list(store.pages())
-        store.put_block(block(3), {})
+        store.put([block(3)])
         assert store.head() == 3
         store.roll_back(0, [], {})
         assert store.head() is None
-        store.put_block(block(1), {})
+        store.put([block(1)])

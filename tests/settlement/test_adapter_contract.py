@@ -16,6 +16,8 @@ from trio.testing import MockClock
 from genesis.chain import (
     Certificate,
     Commitment,
+    Deposit,
+    Forced,
     Header,
     VoteKind,
     Withdrawal,
@@ -24,18 +26,22 @@ from genesis.chain import (
     sign_vote,
     withdrawals_root,
 )
-from genesis.crypto import ZERO_ADDRESS, ZERO_HASH
+from genesis.crypto import ZERO_ADDRESS, ZERO_HASH, sign
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid, Unavailable
 from genesis.header import HEADER_VERSION
+from genesis.membership import STAKE_UNIT, Evidence, ValidatorSet, possession_digest
+from genesis.settling import FORCED_BYTES_MAX
+from settlement.actions import Announce, Claim, Exit, Force, Register, Replace, RotateKey
 from settlement.adapter import Head
-from settlement.contract import Terms
+from settlement.contract import FORCED_PATIENCE, Terms
 from settlement.local import LocalSettlement, open_local
+from settlement.validators import BURNT, REWARD_PPM
 
 BLOCK_TIME_MS = 500
 CHAIN = 7357
-ALICE, BOB = development_address(6), development_address(7)
-TERMS = Terms(CHAIN, 4, 4, {development_address(i): 1 for i in range(4)})
+ALICE, BOB, ADMIN = development_address(6), development_address(7), development_address(11)
+TERMS = Terms(CHAIN, 4, 4, {development_address(i): 1 for i in range(4)}, admin=ADMIN)
 
 
 @asynccontextmanager
@@ -150,7 +156,7 @@ def test_only_a_quorum_of_registered_validators_certifies(run: Callable[[Test], 
         assert await code_of(s.submit(Chain().commit(anchor, keys=(0, 1)))) == "no_quorum"
         assert await code_of(s.submit(Chain().commit(anchor, keys=(0, 1, 9)))) == "unknown_validator"
         assert await code_of(s.submit(Chain().commit(anchor, validators=1))) == "wrong_validators"
-        assert (await s.validator_set()).stakes == TERMS.stakes
+        assert await s.validator_sets(0, 10**9) == (ValidatorSet(0, 0, TERMS.stakes),)
         assert (await s.committed()).height == 0
 
     run(test)
@@ -160,15 +166,15 @@ def test_deposits_are_numbered_in_order_and_shown_only_up_to_the_height_asked(ru
     async def test(s: LocalSettlement) -> None:
         await s.fund(ALICE, 0, 100)
         await s.deposit(ALICE, 0, 60, b"a")
-        assert await s.deposits(0, 10**9) == ()
+        assert await s.inbox(0, 10**9) == ()
         blocks(1)
         await s.deposit(ALICE, 0, 40, b"b")
         blocks(1)
-        first, second = await s.deposits(0, 10**9)
+        first, second = await s.inbox(0, 10**9)
         assert (first.index, first.amount, first.settlement_height) == (0, 60, 1)
         assert (second.index, second.amount, second.settlement_height) == (1, 40, 2)
-        assert await s.deposits(0, 1) == (first,)
-        assert await s.deposits(1, 2) == (second,)
+        assert await s.inbox(0, 1) == (first,)
+        assert await s.inbox(1, 2) == (second,)
         assert await s.audit() == {0: 100}
 
     run(test)
@@ -184,7 +190,7 @@ def test_a_deposit_repeated_with_its_nonce_counts_once_and_never_overdraws(run: 
         blocks(1)
         assert await s.deposit(ALICE, 0, 60, b"a")
         blocks(1)
-        assert len(await s.deposits(0, 10**9)) == 1
+        assert len(await s.inbox(0, 10**9)) == 1
 
     run(test)
 
@@ -270,7 +276,7 @@ def test_an_outage_is_unavailable_and_loses_nothing(run: Callable[[Test], None])
     async def test(s: LocalSettlement) -> None:
         commitment = Chain().commit(await s.head())
         await s.set_outage(True)
-        for call in (s.submit(commitment), s.head(), s.deposits(0, 1), s.standing(1), s.quote_fee(1)):
+        for call in (s.submit(commitment), s.head(), s.inbox(0, 1), s.standing(1), s.quote_fee(1)):
             with pytest.raises(Unavailable):
                 await call
         blocks(3)
@@ -308,11 +314,11 @@ def test_deposits_come_back_after_a_reorganisation_each_once(run: Callable[[Test
         for nonce in (b"a", b"b", b"c"):
             await s.deposit(ALICE, 0, 10 + nonce[0], nonce)
         blocks(2)
-        before = await s.deposits(0, 10**9)
+        before = await s.inbox(0, 10**9)
         await s.reorganise(2)
-        assert await s.deposits(0, 10**9) == ()
+        assert await s.inbox(0, 10**9) == ()
         blocks(1)
-        after = await s.deposits(0, 10**9)
+        after = await s.inbox(0, 10**9)
         assert [e.amount for e in after] == [e.amount for e in reversed(before)], (
             "the order may change, the set may not"
         )
@@ -362,3 +368,342 @@ def test_the_fee_grows_with_the_commitment(run: Callable[[Test], None]) -> None:
         assert 0 < await s.quote_fee(100) < await s.quote_fee(1_000)
 
     run(test)
+
+
+# Validators
+
+
+def possession(key: int, owner: bytes = ALICE, chain: int = CHAIN) -> bytes:
+    return sign(possession_digest(chain, owner), development_key(key))
+
+
+def register(key: int, stake: int = 2, owner: bytes = ALICE) -> Register:
+    return Register(development_address(key), stake, possession(key, owner))
+
+
+def equivocation(key: int, kind: VoteKind = VoteKind.FINALISE, **changes: Any) -> Evidence:
+    """Two votes in view 7; changes are of the second."""
+    vote: dict[str, Any] = {
+        "kind": kind, "chain": CHAIN, "height": 5, "view": 7, "block_hash": b"\1" * 32, "validators": 0,
+        "private_key": development_key(key),
+    }  # fmt: skip
+    return Evidence(sign_vote(**vote), sign_vote(**(vote | {"block_hash": b"\2" * 32} | changes)))
+
+
+async def joined(s: LocalSettlement, key: int = 5, stake: int = 2) -> ValidatorSet:
+    """Let ALICE register a key; the set that holds once it is in."""
+    await s.fund(ALICE, 0, stake * STAKE_UNIT)
+    await s.act(ALICE, register(key, stake), b"join")
+    blocks(1 + TERMS.delay_blocks)
+    return (await s.validator_sets(0, 10**9))[-1]
+
+
+async def final(s: LocalSettlement, chain: Chain, keys: tuple[int, ...], **changes: Any) -> None:
+    """Commit at the tip's anchor, wait until that is final."""
+    await s.submit(chain.commit(await s.head(), keys=keys, **changes))
+    blocks(1)
+    await s.head()
+    blocks(TERMS.challenge_blocks)
+
+
+def test_a_validator_joins_at_a_stated_height_with_its_stake_bonded(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await s.fund(ALICE, 0, 3 * STAKE_UNIT)
+        posting = await s.act(ALICE, register(5, 2), b"")
+        assert await s.act(ALICE, register(5, 2), b"") == posting
+        assert await s.balance(ALICE, 0) == STAKE_UNIT
+        blocks(1)
+        assert await s.validator_sets(0, 10**9) == (
+            ValidatorSet(0, 0, TERMS.stakes),
+            ValidatorSet(1, 1 + TERMS.delay_blocks, TERMS.stakes | {development_address(5): 2}),
+        )
+        assert len(await s.validator_sets(0, TERMS.delay_blocks)) == 1, "only sets that hold by then"
+        assert len(await s.validator_sets(1, 10**9)) == 1
+
+    run(test)
+
+
+def test_a_commitment_is_judged_by_the_set_at_its_anchor(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        before = await s.head()
+        chain = Chain()
+        await joined(s)
+        after = await s.head()
+        assert await code_of(s.submit(Chain().commit(after, keys=(0, 1, 2, 3)))) == "wrong_validators"
+        assert await code_of(s.submit(Chain().commit(before, validators=1))) == "wrong_validators"
+        assert await code_of(s.submit(Chain().commit(after, keys=(0, 1, 2, 3), validators=1))) == "no_quorum"
+        await s.submit(chain.commit(before, keys=(0, 1, 2)))
+        await s.submit(chain.commit(after, keys=(0, 1, 5, 2), validators=1))
+        stale = replace(chain, height=8).commit(before)
+        assert await code_of(s.submit(stale)) == "bad_anchor", "who left cannot go back to where he counted"
+
+    run(test)
+
+
+def test_registering_needs_the_key_the_money_and_a_new_key(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        assert await code_of(s.act(ALICE, register(5), b"")) == "insufficient_balance"
+        await s.fund(ALICE, 0, 10 * STAKE_UNIT)
+        assert await code_of(s.act(ALICE, register(5, 0), b"")) == "stake_too_low"
+        for other in (register(5, owner=BOB), Register(development_address(5), 2, possession(5, chain=1))):
+            assert await code_of(s.act(ALICE, other, b"")) == "bad_signature"
+        assert await code_of(s.act(ALICE, register(0), b"")) == "key_used"
+        await s.act(ALICE, register(5), b"a")
+        second = await s.act(ALICE, register(5), b"b")
+        blocks(1)
+        assert await s.standing(second) == "absent", "dropped, and what came with it given back"
+        assert await s.balance(ALICE, 0) == 8 * STAKE_UNIT
+
+    run(test)
+
+
+def test_stake_comes_back_after_leaving_when_it_can_be_held_to_account_no_more(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        chain, key = Chain(), development_address(5)
+        await joined(s)
+        assert await code_of(s.act(BOB, Exit(key), b"")) == "not_owner"
+        assert await code_of(s.act(ALICE, Exit(development_address(9)), b"")) == "unknown_validator"
+        await s.act(ALICE, Exit(key), b"")
+        blocks(1 + TERMS.delay_blocks)
+        assert (await s.validator_sets(2, 10**9))[0].stakes == TERMS.stakes
+        blocks(TERMS.exit_blocks)
+        assert await code_of(s.act(ALICE, Claim(key), b"")) == "still_held", "no commitment names a set without it yet"
+        await final(s, chain, (0, 1, 2), validators=2)
+        await s.act(ALICE, Claim(key), b"")
+        blocks(1)
+        assert await s.balance(ALICE, 0) == 2 * STAKE_UNIT
+        assert await code_of(s.act(ALICE, Claim(key), b"again")) == "nothing_held"
+
+    run(test)
+
+
+def test_the_delay_runs_from_leaving(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        key = development_address(5)
+        await joined(s)
+        await s.act(ALICE, Exit(key), b"")
+        blocks(1 + TERMS.delay_blocks)
+        await final(s, Chain(), (0, 1, 2), validators=2)
+        assert await code_of(s.act(ALICE, Claim(key), b"")) == "still_held"
+        blocks(TERMS.exit_blocks)
+        await s.act(ALICE, Claim(key), b"")
+
+    run(test)
+
+
+def test_the_last_validator_stays(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        for index in range(3):
+            await s.act(development_address(index), Exit(development_address(index)), b"")
+            blocks(1)
+        assert await code_of(s.act(development_address(3), Exit(development_address(3)), b"")) == "last_validator"
+
+    run(test)
+
+
+def test_a_new_key_takes_the_place_of_the_old_one(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        old, new = development_address(0), development_address(9)
+        rotated = RotateKey(old, new, possession(9, old))
+        assert await code_of(s.act(old, replace(rotated, possession=possession(8, old)), b"")) == "bad_signature"
+        assert await code_of(s.act(old, RotateKey(old, development_address(1), possession(1, old)), b"")) == "key_used"
+        await s.act(old, rotated, b"")
+        blocks(1 + TERMS.delay_blocks)
+        stakes = (await s.validator_sets(1, 10**9))[0].stakes
+        assert stakes == {k: v for k, v in TERMS.stakes.items() if k != old} | {new: 1}
+        assert await code_of(s.act(old, Exit(old), b"")) == "left"
+        await s.act(old, Exit(new), b"")
+
+    run(test)
+
+
+def test_who_votes_for_two_blocks_in_one_view_loses_the_stake(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await joined(s, stake=3)
+        await s.act(BOB, equivocation(5), b"")
+        blocks(1 + TERMS.delay_blocks)
+        assert (await s.validator_sets(2, 10**9))[0].stakes == TERMS.stakes
+        reward = 3 * STAKE_UNIT * REWARD_PPM // 1_000_000
+        assert (await s.balance(BOB, 0), await s.balance(BURNT, 0)) == (reward, 3 * STAKE_UNIT - reward)
+        assert await code_of(s.act(BOB, equivocation(5, VoteKind.NOTARISE), b"")) == "nothing_held"
+        assert await code_of(s.act(ALICE, Claim(development_address(5)), b"")) == "still_held"
+
+    run(test)
+
+
+def test_neither_a_new_key_nor_leaving_saves_the_stake(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await joined(s)
+        rotated = RotateKey(development_address(5), development_address(9), possession(9))
+        await s.act(ALICE, rotated, b"")
+        blocks(1)
+        await s.act(ALICE, Exit(development_address(9)), b"")
+        blocks(1 + TERMS.delay_blocks)
+        await s.act(BOB, equivocation(5), b"")
+        blocks(1)
+        assert await s.balance(BURNT, 0) > 0
+        await final(s, Chain(), (0, 1, 2), validators=(await s.validator_sets(0, 10**9))[-1].version)
+        blocks(TERMS.exit_blocks)
+        assert await code_of(s.act(ALICE, Claim(development_address(9)), b"")) == "nothing_held"
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"block_hash": b"\1" * 32},
+        {"view": 8},
+        {"chain": 1},
+        {"private_key": development_key(1)},
+    ],
+)
+def test_what_does_not_contradict_is_no_evidence(run: Callable[[Test], None], changes: dict[str, Any]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        assert await code_of(s.act(BOB, equivocation(0, **changes), b"")) == "no_evidence"
+        nullified, mixed = equivocation(0, VoteKind.NULLIFY), equivocation(0, VoteKind.NOTARISE)
+        mixed = replace(mixed, first=equivocation(0).first)
+        assert await code_of(s.act(BOB, mixed, b"")) == "no_evidence"
+        assert await code_of(s.act(BOB, nullified, b"")) == "no_evidence"
+        forged = equivocation(0)
+        bent = replace(forged.second, signature=bytes(65))
+        assert await code_of(s.act(BOB, replace(forged, second=bent), b"")) == "bad_signature"
+        assert await code_of(s.act(BOB, equivocation(9), b"")) == "unknown_validator"
+
+    run(test)
+
+
+def test_validators_lost_for_good_are_replaced_after_a_time_lock(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        lost = Announce((development_address(2), development_address(3)))
+        assert await code_of(s.act(BOB, lost, b"")) == "not_admin"
+        assert await code_of(s.act(ADMIN, Announce((development_address(3),)), b"")) == "not_lost"
+        everybody = Announce(tuple(map(development_address, range(4))))
+        assert await code_of(s.act(ADMIN, everybody, b"")) == "last_validator"
+        assert await code_of(s.act(BOB, Replace(), b"")) == "not_announced"
+        await s.act(ADMIN, lost, b"")
+        blocks(1)
+        assert await code_of(s.act(BOB, Replace(), b"")) == "time_lock"
+        blocks(TERMS.replace_blocks)
+        await s.act(BOB, Replace(), b"")
+        blocks(1 + TERMS.delay_blocks)
+        assert (await s.validator_sets(1, 10**9))[0].stakes == {development_address(i): 1 for i in (0, 1)}
+        await s.submit(Chain().commit(await s.head(), keys=(0, 1), validators=1))
+
+    run(test)
+
+
+def test_a_set_that_still_commits_is_not_replaced(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await s.act(ADMIN, Announce((development_address(2), development_address(3))), b"")
+        blocks(2)
+        await s.submit(Chain().commit(await s.head()))
+        blocks(TERMS.replace_blocks + 1)
+        assert await code_of(s.act(BOB, Replace(), b"")) == "not_lost"
+
+    run(test)
+
+
+def test_what_happens_to_validators_is_undone_and_done_again_by_a_reorganisation(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await joined(s)
+        await s.act(BOB, equivocation(5), b"")
+        blocks(1)
+        await s.head()
+        reward, burnt = await s.balance(BOB, 0), await s.balance(BURNT, 0)
+        assert reward > 0
+        await s.reorganise(2)
+        assert (await s.balance(BOB, 0), await s.balance(BURNT, 0)) == (0, 0)
+        await s.audit()
+        blocks(1 + TERMS.delay_blocks)
+        assert (await s.balance(BOB, 0), await s.balance(BURNT, 0)) == (reward, burnt)
+        assert (await s.validator_sets(2, 10**9))[0].stakes == TERMS.stakes
+
+    run(test)
+
+
+def test_a_registration_undone_waits_with_its_stake(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        blocks(2)
+        await s.fund(ALICE, 0, 2 * STAKE_UNIT)
+        await s.act(ALICE, register(5), b"")
+        blocks(1)
+        assert len(await s.validator_sets(0, 10**9)) == 2
+        await s.reorganise(1)
+        assert len(await s.validator_sets(0, 10**9)) == 1
+        assert await s.audit() == {} and await s.balance(ALICE, 0) == 0
+        blocks(1)
+        assert len(await s.validator_sets(0, 10**9)) == 2
+
+    run(test)
+
+
+# Forced transactions
+
+
+def test_forced_transactions_are_inbox_entries_among_the_deposits(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await s.fund(ALICE, 0, 100)
+        await s.act(BOB, Force(b"first"), b"")
+        blocks(1)
+        await s.deposit(ALICE, 0, 60, b"")
+        await s.act(BOB, Force(b"second"), b"")
+        assert await s.act(BOB, Force(b"second"), b"") == await s.act(BOB, Force(b"second"), b"")
+        blocks(1)
+        entries = await s.inbox(0, 10**9)
+        assert entries == (Forced(0, b"first", 1), Deposit(1, ALICE, 0, 60, 2), Forced(2, b"second", 2))
+        await s.reorganise(2)
+        blocks(1)
+        assert [type(entry) for entry in await s.inbox(0, 10**9)] == [Deposit, Forced, Forced]
+        assert [entry.index for entry in await s.inbox(0, 10**9)] == [0, 1, 2]
+
+    run(test)
+
+
+def test_what_is_forced_must_be_taken_in_within_the_window(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await s.act(BOB, Force(b"transaction"), b"")
+        blocks(1)
+        chain = Chain()
+        await s.head()
+        blocks(TERMS.forced_window_blocks - 1)
+        await s.submit(chain.commit(await s.head()))
+        blocks(1)
+        assert await code_of(s.submit(Chain(height=4).commit(await s.head()))) == "forced_overdue"
+        await s.submit(Chain(height=4, inbox_count=1).commit(await s.head()))
+
+    run(test)
+
+
+def test_a_chain_that_was_cut_off_posts_what_it_made_before_but_holds_no_anchor_for_ever(
+    run: Callable[[Test], None],
+) -> None:
+    async def test(s: LocalSettlement) -> None:
+        old = await s.head()
+        await s.act(BOB, Force(b"transaction"), b"")
+        blocks(2 * TERMS.forced_window_blocks)
+        await s.submit(Chain().commit(old))
+        blocks((FORCED_PATIENCE - 1) * TERMS.forced_window_blocks)
+        assert await code_of(s.submit(Chain(height=4).commit(old))) == "forced_overdue"
+
+    run(test)
+
+
+def test_a_backlog_is_worked_off_a_block_s_worth_at_a_time(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        for number in range(3 * TERMS.forced_block):
+            await s.act(BOB, Force(bytes([number + 1])), b"")
+        blocks(1)
+        await s.head()
+        blocks(TERMS.forced_window_blocks + 1)
+        few = TERMS.forced_block - 1
+        assert await code_of(s.submit(Chain(inbox_count=few).commit(await s.head()))) == "forced_overdue"
+        await s.submit(Chain(inbox_count=TERMS.forced_block).commit(await s.head()))
+
+    run(test)
+
+
+@pytest.mark.parametrize("raw", [b"", bytes(FORCED_BYTES_MAX + 1)])
+def test_what_no_inbox_entry_can_hold_cannot_be_forced(raw: bytes) -> None:
+    with pytest.raises(Invalid, match="1 to"):
+        Force(raw)

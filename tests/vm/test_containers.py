@@ -19,8 +19,15 @@ from execution.vm.layout import (
     LAST,
     LIVE_BYTES,
     NEXT,
+    NODE_AFTER,
+    NODE_BEFORE,
+    NODE_COUNT,
+    NODE_KEYS,
+    NODE_LEVEL,
     PREV,
+    TABLE,
     list_place,
+    node_capacity,
 )
 from execution.vm.runtime.barrier import LINE_RECORD_BYTES, PAGE_RECORD_BYTES
 from execution.vm.runtime.hash_map import PROBES_MAX, hash_key
@@ -57,7 +64,8 @@ class Pair:
 
     def call(self, name: str, *arguments: int) -> Any:
         result = self.twin.call(name, *arguments)
-        assert self.wasm.call(name, *arguments) == result
+        found = self.wasm.call(name, *arguments)
+        assert (tuple(found) if isinstance(found, list) else found) == result
         return result
 
     @property
@@ -97,6 +105,43 @@ def entries(state: bytes, header: int, key_words: int) -> list[tuple[int, tuple[
     return found
 
 
+def ordered(state: bytes, header: int, key_words: int) -> list[tuple[int, tuple[int, ...], int]]:
+    """Entry address, key and first value word in the order of keys; the tree, its leaves' links and zeros checked."""
+    found: list[tuple[int, tuple[int, ...], int]] = []
+    leaves: list[int] = []
+    root, capacity = u32(state, header + TABLE), node_capacity(key_words)
+    addresses = NODE_KEYS + 8 * key_words * capacity
+
+    def visit(node: int) -> None:
+        count = u32(state, node + NODE_COUNT)
+        assert 0 < count <= capacity
+        assert not any(state[node + NODE_KEYS + 8 * key_words * count : node + addresses])
+        assert not any(state[node + addresses + 4 * count : node + 1024])
+        level = u32(state, node + NODE_LEVEL)
+        if level == 0:
+            leaves.append(node)
+        else:
+            assert state[node + NODE_BEFORE : node + NODE_KEYS] == bytes(8)
+        for i in range(count):
+            below = u32(state, node + addresses + 4 * i)
+            key = struct.unpack_from(f"<{key_words}q", state, node + NODE_KEYS + 8 * key_words * i)
+            if level:
+                assert u32(state, below + NODE_LEVEL) == level - 1
+                visit(below)
+            else:
+                assert struct.unpack_from(f"<{key_words}q", state, below + KEY) == key
+                found.append((below, key, u64(state, below + KEY + 8 * key_words)))
+
+    if root:
+        visit(root)
+    for before, leaf, after in zip([0, *leaves], leaves, [*leaves[1:], 0]):
+        assert (u32(state, leaf + NODE_BEFORE), u32(state, leaf + NODE_AFTER)) == (before, after)
+    ends = [entry for entry, _, _ in found[:1] + found[-1:]] or [0, 0]
+    assert [u64(state, header + FIRST), u64(state, header + LAST)] == ends
+    assert u64(state, header + COUNT) == len(found)
+    return found
+
+
 @pytest.mark.parametrize(("key_words", "value_words", "spread"), [(1, 2, 400), (3, 4, 6), (6, 1, 3)])
 def test_map_is_an_insertion_ordered_dict(key_words: int, value_words: int, spread: int) -> None:
     shape = f"k{key_words}.v{value_words}"
@@ -131,16 +176,22 @@ def test_map_is_an_insertion_ordered_dict(key_words: int, value_words: int, spre
     assert not any(pair.state[HEADER : HEADER + HEADER_BYTES])
 
 
+def split(value: int, key_words: int) -> tuple[int, ...]:
+    """The words of a key."""
+    return struct.unpack(f"<{key_words}q", value.to_bytes(8 * key_words, "little", signed=True))
+
+
+ORDERED = (
+    "find", "put", "drop", "free", "ceil", "floor", "after", "before", "lowest", "highest", "next", "previous"
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("key", ["k1", "d"])
 def test_ordered_map_is_sorted(key: str) -> None:
     shape, key_words = f"{key}.v2", 1 if key == "k1" else 2
-    pair = Pair([f"omap_{operation}.{shape}" for operation in ("find", "put", "drop", "free", "ceil", "floor")])
+    pair = Pair([f"omap_{operation}.{shape}" for operation in ORDERED])
     numbers = random.Random(key)
     model: dict[int, int] = {}
-
-    def split(value: int) -> tuple[int, ...]:
-        data = value.to_bytes(8 * key_words, "little", signed=True)
-        return struct.unpack(f"<{key_words}q", data)
 
     def some_key() -> int:
         value = numbers.randrange(-600, 600)
@@ -151,52 +202,71 @@ def test_ordered_map_is_sorted(key: str) -> None:
         growing = (step // 1_300) % 2 == 0
         match numbers.randrange(8):
             case 0 | 1 | 2 | 3 if growing:
-                entry = pair.call(f"omap_put.{shape}", HEADER, *split(value))
+                entry = pair.call(f"omap_put.{shape}", HEADER, *split(value, key_words))
                 model[value] = step
                 pair.put_word(entry + KEY + 8 * key_words, step)
             case 4:
-                assert (pair.call(f"omap_find.{shape}", HEADER, *split(value)) != 0) == (value in model)
+                assert (pair.call(f"omap_find.{shape}", HEADER, *split(value, key_words)) != 0) == (value in model)
             case 5:
-                above = [other for other in model if other >= value]
-                below = [other for other in model if other <= value]
-                for operation, wanted in (("ceil", min(above, default=None)), ("floor", max(below, default=None))):
-                    entry = pair.call(f"omap_{operation}.{shape}", HEADER, *split(value))
+                neighbours = {
+                    "ceil": min((other for other in model if other >= value), default=None),
+                    "after": min((other for other in model if other > value), default=None),
+                    "floor": max((other for other in model if other <= value), default=None),
+                    "before": max((other for other in model if other < value), default=None),
+                }
+                for operation, wanted in neighbours.items():
+                    entry = pair.call(f"omap_{operation}.{shape}", HEADER, *split(value, key_words))
                     if wanted is None:
                         assert entry == 0
                     else:
-                        assert struct.unpack_from(f"<{key_words}q", pair.state, entry + KEY) == split(wanted)
+                        found = struct.unpack_from(f"<{key_words}q", pair.state, entry + KEY)
+                        assert found == split(wanted, key_words)
             case _:
                 if model and numbers.random() < 0.7:
                     value = numbers.choice(list(model))
-                assert pair.call(f"omap_drop.{shape}", HEADER, *split(value)) == (value in model)
+                assert pair.call(f"omap_drop.{shape}", HEADER, *split(value, key_words)) == (value in model)
                 model.pop(value, None)
         if step % 400 == 0:
             pair.set_mark(step + 2)
             pair.check_equal()
-            found = entries(pair.state, HEADER, key_words)
-            assert [(k, v) for _, k, v in found] == [(split(k), model[k]) for k in sorted(model)]
+            check_ordered(pair, shape, model)
     for value in list(model):
-        assert pair.call(f"omap_drop.{shape}", HEADER, *split(value)) == 1
-    assert entries(pair.state, HEADER, key_words) == []
+        assert pair.call(f"omap_drop.{shape}", HEADER, *split(value, key_words)) == 1
+    check_ordered(pair, shape, {})
     for value in range(200):
-        pair.call(f"omap_put.{shape}", HEADER, *split(value))
+        pair.call(f"omap_put.{shape}", HEADER, *split(value, key_words))
     pair.call(f"omap_free.{shape}", HEADER)
     pair.check_equal()
     assert not any(pair.state[HEADER : HEADER + HEADER_BYTES])
 
 
+def check_ordered(pair: Pair, shape: str, model: dict[int, int]) -> None:
+    """The tree has the keys and first words of the model, and both ways through it lead along them."""
+    key_words = 1 if shape.startswith("k1") else 2
+    found = ordered(pair.state, HEADER, key_words)
+    assert [(k, v) for _, k, v in found] == [(split(k, key_words), model[k]) for k in sorted(model)]
+    entries = [entry for entry, _, _ in found]
+    for start, step, wanted in (("lowest", "next", entries), ("highest", "previous", entries[::-1])):
+        place, entry = pair.call(f"omap_{start}.{shape}", HEADER)
+        walked = []
+        while entry:
+            walked.append(entry)
+            place, entry = pair.call(f"omap_{step}.{shape}", place)
+        assert walked == wanted and place == 0
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_ordered_map_entered_and_deleted_in_order(order: int) -> None:
     """Keys below all others make nodes whose first key is larger than the second."""
-    pair = Pair([f"omap_{operation}.k1.v2" for operation in ("find", "put", "drop")])
+    pair = Pair([f"omap_{operation}.k1.v2" for operation in ORDERED])
     keys = list(range(900))[::order]
     for key in keys:
         pair.call("omap_put.k1.v2", HEADER, key)
-    assert [key for _, (key,), _ in entries(pair.state, HEADER, 1)] == sorted(keys)
+    check_ordered(pair, "k1.v2", dict.fromkeys(keys, 0))
     for key in keys:
         assert pair.call("omap_find.k1.v2", HEADER, key)
         assert pair.call("omap_drop.k1.v2", HEADER, key) == 1
-    assert entries(pair.state, HEADER, 1) == []
+    check_ordered(pair, "k1.v2", {})
     pair.check_equal()
 
 
@@ -327,6 +397,39 @@ def test_undo_is_exact() -> None:
                 journal.undo("undo", "undo_top", top)
                 journal.check_image(wanted)
         journal.work()
+
+
+def test_an_ordered_map_goes_back_with_its_tree() -> None:
+    """Rows of keys enter and go, so that leaves and nodes above split and are given back, under nested savepoints."""
+    journal, numbers = Journal(7), random.Random(7)
+    model: set[int] = set()
+    open_points: list[tuple[int, bytes, set[int]]] = []
+    levels = set()
+    for _ in range(150):
+        journal.move_mark()
+        action = numbers.random()
+        if action < 0.4 and len(open_points) < 4:
+            open_points.append((journal.wasm.get("undo_top"), journal.image(), set(model)))
+        elif action < 0.7 and open_points:
+            top, wanted, kept = open_points.pop()
+            if action < 0.55:
+                journal.undo("undo", "undo_top", top)
+                journal.check_image(wanted)
+                model = kept
+        start, stride = numbers.randrange(9_000), numbers.choice((1, 1, 7, 30))
+        row = list(range(start, start + stride * numbers.randrange(1, 500), stride))
+        row = numbers.choice((row, row[::-1], numbers.sample(row, len(row))))
+        operation = "put" if numbers.randrange(6_000) > len(model) else "drop"
+        for key in row:
+            journal.wasm.call(f"omap_{operation}.k1.v1", OTHER, key)
+        model = model | set(row) if operation == "put" else model - set(row)
+        if numbers.random() < 0.01:
+            journal.wasm.call("omap_free.k1.v1", OTHER)
+            model = set()
+        image = journal.image()
+        assert [key for _, (key,), _ in ordered(image, OTHER, 1)] == sorted(model)
+        levels.add(u32(image, u32(image, OTHER + TABLE) + NODE_LEVEL) if model else None)
+    assert levels >= {1, 2}
 
 
 def test_before_images_take_a_block_back() -> None:

@@ -16,6 +16,7 @@ from execution.compiler import Artifact, compile_bundle, compile_ir
 from execution.compiler.abi_state import decode_state
 from execution.compiler.optimise import optimise
 from execution.executor import BatchResult, Opening
+from execution.vm.kernel.hooks import UNPAID_GAS
 from execution.vm.kernel.places import KERNEL_EVENT_HOOK_PARKED
 from execution.vm.mirror import Mirror
 from genesis.chain import Call, Deployment
@@ -133,7 +134,7 @@ def test_without_means_for_a_whole_run_a_hook_waits_for_money_and_says_so() -> N
     assert (town.runs, town.parked, town.failed) == (0, 1, 0)
     program, _, _, tries = struct.unpack("<4q", result.events[0].data)
     assert (program, tries) == (2, 0) and town.purse == HOOK_MAX - 1
-    assert result.gas_used == 5 * dict(GAS_TABLE)["hook_base"], "finding that out is not free for the others"
+    assert result.gas_used == UNPAID_GAS, "finding that out is not free for the others"
     for _ in range(3):
         assert town.batch().gas_used == 0, "who waits costs nothing"
     assert (town.runs, town.parked) == (0, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from execution.executor import Opening
-from genesis.chain import InboxEntry
+from genesis.chain import Deposit
 from genesis.derived import derived_address
 from tests.vm_kernel.bank import ALICE, BANK, BOB, FEES, PRICE, UNIT, account, amount, balance, bank_call, chain, number
 from tests.vm_kernel.tiny import Node, address, call_of, dispatch, planned, transaction, word
@@ -145,7 +145,7 @@ def test_deposits_are_credited_before_the_first_transaction_and_withdrawals_repo
     node.run()
     node.seal()
     rich = b"n" * 20
-    opening = Opening(2, 2_000, 0, b"", (InboxEntry(0, rich, 0, 77, 1),))
+    opening = Opening(2, 2_000, 0, b"", (Deposit(0, rich, 0, 77, 1),))
     spend = node.signed(bank_call("withdraw", number(0), amount(70)), signer=rich)
     undone = node.signed(
         bank_call("withdraw", number(0), amount(1)), call_of(1, "fail(int)", 1), signer=rich, atomic=True

@@ -72,8 +72,8 @@ CONTAINERS = (
     "map_put.k1.v80", "map_drop.k1.v80",
     "map_find.k4.v3", "map_put.k4.v3", "map_drop.k4.v3", "omap_put.d.v1", "omap_drop.d.v1", "map_find.k1.v3",
     "map_put.k1.v3", "map_drop.k1.v3", "map_find.k1.v9", "map_put.k1.v9", "map_drop.k1.v9", "omap_find.d.v2",
-    "omap_ceil.d.v2", "map_find.k1.v8", "map_put.k1.v8", "map_drop.k1.v8", "map_find.k2.v18", "map_put.k2.v18",
-    "map_drop.k2.v18", "queue_push.v10", "queue_pop.v10", "queue_free.v10",
+    "omap_ceil.d.v2", "omap_after.d.v2", "map_find.k1.v8", "map_put.k1.v8", "map_drop.k1.v8", "map_find.k2.v18",
+    "map_put.k2.v18", "map_drop.k2.v18", "queue_push.v10", "queue_pop.v10", "queue_free.v10",
 )  # fmt: skip
 """Runtime functions of the kernel's own state, under the names `words` declares."""
 

@@ -11,7 +11,7 @@ Whoever subscribed after the last price of a sweep is passed over.
 from __future__ import annotations
 
 from execution.lang.bounds import CROSSED_MAX, CROSSED_TURN_MAX, CROSSINGS_MAX, CROSSINGS_PROGRAM_MAX
-from execution.vm.core import copy, core, i32, i64, load32, load64, lt_u, store64
+from execution.vm.core import copy, core, i32, i64, load64, lt_u, store64
 from execution.vm.kernel import places as p
 from execution.vm.kernel.due import make_due
 from execution.vm.kernel.words import (
@@ -29,6 +29,7 @@ from execution.vm.kernel.words import (
     feeds_find,
     feeds_put,
     g,
+    levels_after,
     levels_drop,
     levels_find,
     levels_from,
@@ -255,14 +256,15 @@ def sweep_side(sweep: i64, feed: i64, room: i64) -> i64:
     reach = sweep + 8 * p.SWEEP_REACH + 16 * side
     low = load64(STATE, reach)
     high = load64(STATE, reach + 8)
-    level = levels_from(levels_of(feed, side), load64(STATE, cursor), load64(STATE, cursor + 8))
+    levels = levels_of(feed, side)
+    level = levels_from(levels, load64(STATE, cursor), load64(STATE, cursor + 8))
     while level != 0 and before128(low, high, load64(STATE, level + 16), load64(STATE, level + 24)) == 0:
         if room == 0:
             store64(STATE, cursor, load64(STATE, level + 16))
             store64(STATE, cursor + 8, load64(STATE, level + 24))
             return 0
         room -= 1
-        following = load32(STATE, level)
+        following = levels_after(levels, load64(STATE, level + 16), load64(STATE, level + 24))
         head = load64(STATE, level + VALUE_K2)
         since = load64(STATE, head + VALUE_K1 + 8 * p.CROSSING_SINCE)
         if since < load64(STATE, sweep + 8 * p.SWEEP_PUBLISHED):

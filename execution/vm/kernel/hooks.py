@@ -47,7 +47,8 @@ from execution.vm.kernel.words import (
 EXPANSIONS_MAX = 4096  # entries made due in one batch
 EXPANSION_GAS_MAX = 25_000_000  # what making them due may cost, in the gas of the kernel's own work; the rest waits
 QUEUEING_GAS_FREE = 200_000  # of that for one hook; more, where keys were chosen to collide, is taken from hooks' gas
-DROP_BASES = 5  # times hook_base: what finding out that nobody pays takes from the gas for hooks
+UNPAID_GAS = 5_000  # what finding out that nobody pays takes from the gas for hooks
+WITHDRAWN_GAS = 1_000  # and that the cause is gone
 UNPARKED_MAX = 2  # parked hooks that get another try after one that was paid
 HANDED_WORDS = 13  # most that a handler is given: a Fill
 DONE = 0
@@ -268,7 +269,7 @@ def end_hook(outcome: i64, why: i64) -> None:
 @core()
 def leave_unpaid() -> None:
     """The purse cannot pay for the hook at hand: it is parked, or dropped as a later cause comes by itself."""
-    spend(DROP_BASES * HOOK_BASE)
+    spend(UNPAID_GAS)
     program = load64(SCRATCH, p.HOOK_PROGRAM)
     selector = load64(SCRATCH, p.HOOK_SELECTOR)
     kind = load64(SCRATCH, p.HOOK_KIND)
@@ -314,7 +315,7 @@ def run_hook(lines: i64, entry: i64) -> None:
     take_due(lines, entry)
     spend_queueing()
     if has_cause() == 0:
-        spend(HOOK_BASE)
+        spend(WITHDRAWN_GAS)
         store64(SCRATCH, p.STAGE, p.STAGE_IDLE)
         return
     if pay_ahead() == 0:

@@ -20,7 +20,6 @@ from execution.vm.layout import (
     HEADER_BYTES,
     KEY,
     LAST,
-    LIVE,
     NEXT,
     OLD_BITS,
     OLD_TABLE,
@@ -31,7 +30,7 @@ from execution.vm.layout import (
 )
 from execution.vm.runtime.barrier import charge, touch
 from execution.vm.runtime.heap import allocate, release, zero
-from execution.vm.runtime.slots import check_still, count_live, free_segments, free_slot, new_slot
+from execution.vm.runtime.slots import check_still, drop_entry, free_segments, new_entry
 from execution.vm.runtime.words import PROBE, STATE, STATE_FULL, reject
 
 K = parameter("K")
@@ -249,33 +248,22 @@ def enter(header: i64, hashed: i64, entry: i64) -> None:
     place(table, bits, hashed, entry, 1 << BITS_MAX)
 
 
-@core(key=K)
-def new_entry(header: i64, hashed: i64, before: i64, after: i64, key: Words) -> i64:
-    """A zeroed entry with its key, linked between two others (0: none); the header was touched before."""
-    entry = new_slot(header)
+@core()
+def link_last(header: i64, entry: i64) -> None:
+    """Put a new entry behind all others in iteration order; it and the header were touched before."""
+    before = load64(STATE, header + LAST)
+    store64(STATE, header + LAST, entry)
     store32(STATE, entry + PREV, before)
-    store32(STATE, entry + NEXT, after)
-    store32(STATE, entry + HASH, hashed)
-    store32(STATE, entry + LIVE, 1)
-    for i in unroll(K):
-        store64(STATE, entry + (KEY + 8 * i), key[i])
     if before:
         touch(before, 4)
         store32(STATE, before + NEXT, entry)
     else:
         store64(STATE, header + FIRST, entry)
-    if after:
-        touch(after, 8)
-        store32(STATE, after + PREV, entry)
-    else:
-        store64(STATE, header + LAST, entry)
-    count_live(header, 1)
-    return entry
 
 
 @core()
-def drop_entry(header: i64, entry: i64) -> None:
-    """Unlink an entry, zero it and keep its slot; the header was touched before."""
+def unlink(header: i64, entry: i64) -> None:
+    """Take an entry out of the iteration order; the header was touched before."""
     before = load32(STATE, entry + PREV)
     after = load32(STATE, entry + NEXT)
     if before:
@@ -288,8 +276,6 @@ def drop_entry(header: i64, entry: i64) -> None:
         store32(STATE, after + PREV, before)
     else:
         store64(STATE, header + LAST, before)
-    free_slot(header, entry)
-    count_live(header, -1)
 
 
 @core(key=K)
@@ -302,7 +288,9 @@ def map_put(header: i64, key: Words) -> i64:
     check_still(header)
     touch(header, HEADER_BYTES)
     make_room(header)
-    entry = new_entry(header, hashed, load64(STATE, header + LAST), 0, key)
+    entry = new_entry(header, key)
+    store32(STATE, entry + HASH, hashed)
+    link_last(header, entry)
     enter(header, hashed, entry)
     return entry
 
@@ -363,6 +351,7 @@ def map_drop(header: i64, key: Words) -> i64:
         touch(header, HEADER_BYTES)
         entry = load32(STATE, slot + 4)
         clear_slot(header, slot)
+    unlink(header, entry)
     drop_entry(header, entry)
     return 1
 

@@ -7,7 +7,7 @@ touching an entry is touching one page, and a proof of an entry shows one page.
 
 from __future__ import annotations
 
-from execution.vm.core import clz, core, i64, load32, load64, parameter, store32, store64
+from execution.vm.core import Words, clz, core, i64, load32, load64, parameter, store32, store64, unroll
 from execution.vm.layout import (
     COUNT,
     DIRECTORY,
@@ -17,6 +17,8 @@ from execution.vm.layout import (
     FRESH_END,
     HEADER_BYTES,
     ITERATING,
+    KEY,
+    LIVE,
     LIVE_BYTES,
     NEXT,
     PAGE_BYTES,
@@ -30,6 +32,7 @@ from execution.vm.runtime.heap import SEGMENT_CLASS, allocate, release, zero
 from execution.vm.runtime.words import CHANGED_WHILE_ITERATING, STATE, g, reject
 
 E = parameter("E")
+K = parameter("K")
 DIRECT_PAGES = (1 << SEGMENTS_DIRECT) - 1  # pages in the first seven segments
 
 
@@ -130,6 +133,24 @@ def free_slot(header: i64, slot: i64) -> None:
     zero(slot, E)
     store32(STATE, slot + NEXT, load32(STATE, header + FREE_SLOTS))
     store32(STATE, header + FREE_SLOTS, slot)
+
+
+@core(key=K)
+def new_entry(header: i64, key: Words) -> i64:
+    """An entry with its key and nothing else, counted; the header was touched before."""
+    entry = new_slot(header)
+    store32(STATE, entry + LIVE, 1)
+    for i in unroll(K):
+        store64(STATE, entry + (KEY + 8 * i), key[i])
+    count_live(header, 1)
+    return entry
+
+
+@core()
+def drop_entry(header: i64, entry: i64) -> None:
+    """Zero an entry that nothing leads to any more, and keep its slot; the header was touched before."""
+    free_slot(header, entry)
+    count_live(header, -1)
 
 
 @core()

@@ -1,0 +1,243 @@
+"""
+`tenor validator`: who certifies, as the settlement chain decides it. Works on the file of the local settlement chain;
+the key that signs a command is the owner's, a validator's own key only says that it consents.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genesis.errors import Invalid, Unavailable
+from node.cli.edge import progress, show
+from node.cli.options import DevKey, Json, KeyFile, PasswordFile, private_key
+
+if TYPE_CHECKING:
+    from genesis.spec import ChainSpec
+    from settlement.actions import Action, Force
+    from settlement.local import LocalSettlement
+
+app = typer.Typer(no_args_is_help=True)
+
+NONCE_BYTES = 16
+POLL_SECONDS = 0.1
+TAKEN_SECONDS = 60.0
+"""Within which a block of the settlement chain takes an action in, or never."""
+HEIGHT_MAX = (1 << 63) - 1
+
+Settlement = Annotated[Path, typer.Option("--settlement", help="File of the local settlement chain.")]
+Chain = Annotated[str, typer.Option("--chain", help="Preset, or path of the chain's specification.")]
+Which = Annotated[str, typer.Argument(help="Address of a validator, or dev:N.")]
+ValidatorKey = Annotated[Path | None, typer.Option("--validator-key", help="Keystore file of the key that validates.")]
+ValidatorPassword = Annotated[Path | None, typer.Option("--validator-password-file", help="File with its password.")]
+ValidatorDevKey = Annotated[int | None, typer.Option("--validator-dev-key", min=0, max=15, help="Development key.")]
+
+
+@app.command("list")
+def list_(settlement: Settlement, chain: Chain = "devnet", json: Json = False) -> None:
+    """Show the validator sets, the newest last, and from which settlement block on each holds."""
+
+    async def ask(local: LocalSettlement) -> dict[str, Any]:
+        head = await local.head()
+        sets = await local.validator_sets(0, HEIGHT_MAX)
+        rows = [
+            {"version": one.version, "from_block": one.from_height, "validator": address, "stake": stake}
+            for one in sets
+            for address, stake in sorted(one.stakes.items())
+        ]
+        return {"settlement_block": head.settlement_height, "validators": rows}
+
+    show(on_settlement(settlement, chain, lambda local, _: ask(local)), json)
+
+
+@app.command()
+def register(
+    stake: Annotated[int, typer.Argument(min=1, help="Whole units of the fee asset, from the owner's account.")],
+    settlement: Settlement,
+    validator_key: ValidatorKey = None, validator_password_file: ValidatorPassword = None,
+    validator_dev_key: ValidatorDevKey = None, chain: Chain = "devnet", key_file: KeyFile = None,
+    password_file: PasswordFile = None, dev_key: DevKey = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Deposit stake for a new validator; it is in the set some settlement blocks later."""
+    from genesis.crypto import address_of
+    from settlement.actions import Register
+
+    owner = _owner(key_file, password_file, dev_key)
+    key = private_key(validator_key, validator_password_file, validator_dev_key)
+    _carry_out(
+        settlement, chain, owner, lambda spec: Register(address_of(key), stake, _consent(spec, owner, key)), json
+    )
+
+
+@app.command("exit")
+def exit_(
+    validator: Which, settlement: Settlement, chain: Chain = "devnet", key_file: KeyFile = None,
+    password_file: PasswordFile = None, dev_key: DevKey = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Leave the set; the stake is held for a while, then `tenor validator claim` gives it back."""
+    from settlement.actions import Exit
+
+    owner = _owner(key_file, password_file, dev_key)
+    _carry_out(settlement, chain, owner, lambda _: Exit(_address(validator)), json)
+
+
+@app.command()
+def claim(
+    validator: Which, settlement: Settlement, chain: Chain = "devnet", key_file: KeyFile = None,
+    password_file: PasswordFile = None, dev_key: DevKey = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Take back the stake of a validator that has left and cannot be held to account any more."""
+    from settlement.actions import Claim
+
+    owner = _owner(key_file, password_file, dev_key)
+    _carry_out(settlement, chain, owner, lambda _: Claim(_address(validator)), json)
+
+
+@app.command("rotate-key")
+def rotate_key(
+    validator: Which, settlement: Settlement,
+    validator_key: ValidatorKey = None, validator_password_file: ValidatorPassword = None,
+    validator_dev_key: ValidatorDevKey = None, chain: Chain = "devnet", key_file: KeyFile = None,
+    password_file: PasswordFile = None, dev_key: DevKey = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Go on under a new key, named by --validator-key or --validator-dev-key, with the same stake."""
+    from genesis.crypto import address_of
+    from settlement.actions import RotateKey
+
+    owner = _owner(key_file, password_file, dev_key)
+    key = private_key(validator_key, validator_password_file, validator_dev_key)
+
+    def action(spec: ChainSpec) -> RotateKey:
+        return RotateKey(_address(validator), address_of(key), _consent(spec, owner, key))
+
+    _carry_out(settlement, chain, owner, action, json)
+
+
+@app.command()
+def evidence(
+    file: Annotated[Path, typer.Argument(help="Two contradicting votes: 0x and the digits of their bytes.")],
+    settlement: Settlement, chain: Chain = "devnet", key_file: KeyFile = None, password_file: PasswordFile = None,
+    dev_key: DevKey = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Show that a validator voted for two blocks in one view: it loses its stake, a part of it comes to you."""
+    from genesis.membership import Evidence
+
+    try:
+        data = bytes.fromhex(file.read_text().strip().removeprefix("0x"))
+    except (OSError, ValueError) as error:
+        raise Invalid(f"{file} cannot be read as evidence: {error}.", "bad_file") from error
+    found = Evidence.decode(data)
+    reporter = _owner(key_file, password_file, dev_key)
+    _carry_out(settlement, chain, reporter, lambda _: found, json)
+
+
+@app.command()
+def announce(
+    validators: Annotated[list[str], typer.Argument(help="Addresses of validators that are lost for good.")],
+    settlement: Settlement, chain: Chain = "devnet", key_file: KeyFile = None, password_file: PasswordFile = None,
+    dev_key: DevKey = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Say, as the admin, that more than a third of the stake is lost; `replace` drops it after the time-lock."""
+    from settlement.actions import Announce
+
+    admin = _owner(key_file, password_file, dev_key)
+    _carry_out(settlement, chain, admin, lambda _: Announce(tuple(map(_address, validators))), json)
+
+
+@app.command()
+def replace(
+    settlement: Settlement, chain: Chain = "devnet", key_file: KeyFile = None, password_file: PasswordFile = None,
+    dev_key: DevKey = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Drop the validators that were announced as lost, unless a commitment has come since."""
+    from settlement.actions import Replace
+
+    _carry_out(settlement, chain, _owner(key_file, password_file, dev_key), lambda _: Replace(), json)
+
+
+def on_settlement(
+    file: Path, chain: str, work: Callable[[LocalSettlement, ChainSpec], Awaitable[dict[str, Any]]]
+) -> dict[str, Any]:
+    """Open the local settlement chain of a chain that a preset or file specifies, and do something there."""
+    import trio
+
+    from node.chains import load_chain
+    from node.cli.crossing import existing
+    from settlement.contract import Terms
+    from settlement.local import open_local
+
+    spec = load_chain(chain, Path())
+
+    async def run() -> dict[str, Any]:
+        async with open_local(existing(file), Terms.of(spec)) as local:
+            return await work(local, spec)
+
+    return trio.run(run)
+
+
+async def taken_in(local: LocalSettlement, sender: bytes, action: Force | Action) -> bytes:
+    """
+    Post an action and wait until a block has taken it in; the posting's id.
+
+    Raises:
+        Invalid: it became impossible meanwhile. Unavailable: no block came.
+    """
+    import trio
+
+    posting = await local.act(sender, action, secrets.token_bytes(NONCE_BYTES))
+    with trio.move_on_after(TAKEN_SECONDS):
+        while (standing := await local.standing(posting)) == "pending":
+            await trio.sleep(POLL_SECONDS)
+        if standing == "absent":
+            raise Invalid(
+                "What others did meanwhile made it impossible; it was dropped. Look, and try again.", "dropped"
+            )
+        return posting
+    raise Unavailable(f"No block of the settlement chain took it in within {TAKEN_SECONDS:g} s; it still may.")
+
+
+def _carry_out(file: Path, chain: str, sender: bytes, action: Callable[[ChainSpec], Action], json: bool) -> None:
+    """Post an action, wait until a block has it, and show what the set will be."""
+
+    async def work(local: LocalSettlement, spec: ChainSpec) -> dict[str, Any]:
+        posting = await taken_in(local, sender, action(spec))
+        newest = (await local.validator_sets(0, HEIGHT_MAX))[-1]
+        progress(f"set {newest.version} holds from settlement block {newest.from_height} on")
+        return {
+            "posting": posting,
+            "sender": sender,
+            "version": newest.version,
+            "from_block": newest.from_height,
+            "validators": [{"validator": key, "stake": stake} for key, stake in sorted(newest.stakes.items())],
+        }
+
+    show(on_settlement(file, chain, work), json)
+
+
+def _owner(key_file: Path | None, password_file: Path | None, dev_key: int | None) -> bytes:
+    from genesis.crypto import address_of
+
+    return address_of(private_key(key_file, password_file, dev_key))
+
+
+def _consent(spec: ChainSpec, owner: bytes, key: bytes) -> bytes:
+    """The validator's key says that this owner may register it."""
+    from genesis.crypto import sign
+    from genesis.membership import possession_digest
+
+    return sign(possession_digest(spec.chain_id, owner), key)
+
+
+def _address(text: str) -> bytes:
+    from genesis.crypto import parse_address
+    from genesis.devkeys import COUNT, development_address
+    from node.cli.session import DEVELOPMENT
+
+    number = text.removeprefix(DEVELOPMENT)
+    if text.startswith(DEVELOPMENT) and number.isdecimal() and int(number) < COUNT:
+        return development_address(int(number))
+    return parse_address(text)

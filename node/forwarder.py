@@ -1,0 +1,168 @@
+"""
+Clients' transactions on their way to whoever leads, and kept until a certified block holds them.
+
+Runs while another validator leads: what the mempool holds goes to the leader in frames, one after another, so that
+lanes keep their order; the answers are the leader's. A new leader gets all that no certified block has shown yet once
+more; what was in after all it refuses as used, and nobody is told. The leader's side is here too.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+import trio
+
+from genesis import codec
+from genesis.chain import Receipt, SignedTransaction, decode
+from genesis.errors import Invalid, Unavailable
+from node.log import logger
+from node.mempool import Mempool, Pending
+from p2p.network import Network, Peer
+
+PROTOCOL = "transactions/1"
+FRAME_TRANSACTIONS_MAX = 500
+FRAME_BYTES_MAX = 1 << 20
+ANSWER_TIMEOUT_S = 10.0
+RETRY_S = 0.05
+POLL_S = 0.005
+WAITING_MAX = 50_000
+KEPT_MAX = 100_000
+"""Forwarded and not seen in a certified block; beyond it the oldest are forgotten."""
+
+log = logger("forwarder")
+
+Send = Callable[[Sequence[SignedTransaction]], Awaitable[list[Any]]]
+"""Runs transactions here; per transaction a receipt's bytes, or a refusal [fault, code, message]."""
+
+
+class Forwarder:
+    """leader: who leads now, None when it is this node or nobody is known."""
+
+    def __init__(self, mempool: Mempool, network: Network, leader: Callable[[], Peer | None], send: Send) -> None:
+        self._mempool, self._network, self._leader, self._send = mempool, network, leader, send
+        self._queue: deque[Pending] = deque()
+        self._kept: OrderedDict[bytes, SignedTransaction] = OrderedDict()
+        self._last: Peer | None = None
+        self.forwarded = 0
+
+    def statistics(self) -> dict[str, int]:
+        return {"forwarded": self.forwarded, "waiting": len(self._queue), "kept": len(self._kept)}
+
+    def takes(self) -> bool:
+        """Whether transactions go to another node now."""
+        return self._leader() is not None
+
+    def submit(self, pending: Pending) -> None:
+        """
+        Send a transaction to whoever leads, who alone knows what is due in its lane.
+
+        Raises:
+            Unavailable: WAITING_MAX are waiting.
+        """
+        if len(self._queue) >= WAITING_MAX:
+            raise Unavailable(f"{WAITING_MAX} transactions wait for the leader, which is the limit; send again later.")
+        self._queue.append(pending)
+        self._mempool.arrived.set()
+
+    def certified(self, transactions: Iterable[bytes]) -> None:
+        """A block holds these, for good."""
+        for transaction in transactions:
+            self._kept.pop(transaction, None)
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        self._network.serve(PROTOCOL, self._answer)
+        task_status.started()
+        while True:
+            leader = self._leader()
+            if leader != self._last:
+                self._last = leader
+                await self._once_more(leader)
+            if leader is None and self._queue:
+                await self._bring_home()
+            if leader is None or not (self._queue or len(self._mempool)):
+                await trio.sleep(POLL_S)
+                continue
+            frame = self._mempool.take(1 << 62, FRAME_TRANSACTIONS_MAX, FRAME_BYTES_MAX)
+            if frame:
+                await self._forward(leader, frame, self._settle)
+            elif self._queue:
+                count, size = 0, 0
+                while count < min(len(self._queue), FRAME_TRANSACTIONS_MAX) and size < FRAME_BYTES_MAX:
+                    size += self._queue[count].size
+                    count += 1
+                frame = [self._queue.popleft() for _ in range(count)]
+                await self._forward(leader, frame, lambda *_: None)
+
+    async def _bring_home(self) -> None:
+        """This node leads now: what waited for another leader runs here."""
+        waiting, self._queue = list(self._queue), deque()
+        for pending, answer in zip(waiting, await self._send([one.signed for one in waiting]), strict=True):
+            pending.done(_outcome(_row(answer)))
+
+    def _settle(self, pending: Pending, answer: Receipt | Invalid | Unavailable) -> None:
+        self._mempool.settle(pending, refused=not isinstance(answer, Receipt))
+
+    async def _forward(
+        self,
+        leader: Peer,
+        frame: Sequence[Pending],
+        settle: Callable[[Pending, Receipt | Invalid | Unavailable], None],
+    ) -> None:
+        try:
+            answers = await self._ask(leader, [pending.signed for pending in frame])
+        except (Invalid, Unavailable) as error:
+            log.info("leader takes no transactions now; they wait", leader=leader, reason=str(error))
+            self._queue.extendleft(reversed(frame))
+            await trio.sleep(RETRY_S)
+            return
+        self.forwarded += len(frame)
+        for pending, answer in zip(frame, answers, strict=True):
+            settle(pending, answer)
+            if isinstance(answer, Receipt):
+                self._keep(pending.signed)
+            pending.done(answer)
+
+    async def _once_more(self, leader: Peer | None) -> None:
+        """What the last leader had taken goes to this one too, or runs here."""
+        kept = list(self._kept.values())
+        for at in range(0, len(kept), FRAME_TRANSACTIONS_MAX):
+            frame = kept[at : at + FRAME_TRANSACTIONS_MAX]
+            try:
+                await (self._send(frame) if leader is None else self._ask(leader, frame))
+            except (Invalid, Unavailable) as error:
+                log.info("leader takes no transactions now", leader=leader, reason=str(error))
+                return
+
+    async def _ask(self, leader: Peer, frame: Sequence[SignedTransaction]) -> list[Receipt | Invalid | Unavailable]:
+        payload = codec.encode(tuple(signed.raw for signed in frame))
+        answer = await self._network.request(leader, PROTOCOL, payload, ANSWER_TIMEOUT_S)
+        rows = codec.expect_array(codec.decode(answer, 2 * len(payload) + (8 << 20)), len(frame), "A leader's answer")
+        return [_outcome(row) for row in rows]
+
+    def _keep(self, signed: SignedTransaction) -> None:
+        self._kept[signed.id] = signed
+        while len(self._kept) > KEPT_MAX:
+            self._kept.popitem(last=False)
+
+    async def _answer(self, peer: Peer, payload: bytes) -> bytes:
+        rows = codec.expect_array(codec.decode(payload, FRAME_BYTES_MAX * 2), None, "Transactions")
+        if len(rows) > FRAME_TRANSACTIONS_MAX or not all(type(row) is bytes for row in rows):
+            raise Invalid(f"At most {FRAME_TRANSACTIONS_MAX} transactions, as bytes.", "malformed")
+        if self._leader() is not None:
+            raise Unavailable("This node does not lead; ask whoever does.")
+        signed = await trio.to_thread.run_sync(lambda: [decode(row) for row in rows])
+        return codec.encode(tuple(_row(answer) for answer in await self._send(signed)))
+
+
+def _row(answer: bytes | list[str]) -> bytes | tuple[str, ...]:
+    return answer if isinstance(answer, bytes) else tuple(answer)
+
+
+def _outcome(row: object) -> Receipt | Invalid | Unavailable:
+    """Raises Invalid for what is neither."""
+    if type(row) is bytes:
+        return Receipt.decode(row)
+    fault, code, message = codec.expect_array(row, 3, "A refusal")
+    return Unavailable(str(message)) if fault == "unavailable" else Invalid(str(message), str(code))

@@ -1,0 +1,88 @@
+"""
+A node's place among the others: its name in the network, where it listens, and which node is which validator's.
+
+The file of peers has a line for each validator, `0xADDRESS /ip4/HOST/tcp/PORT/p2p/NAME`; empty lines, and what stands
+behind a #, are left out. All validators may share one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from genesis.crypto import parse_address
+from genesis.errors import Invalid
+from genesis.spec import ChainSpec
+from node.config import NetworkConfig
+from node.life import Place
+from p2p.address import StaticPeer, read_address, read_static_peer
+from p2p.identity import NodeKey
+from p2p.tcp import open_tcp_network
+
+PEERS_BYTES_MAX = 1 << 20
+NODE_KEY_BYTES = 32
+
+
+@asynccontextmanager
+async def open_place(config: NetworkConfig, spec: ChainSpec, own: bytes) -> AsyncIterator[Place | None]:
+    """
+    Join the network; None on a chain of one validator that listens nowhere.
+
+    Args:
+        own: this validator's address.
+
+    Raises:
+        Invalid: "bad_config" for a file that is missing or says something else. Unavailable: the port is taken.
+    """
+    if not config.listen:
+        if len(spec.stakes) > 1:
+            raise Invalid(
+                f"This chain has {len(spec.stakes)} validators; set network.listen, network.peers and network.key.",
+                "bad_config",
+            )
+        yield None
+        return
+    key = read_node_key(config.key)
+    peers = {address: peer for address, peer in read_peers(config.peers).items() if address != own}
+    async with open_tcp_network(key, read_address(config.listen), peers.values()) as network:
+        yield Place(network, {address: peer.peer for address, peer in peers.items()})
+
+
+def read_peers(path: Path) -> Mapping[bytes, StaticPeer]:
+    """Validators' addresses → where their nodes are. Raises Invalid "bad_config", naming file and line."""
+    found: dict[bytes, StaticPeer] = {}
+    for number, line in enumerate(_read(path).splitlines(), 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        try:
+            if len(words) != 2:
+                raise Invalid("a line is an address and a multiaddress.", "bad_config")
+            address, peer = parse_address(words[0]), read_static_peer(words[1])
+            if address in found:
+                raise Invalid(f"{words[0]} stands here twice.", "bad_config")
+        except Invalid as error:
+            raise Invalid(f"{path}, line {number}: {error}", "bad_config") from error
+        found[address] = peer
+    return found
+
+
+def read_node_key(path: Path) -> NodeKey:
+    """Raises Invalid "bad_config"."""
+    try:
+        return NodeKey(bytes.fromhex(_read(path).strip()))
+    except (ValueError, Invalid) as error:
+        raise Invalid(f"{path} holds no node key: 64 hexadecimal digits are one.", "bad_config") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()[: PEERS_BYTES_MAX + 1]
+        if len(data) > PEERS_BYTES_MAX:
+            raise Invalid(f"{path} has more than {PEERS_BYTES_MAX} bytes.", "bad_config")
+        return data.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(
+            f"{path} cannot be read: {error}. `tenor node init --listen` writes one.", "bad_config"
+        ) from error

@@ -1,0 +1,185 @@
+"""What a node offers to its peers: listeners, handlers, subscriptions; and what it does with what they send."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, KeysView
+from functools import partial
+
+import trio
+
+from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
+from p2p.identity import NodeKey
+from p2p.network import (
+    MESSAGE_BYTES_MAX,
+    PUBLICATION_BYTES_MAX,
+    QUEUE_MESSAGES_MAX,
+    REQUESTS_MAX,
+    Handler,
+    Message,
+    Offence,
+    Peer,
+    check_size,
+)
+from p2p.tcp_bounds import STRANGER_MESSAGE_BYTES_MAX
+from p2p.tcp_connection import (
+    PING_PROTOCOL,
+    PUBLISH_PROTOCOL,
+    REQUEST_PROTOCOL,
+    STREAM_PROTOCOL,
+    Connection,
+    send_pings_back,
+)
+from p2p.tcp_counters import Counters
+from p2p.tcp_frames import Channel, Frames
+from p2p.tcp_guard import Hostile
+from p2p.tcp_publications import OVERHEAD_BYTES, Publication, Seen, read_publication, sign_publication
+from p2p.tcp_requests import answer_requests
+from p2p.tcp_streams import Receiver
+
+LOG = logging.getLogger(__name__)
+
+
+class Services:
+    """
+    All that peers may open on a connection.
+
+    Attributes:
+        neighbours: gives the connections there are; set by who holds them.
+        is_listed: tells whether a peer is on the list; set likewise.
+    """
+
+    def __init__(self, key: NodeKey) -> None:
+        self.counters = Counters()
+        self.neighbours: Callable[[], Iterable[Connection]] = tuple
+        self.is_listed: Callable[[Peer], bool] = lambda peer: False
+        self._key = key
+        self._listeners: dict[str, trio.MemorySendChannel[Message]] = {}
+        self._handlers: dict[str, Handler] = {}
+        self._subscriptions: dict[str, list[trio.MemorySendChannel[Message]]] = {}
+        self._protocols: dict[str, None] = dict.fromkeys((PING_PROTOCOL, REQUEST_PROTOCOL, PUBLISH_PROTOCOL))
+        self._answering = trio.CapacityLimiter(REQUESTS_MAX)
+        self._seen = Seen()
+
+    @property
+    def protocols(self) -> KeysView[str]:
+        """What peers may open; grows with each listener."""
+        return self._protocols.keys()
+
+    def listen(self, protocol: str) -> trio.MemoryReceiveChannel[Message]:
+        assert protocol not in self._listeners, f"{protocol} has a listener"
+        self._listeners[protocol], receive = trio.open_memory_channel[Message](QUEUE_MESSAGES_MAX)
+        self._protocols[STREAM_PROTOCOL + protocol] = None
+        return receive
+
+    def serve(self, protocol: str, handler: Handler) -> None:
+        assert protocol not in self._handlers, f"{protocol} has a handler"
+        self._handlers[protocol] = handler
+
+    def subscribe(self, topic: str) -> trio.MemoryReceiveChannel[Message]:
+        send, receive = trio.open_memory_channel[Message](QUEUE_MESSAGES_MAX)
+        self._subscriptions.setdefault(topic, []).append(send)
+        return receive
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        publication = sign_publication(self._key, int.from_bytes(os.urandom(8), "big"), topic, payload)
+        self.counters.publications_sent += 1
+        self._seen.add(publication.digest)
+        self._pass_on(publication, None)
+
+    async def accept(self, connection: Connection, channel: Channel) -> None:
+        """
+        Serve what a peer has opened, until it ends.
+
+        Raises:
+            Hostile: the peer was. Unavailable: the channel broke. Corrupt: a handler found this node to be.
+        """
+        try:
+            await self._accept(connection, channel)
+        except (Unavailable, Hostile, Corrupt):
+            raise
+        except Exception as error:
+            # Likewise for bugs in this room.
+            LOG.exception("A stream of %s from %s failed", channel.protocol, connection.peer)
+            self.counters.handler_failures += 1
+            raise Unavailable(f"{self._key.peer} failed at {channel.protocol}.") from error
+
+    async def _accept(self, connection: Connection, channel: Channel) -> None:
+        bytes_max = STRANGER_MESSAGE_BYTES_MAX if connection.stranger else MESSAGE_BYTES_MAX
+        if channel.protocol == PING_PROTOCOL:
+            await send_pings_back(channel)
+        elif channel.protocol == REQUEST_PROTOCOL:
+            pace = partial(connection.pace, REQUEST_PROTOCOL)
+            await answer_requests(channel, bytes_max, partial(self._answer, connection), pace)
+        elif channel.protocol == PUBLISH_PROTOCOL:
+            await self._hear(connection, channel)
+        else:
+            listener = self._listeners[channel.protocol.removeprefix(STREAM_PROTOCOL)]
+            deliver = partial(self._deliver, listener, connection.peer)
+            await Receiver(channel, bytes_max, deliver, partial(connection.pace, STREAM_PROTOCOL)).run()
+
+    async def _deliver(self, listener: trio.MemorySendChannel[Message], peer: Peer, payload: bytes) -> None:
+        """Hand a message to its listener; waits while that is behind, drops it once that has gone."""
+        message = Message(peer, payload)
+        try:
+            try:
+                listener.send_nowait(message)
+            except trio.WouldBlock:
+                await listener.send(message)
+        except trio.BrokenResourceError:
+            return
+        self.counters.messages_received += 1
+
+    async def _answer(self, connection: Connection, protocol: str, payload: bytes) -> bytes | TenorError:
+        if protocol not in self._handlers:
+            return Unavailable(f"{self._key.peer} does not serve {protocol}; ask another peer.")
+        async with connection.answering, self._answering:
+            try:
+                answer = await self._handlers[protocol](connection.peer, payload)
+                check_size(answer, MESSAGE_BYTES_MAX)
+            except (Invalid, Unavailable) as refusal:
+                return refusal
+            except Corrupt:
+                raise
+            except Exception:
+                # Whoever can provoke a bug must not be able to stop the node with it.
+                LOG.exception("The handler of %s failed on %d bytes from %s", protocol, len(payload), connection.peer)
+                self.counters.handler_failures += 1
+                return Unavailable(f"{self._key.peer} failed at {protocol}; ask another peer.")
+        self.counters.requests_answered += 1
+        return answer
+
+    async def _hear(self, connection: Connection, channel: Channel) -> None:
+        frames = Frames(channel, PUBLICATION_BYTES_MAX + OVERHEAD_BYTES)
+        while written := await frames.some():
+            for data in written:
+                await connection.pace(PUBLISH_PROTOCOL)
+                publication = read_publication(data)
+                digest = publication.digest
+                # The list may differ from node to node, the truth of a signature does not.
+                if not self.is_listed(publication.publisher) or digest in self._seen:
+                    continue
+                if not publication.is_authentic():
+                    raise Hostile(Offence.MALFORMED, "a forged publication")
+                self._seen.add(digest)
+                self._receive(publication)
+                self._pass_on(publication, connection.peer)
+
+    def _receive(self, publication: Publication) -> None:
+        for send in tuple(self._subscriptions.get(publication.topic, ())):
+            try:
+                send.send_nowait(Message(publication.publisher, publication.payload))
+                self.counters.publications_received += 1
+            except trio.WouldBlock:
+                self.counters.publications_dropped += 1
+            except trio.BrokenResourceError:
+                self._subscriptions[publication.topic].remove(send)
+
+    def _pass_on(self, publication: Publication, source: Peer | None) -> None:
+        if publication.hops == 0:
+            return
+        written = publication.passed_on()
+        for neighbour in self.neighbours():
+            if neighbour.peer not in (source, publication.publisher) and not neighbour.publications.put(written):
+                self.counters.publications_dropped += 1

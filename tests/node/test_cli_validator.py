@@ -1,0 +1,123 @@
+"""`tenor validator` and `tenor tx force` against the settlement chain's file of a running node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from genesis.chain import VoteKind, sign_vote
+from genesis.crypto import checksum_address
+from genesis.devkeys import development_address, development_key
+from genesis.membership import STAKE_UNIT, Evidence
+from genesis.presets import parse_spec, preset_text
+from settlement.contract import Terms
+from settlement.local import open_local
+from tests.node.command import Ran, tenor
+from tests.node.running import SPEC, Node, running
+
+OWNER, NEW, NEWER, REPORTER = 6, 12, 13, 7
+TEXT = "block_time_ms = 60\ncommitment_blocks = 4\n"
+QUICK = "validators_delay_blocks = 1\nexit_blocks = 1\nreplace_blocks = 1\n"
+Run = Callable[..., Ran]
+
+
+def name(key: int) -> str:
+    return checksum_address(development_address(key))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A settlement chain with quick blocks and short waits, and its specification beside it."""
+    (tmp_path / "chain.toml").write_text(QUICK + TEXT + preset_text("devnet"))
+
+    async def make() -> None:
+        terms = Terms.of(parse_spec((tmp_path / "chain.toml").read_text()))
+        async with open_local(tmp_path / "settlement.sqlite", terms, 50) as settlement:
+            await settlement.fund(development_address(OWNER), 0, 10 * STAKE_UNIT)
+
+    trio.run(make)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], place: Path) -> Run:
+    where = ("--settlement", place / "settlement.sqlite", "--chain", place / "chain.toml", "--json")
+    return lambda *words: tenor(capsys, "validator", *words, *where)
+
+
+def stakes(result: Any) -> dict[str, int]:
+    return {row["validator"]: row["stake"] for row in result["validators"]}
+
+
+def joined(run: Run) -> dict[str, int]:
+    ran = run("register", 3, "--validator-dev-key", NEW, "--dev-key", OWNER)
+    assert ran.code == 0, ran.err
+    return stakes(ran.result)
+
+
+def test_a_validator_registers_goes_on_under_a_new_key_and_leaves(run: Run) -> None:
+    assert joined(run) == {name(0): 1, name(NEW): 3}
+    again = run("register", 3, "--validator-dev-key", NEW, "--dev-key", OWNER)
+    assert (again.code, again.result["code"]) == (1, "key_used")
+    rotated = run("rotate-key", name(NEW), "--validator-dev-key", NEWER, "--dev-key", OWNER)
+    assert stakes(rotated.result) == {name(0): 1, name(NEWER): 3}
+    assert run("exit", f"dev:{NEWER}", "--dev-key", REPORTER).result["code"] == "not_owner"
+    left = run("exit", f"dev:{NEWER}", "--dev-key", OWNER).result
+    assert stakes(left) == {name(0): 1}
+    assert run("claim", name(NEWER), "--dev-key", OWNER).result["code"] == "still_held"
+    listed = run("list").result["validators"]
+    assert [row["version"] for row in listed][-1] == left["version"] and listed[0]["from_block"] == 0
+
+
+def test_evidence_costs_the_stake(run: Run, tmp_path: Path) -> None:
+    joined(run)
+    votes = [
+        sign_vote(VoteKind.NOTARISE, SPEC.chain_id, 5, 7, block * 32, 1, development_key(NEW)) for block in (b"1", b"2")
+    ]
+    file = tmp_path / "evidence"
+    file.write_text("0x" + Evidence(votes[0], votes[1]).encode().hex() + "\n")
+    shown = run("evidence", file, "--dev-key", REPORTER)
+    assert shown.code == 0 and stakes(shown.result) == {name(0): 1}
+    assert run("evidence", file, "--dev-key", REPORTER).result["code"] == "nothing_held"
+    file.write_text("0xzz")
+    assert run("evidence", file, "--dev-key", REPORTER).result["code"] == "bad_file"
+    file.write_text("0x" + Evidence(votes[0], votes[0]).encode().hex())
+    assert run("evidence", file, "--dev-key", REPORTER).result["code"] == "no_evidence"
+
+
+def test_who_is_lost_is_replaced(run: Run) -> None:
+    joined(run)
+    assert run("announce", name(NEW), "--dev-key", OWNER).result["code"] == "not_admin"
+    announced = run("announce", name(NEW), "--dev-key", 1)
+    assert announced.code == 0, announced.err
+    replaced = run("replace", "--dev-key", REPORTER)
+    while replaced.code and replaced.result["code"] == "time_lock":
+        replaced = run("replace", "--dev-key", REPORTER)
+    assert stakes(replaced.result) == {name(0): 1}
+
+
+# Forced
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, Path]]:
+    folder = tmp_path_factory.mktemp("chain")
+    (folder / "chain.toml").write_text(TEXT + preset_text("devnet"))
+    assert parse_spec((folder / "chain.toml").read_text()).hash() == SPEC.hash()
+    with running(folder, market=False) as started:
+        yield started, folder
+
+
+def test_a_transaction_is_forced_past_the_node(node: tuple[Node, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    running_node, folder = node
+    words: list[Any] = ["tx", "force", "bank", "transfer", "0", name(REPORTER), "2.5", "--dev-key", OWNER]
+    words += ["--settlement", folder / "settlement.sqlite", "--chain", folder / "chain.toml", "--wait", "final"]
+    ran = tenor(capsys, *words, "--url", running_node.url.replace("http", "ws") + "/ws", "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.result["status"], ran.result["stage"], ran.result["position"]) == ("done", "final", 0)
+    block = running_node.do(running_node.client.block, ran.result["height"])
+    assert len(block["forced"]) == 1 and block["deposits"] == []

@@ -1,0 +1,162 @@
+"""Four whole nodes on one network in memory: they certify one chain, take turns, and none of them is needed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from genesis.chain import Receipt
+from genesis.devkeys import development_address, development_key
+from genesis.spec import ChainSpec, Validator
+from node.app import Ready, run_node
+from node.client import Client, connect
+from node.life import Place
+from node.programs import Programs
+from p2p.memory import Hub, Weather, open_memory_network
+from tests.node.running import SPEC, config_of, transaction
+
+COUNT = 4
+KEYS = (0, 12, 13, 14)
+FOUR = replace(
+    SPEC,
+    block_time_ms=150,
+    validators=tuple(Validator(development_address(key), 1) for key in KEYS),
+)
+
+
+@dataclass(slots=True)
+class Member:
+    """A node of the network; scope ends it at once, as a power cut would end its process."""
+
+    ready: Ready
+    scope: trio.CancelScope
+    client: Client
+
+
+class Town:
+    def __init__(self, folder: Path, hub: Hub, nursery: trio.Nursery, spec: ChainSpec) -> None:
+        self.folder, self.hub, self.nursery, self.spec = folder, hub, nursery, spec
+        self.members: dict[int, Member] = {}
+        self.sequence = 0
+
+    async def start(self, number: int) -> Member:
+        member: Member = await self.nursery.start(self._live, number)
+        return member
+
+    async def _live(self, number: int, task_status: trio.TaskStatus[Member]) -> None:
+        names = {address: f"v{other}" for other, address in enumerate(self.spec.stakes) if other != number}
+        config = config_of(self.folder / str(number), settlement__file=str(self.folder / "settlement.sqlite"))
+        place = Place(self.hub.join(f"v{number}"), names)
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                ready = await nursery.start(run_node, config, self.spec, development_key(KEYS[number]), place)
+                async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
+                    self.members[number] = member = Member(ready, scope, client)
+                    task_status.started(member)
+                    await trio.sleep_forever()
+
+    async def kill(self, number: int) -> None:
+        self.hub.crash(f"v{number}")
+        self.members.pop(number).scope.cancel()
+        await trio.sleep(0.1)
+
+    async def height(self, number: int) -> int:
+        return int((await self.members[number].client.chain_info())["height"])
+
+    async def grown(self, number: int, blocks: int) -> None:
+        """Wait until a node has so many certified blocks more."""
+        wanted = await self.height(number) + blocks
+        while await self.height(number) < wanted:
+            await trio.sleep(0.02)
+
+    async def level(self) -> None:
+        """All have a block of one height, and it is the same."""
+        height = min([await self.height(number) for number in self.members])
+        hashes = {(await member.client.block(height))["hash"] for member in self.members.values()}
+        assert len(hashes) == 1
+
+    async def pay(self, number: int, key: int = 6) -> Receipt:
+        """A transfer sent to one node; others learn of its sequence with the block, so it is counted here."""
+        client = self.members[number].client
+        programs = await Programs.load(client)
+        call = programs["bank"].call("transfer", 0, development_address(7), "1")
+        sequence, self.sequence = self.sequence, self.sequence + 1
+        return await client.send(transaction(key, [call], sequence=sequence))
+
+    async def leader(self) -> int:
+        block = await next(iter(self.members.values())).client.block()
+        return list(self.spec.stakes).index(bytes.fromhex(block["proposer"][2:]))
+
+
+@asynccontextmanager
+async def town(folder: Path, weather: Weather, spec: ChainSpec = FOUR) -> AsyncIterator[Town]:
+    async with open_memory_network(1, weather) as hub, trio.open_nursery() as nursery:
+        found = Town(folder, hub, nursery, spec)
+        async with trio.open_nursery() as starting:
+            for number in range(COUNT):
+                starting.start_soon(found.start, number)
+        yield found
+        nursery.cancel_scope.cancel()
+
+
+def play(folder: Path, test: Callable[[Town], Awaitable[Any]], spec: ChainSpec = FOUR) -> None:
+    async def main() -> None:
+        with trio.fail_after(120):
+            async with town(folder, Weather(latency_s=0.002, jitter_s=0.002), spec) as found:
+                await test(found)
+
+    trio.run(main)
+
+
+@pytest.mark.slow
+def test_four_nodes_certify_one_chain_and_take_transactions_anywhere(tmp_path: Path) -> None:
+    async def test(town: Town) -> None:
+        await town.grown(0, 5)
+        for number in range(COUNT):
+            receipt = await town.pay(number)
+            assert receipt.status == "done"
+        await town.grown(0, 3)
+        await town.level()
+        balances = [await m.client.account(development_address(7)) for m in town.members.values()]
+        assert len({str(one["balances"]) for one in balances}) == 1
+
+    play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_a_dead_leader_is_replaced_and_comes_back(tmp_path: Path) -> None:
+    async def test(town: Town) -> None:
+        await town.grown(0, 3)
+        await town.pay(1)
+        dead = await town.leader()
+        await town.kill(dead)
+        other = next(iter(town.members))
+        await town.grown(other, 5)
+        assert await town.leader() != dead
+        assert (await town.pay(other)).status == "done"
+        await town.start(dead)
+        await town.grown(dead, 5)
+        assert (await town.pay(dead)).status == "done"
+        await town.level()
+
+    play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_leases_end_and_nothing_is_reverted(tmp_path: Path) -> None:
+    async def test(town: Town) -> None:
+        receipts = [await town.pay(number % COUNT) for number in range(12)]
+        await town.grown(0, 12)
+        blocks = [await town.members[0].client.block(height) for height in range(1, await town.height(0) + 1)]
+        assert len({block["proposer"] for block in blocks}) == COUNT
+        for receipt in receipts:
+            again = await town.members[2].client.receipt(receipt.transaction)
+            assert (again.height, again.status) == (receipt.height, "done")
+
+    play(tmp_path, test, replace(FOUR, lease_views=5))
