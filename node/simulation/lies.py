@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from genesis import codec, crypto
-from genesis.chain import Block, VoteKind, sign_block
+from genesis.chain import Block, Header, VoteKind, sign_block
 from node.consensus import wire
 from node.consensus.doors import Certified
 from node.consensus.schedule import leader
@@ -68,7 +68,8 @@ class Lie:
     def proposal(self, peer: str, proposal: wire.Proposal) -> Iterable[Spoken]:
         yield wire.BLOCKS, proposal.encode()
 
-    def answer(self, protocol: str, answer: bytes) -> bytes:
+    def answer(self, protocol: str, answer: bytes) -> bytes | None:
+        """None: leave whoever asks waiting."""
         return answer
 
 
@@ -114,23 +115,41 @@ class Equivocator(Lie):
         return self._other[block.hash()]
 
 
-class Miscounter(Lie):
-    """Leads with blocks that do not come out as their headers say, the same to all."""
+class Leading(Lie):
+    """Leads with other blocks than its machine made, the same to all, and votes for them."""
 
     def __init__(self, liar: Liar) -> None:
         super().__init__(liar)
-        self._wrong: dict[bytes, Block] = {}
+        self._other: dict[bytes, Block | None] = {}
+
+    def change(self, header: Header) -> Header:
+        raise NotImplementedError
 
     def proposal(self, peer: str, proposal: wire.Proposal) -> Iterable[Spoken]:
         block = proposal.block
         if block.header.proposer == self.liar.address:
-            wrong = replace(block.header, state_root=crypto.sha256(block.header.state_root))
-            block = self._wrong.setdefault(block.hash(), sign_block(wrong, block.body, self.liar.key))
+            if block.hash() not in self._other:
+                self._other[block.hash()] = sign_block(self.change(block.header), block.body, self.liar.key)
+            block = self._other[block.hash()] or block
         yield wire.BLOCKS, wire.Proposal(block, proposal.proofs).encode()
 
     def votes(self, peer: str, votes: wire.Votes) -> Iterable[Spoken]:
-        ballots = tuple(_turned(self.liar, ballot, self._wrong) for ballot in votes.ballots)
+        ballots = tuple(_turned(self.liar, ballot, self._other) for ballot in votes.ballots)
         yield wire.VOTES, replace(votes, ballots=ballots).encode()
+
+
+class Miscounter(Leading):
+    """Its blocks do not come out as their headers say."""
+
+    def change(self, header: Header) -> Header:
+        return replace(header, state_root=crypto.sha256(header.state_root))
+
+
+class Prophet(Leading):
+    """Its blocks are of the future, near or far, or as old as their parents."""
+
+    def change(self, header: Header) -> Header:
+        return replace(header, time_ms=self.liar.dice.choice((0, header.time_ms + 2_000, header.time_ms << 8)))
 
 
 class Conflicter(Lie):
@@ -246,8 +265,10 @@ class Ranges(Lie):
     def votes(self, peer: str, votes: wire.Votes) -> Iterable[Spoken]:
         yield wire.VOTES, replace(votes, height=votes.height + self.liar.dice.choice((0, HEIGHTS_CLAIMED))).encode()
 
-    def answer(self, protocol: str, answer: bytes) -> bytes:
-        if protocol == wire.BLOCK or not answer:
+    def answer(self, protocol: str, answer: bytes) -> bytes | None:
+        if self.liar.often(0.2):
+            return None
+        if protocol == wire.BLOCK:
             return answer[: self.liar.dice.choice((len(answer), len(answer) // 2, 0))]
         blocks = wire.decode_certified(answer)
         return self.liar.dice.choice(_DISTORTIONS)(blocks)
@@ -293,6 +314,7 @@ LIES: dict[Kind, type[Lie]] = {
     Kind.SILENT: Silent,
     Kind.EQUIVOCATOR: Equivocator,
     Kind.MISCOUNTER: Miscounter,
+    Kind.PROPHET: Prophet,
     Kind.CONFLICTER: Conflicter,
     Kind.NULLER: Nuller,
     Kind.OUTDATED: Outdated,
@@ -320,5 +342,5 @@ class Changing(Lie):
     def say(self, peer: str, protocol: str, payload: bytes) -> Iterable[Spoken]:
         return self.liar.dice.choice(self._lies).say(peer, protocol, payload)
 
-    def answer(self, protocol: str, answer: bytes) -> bytes:
+    def answer(self, protocol: str, answer: bytes) -> bytes | None:
         return self.liar.dice.choice(self._lies).answer(protocol, answer)

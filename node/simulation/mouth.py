@@ -7,8 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from genesis.errors import Invalid
+import trio
+
+from genesis.errors import Invalid, Unavailable
 from node.consensus import wire
+from node.consensus.service import ASK_TIMEOUT_S
 from node.consensus.words import Rules
 from node.simulation.ear import Ear
 from node.simulation.lies import Lie
@@ -55,7 +58,11 @@ class Mouth(Ear):
             return
 
     async def _answer_with(self, protocol: str, handler: Handler, peer: Peer, asked: bytes) -> bytes:
-        return self._lie.answer(protocol, await handler(peer, asked))
+        answer = self._lie.answer(protocol, await handler(peer, asked))
+        if answer is None:
+            await trio.sleep(2 * ASK_TIMEOUT_S)
+            raise Unavailable("no answer")
+        return answer
 
 
 class _Lying:

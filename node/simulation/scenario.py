@@ -34,6 +34,7 @@ class Kind(StrEnum):
     SILENT = "silent"
     EQUIVOCATOR = "equivocator"
     MISCOUNTER = "miscounter"
+    PROPHET = "prophet"
     CONFLICTER = "conflicter"
     NULLER = "nuller"
     OUTDATED = "outdated"
