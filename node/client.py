@@ -91,6 +91,10 @@ class Client:
     async def chain_info(self) -> Json:
         return cast(Json, await self.request("tenor_chainInfo"))
 
+    async def consensus(self) -> Json:
+        """The node's part among the validators: who leads, what it waits for, and if it does not vote, why."""
+        return cast(Json, await self.request("tenor_getConsensus"))
+
     async def block(self, height: int | None = None) -> Json:
         """height None: the newest."""
         return cast(Json, await self.request("tenor_getBlock", height="latest" if height is None else height))

@@ -131,7 +131,7 @@ class Life:
                     self._spec.time_ahead_ms_max,
                 )  # fmt: skip
                 self._forwarder = Forwarder(self._mempool, network, self._leader, self._service.run_here)
-                self._service.forwarder = self._forwarder
+                self._service.forwarder, self._service.consensus = self._forwarder, self._consensus
                 await nursery.start(self._consensus.run)
                 await nursery.start(self._forwarder.run)
                 nursery.start_soon(self._halt_when_lost, self._inbox, self._sequencer)

@@ -25,6 +25,7 @@ from genesis.transaction import decode_trusted
 from node import proofs
 from node.batcher import Stages
 from node.catalogue import Catalogue
+from node.consensus.service import Consensus
 from node.corelink import CoreLink, Later, refusal
 from node.deployments import check as check_deployment
 from node.deployments import prepare
@@ -62,8 +63,10 @@ class Service:
         self._received: set[bytes] = set()
         self._line: Line | None = None
         self.forwarder: Forwarder | None = None
+        self.consensus: Consensus | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
+            "tenor_getConsensus": self._consensus_view,
             "tenor_getReceipt": self._receipt,
             "tenor_getBlock": self._block,
             "tenor_getSequence": self._sequence,
@@ -229,6 +232,11 @@ class Service:
             "programs": self._catalogue.genesis_addresses(),
             "mempool": self._mempool.statistics(),
         }
+
+    async def _consensus_view(self) -> dict[str, Any]:
+        if self.consensus is None:
+            raise Unavailable("The node is still coming up; ask again in a moment.")
+        return self.consensus.view()
 
     async def _receipt(self, transaction: bytes, proof: bool) -> dict[str, Any]:
         """What became of a transaction so far; with proof, from "certified" on, what proves it."""

@@ -95,7 +95,7 @@ def status(url: Url = URL, json: Json = False) -> None:
     from node.client import Client, blocking
 
     async def ask(client: Client) -> Any:
-        return await client.chain_info()
+        return {**await client.chain_info(), "consensus": await client.consensus()}
 
     show(blocking(url, ask), json)
 

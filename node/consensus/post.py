@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import trio
 
 from genesis.errors import Unavailable
-from p2p.network import Network, Peer
+from p2p.network import Network, Peer, Stream
 
 VOTES_WAITING_MAX = 256
 BLOCKS_WAITING_MAX = 4
@@ -23,14 +24,19 @@ class Post:
     """lost: messages that found their queue full of newer ones."""
 
     def __init__(
-        self, network: Network, peers: tuple[Peer, ...], rooms: Mapping[str, int], opened: Callable[[Peer], None]
+        self,
+        network: Network,
+        peers: tuple[Peer, ...],
+        rooms: Mapping[str, int],
+        opened: Callable[[Peer], None],
+        lost: Callable[[Peer], None],
     ) -> None:
         """
         Args:
             rooms: protocol → messages that may wait for one peer on it.
-            opened: told of each stream on the first of them that comes about: a peer that was away is back.
+            opened, lost: told when a stream on the first of them comes about, and when it breaks.
         """
-        self._network, self._opened = network, opened
+        self._network, self._opened, self._lost_peer = network, opened, lost
         self._greeted = next(iter(rooms))
         self._boxes = {(peer, protocol): _Box(room) for peer in peers for protocol, room in rooms.items()}
         self.lost = 0
@@ -47,19 +53,28 @@ class Post:
                 self.lost += box.put(payload)
 
     async def _carry(self, peer: Peer, protocol: str, box: _Box) -> None:
+        told = protocol == self._greeted
         while True:
             try:
                 stream = await self._network.open(peer, protocol)
-                if protocol == self._greeted:
-                    self._opened(peer)
-                try:
-                    while True:
-                        await stream.send(await box.take())
-                finally:
-                    with trio.CancelScope(shield=True):
-                        await stream.aclose()
             except Unavailable:
                 await trio.sleep(REOPEN_S)
+                continue
+            if told:
+                self._opened(peer)
+            with suppress(Unavailable):
+                await self._send_all(stream, box)
+            if told:
+                self._lost_peer(peer)
+
+    async def _send_all(self, stream: Stream, box: _Box) -> None:
+        """Raises Unavailable when the stream breaks; what was being sent is lost."""
+        try:
+            while True:
+                await stream.send(await box.take())
+        finally:
+            with trio.CancelScope(shield=True):
+                await stream.aclose()
 
 
 class _Box:

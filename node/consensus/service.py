@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import trio
 
@@ -92,7 +93,7 @@ class Consensus:
         self._peers = dict(peers)
         self._now_ms, self._ahead_ms = now_ms, time_ahead_ms_max
         rooms = {wire.VOTES: VOTES_WAITING_MAX, wire.BLOCKS: BLOCKS_WAITING_MAX}
-        self._post = Post(network, tuple(sorted(self._peers.values())), rooms, self._greet)
+        self._post = Post(network, tuple(sorted(self._peers.values())), rooms, self._greet, self._lost)
         remembered = ledger.remembered()
         self._blocks = {block.hash(): block for block in remembered.kept.proposals}
         certificates = () if remembered.certificate is None else (Quorum.of_certificate(remembered.certificate),)
@@ -148,6 +149,38 @@ class Consensus:
             "peers_blamed": self.counters.blamed,
             "evidence": len(self.evidence) + len(self.exposed),
         }
+
+    def view(self) -> dict[str, Any]:
+        """For people: who leads, what this node waits for, and if it does not vote, why."""
+        standing, connected = self.machine.standing(), set(self._network.peers())
+        me = self._signer.address if self._signer else None
+        members = [
+            {"address": address, "stake": stake, "connected": address == me or self._peers.get(address) in connected}
+            for address, stake in self._rules.stakes.items()
+        ]
+        return {
+            "validator": me,
+            "votes": self.machine.me is not None,
+            "why": self._why(),
+            "view": standing.view,
+            "leader": standing.leader,
+            "waits_for": standing.waits,
+            "failed_views": standing.failed_views,
+            "certified_height": standing.committed,
+            "validators": members,
+            "evidence": [ballot.signer for ballot, _ in self.evidence] + [link.proposer for link, _ in self.exposed],
+            "counters": self.statistics(),
+        }
+
+    def _why(self) -> str:
+        """Why this node does not vote; empty when it does."""
+        if self._signer is None:
+            return "it only follows"
+        if self.machine.me is None and self.diverged is None:
+            return f"its address is not in validator set {self._rules.version}"
+        if self.diverged is not None:
+            return f"block {self.diverged.height}, which a quorum stands behind, came out differently here"
+        return "it catches up" if self._catching_up else ""
 
     # The loop
 
@@ -362,6 +395,12 @@ class Consensus:
             return []
 
         self._event(event)
+
+    def _lost(self, peer: Peer) -> None:
+        """A stream to a peer broke: if it leads, waiting for its time-out is waiting in vain."""
+        for address, name in self._peers.items():
+            if name == peer:
+                self._event(partial(self.machine.suspect, address))
 
     def _remind(self, peer: Peer) -> None:
         """Tell one peer what it may have missed. Called when all that was said is synced."""
