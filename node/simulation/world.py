@@ -30,7 +30,7 @@ HEALTHY = Weather(0.005, 0.005)
 SYNC_S = 0.001
 RECOVERY_S = 60.0
 """Virtual; so long after the world is well all honest validators must have `RECOVERY_BLOCKS` new blocks."""
-RECOVERY_BLOCKS = 8
+RECOVERY_BLOCKS = 12
 GLANCE_S = 0.25
 VOTE_S = 1.0
 """So long a crash waits for its vote."""
@@ -50,7 +50,11 @@ class Outcome:
 
 def simulate(seed: int, traced: bool = False, make: Callable[..., Consensus] = Consensus) -> Outcome:
     """Run one seed; make: the service of the honest."""
-    return scheduler.run(lambda: _live(draw(seed), traced, make), seed)
+    return play(draw(seed), traced, make)
+
+
+def play(scenario: Scenario, traced: bool = False, make: Callable[..., Consensus] = Consensus) -> Outcome:
+    return scheduler.run(lambda: _live(scenario, traced, make), scenario.seed)
 
 
 async def _live(scenario: Scenario, traced: bool, make: Callable[..., Consensus]) -> Outcome:

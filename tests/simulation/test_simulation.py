@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -14,8 +15,8 @@ import pytest
 from genesis.errors import Corrupt
 from node.simulation import run, scheduler
 from node.simulation.disk import Disk, Fault
-from node.simulation.scenario import Kind, draw
-from node.simulation.world import simulate
+from node.simulation.scenario import Clock, Kind, Scenario, draw
+from node.simulation.world import play, simulate
 from tests.simulation.mutants import MUTANTS
 
 SEEDS = range(12)
@@ -43,6 +44,12 @@ def test_a_seed_gives_the_same_twice_in_any_process() -> None:
 
 def test_another_seed_gives_something_else() -> None:
     assert simulate(1).digest != simulate(2).digest
+
+
+def test_a_block_of_the_far_future_holds_nobody_up_for_longer_than_its_view() -> None:
+    scenario = Scenario(0, (1, 1, 1, 1), {1: Kind.PROPHET}, (Clock(),) * 4, lease_views=2, story=())
+    for seed in range(4):
+        assert play(replace(scenario, seed=seed)).findings == ()
 
 
 def test_liars_hold_less_than_a_third_and_are_of_all_kinds() -> None:
