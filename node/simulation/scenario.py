@@ -172,5 +172,6 @@ def _delay_s(dice: random.Random) -> float | None:
 
 
 def _weather(dice: random.Random) -> Weather:
-    latency_s = dice.choice((0.001, 0.01, 0.05))
+    """The worst is as slow as a time-out, so that views are given up while their votes are on the way."""
+    latency_s = dice.choice((0.001, 0.01, 0.05, 0.2))
     return Weather(latency_s, latency_s * dice.uniform(0, 4), *(dice.choice((0.0, 0.1, 0.3)) for _ in range(3)))

@@ -17,7 +17,8 @@ from node.consensus.words import Rules
 from node.simulation import scheduler, toy
 from node.simulation.ear import Ear
 from node.simulation.ledger import Pace
-from node.simulation.lies import Liar, lie_of
+from node.simulation.liars import lie_of
+from node.simulation.lies import Liar
 from node.simulation.member import Member, Place
 from node.simulation.mouth import Mouth
 from node.simulation.scenario import Act, Break, Change, Crash, Kind, Part, Scenario, Slow, draw

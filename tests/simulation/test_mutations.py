@@ -1,4 +1,4 @@
-"""Each rule of protocol and service is needed, and the simulation shows it: without it some seed finds what must not be."""
+"""Each rule of protocol and service is needed: without it some seed of the simulation finds what must not be."""
 
 from __future__ import annotations
 
