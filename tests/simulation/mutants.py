@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from node.consensus import service, simplex
 from node.consensus.actions import Action, Remind
 from node.consensus.doors import Certified, Kept, Ledger, Remembered, Signer
 from node.consensus.service import Consensus, _Stage
-from node.consensus.simplex import Simplex
+from node.consensus.simplex import Simplex, Standing
 from node.consensus.words import Link, Quorum, Rules, Said
 from p2p.network import Network
 
@@ -35,9 +36,15 @@ class SkipsNullifications(Simplex):
 
 
 class FinalisesWhatItGaveUp(Simplex):
-    def _nullify(self, view: int) -> None:
-        super()._nullify(view)
-        self._cast(view).nullified = False
+    """Votes to finalise a block in a view that it voted to nullify."""
+
+    def _vote_finalise(self) -> None:
+        given_up = [said for said in self._said.values() if said.nullified]
+        for said in given_up:
+            said.nullified = False
+        super()._vote_finalise()
+        for said in given_up:
+            said.nullified = True
 
 
 class NotarisesTwice(Simplex):
@@ -74,12 +81,22 @@ class StaleLease(Simplex):
     """Goes on leading, and follows whoever does, when the lease has ended."""
 
     def _settle(self, now_ms: int) -> list[Action]:
-        right = simplex.leader
-        vars(simplex)["leader"] = lambda rules, parent, view: right(replace(rules, lease_views=1 << 40), parent, view)
-        try:
+        with _endless_lease():
             return super()._settle(now_ms)
-        finally:
-            vars(simplex)["leader"] = right
+
+    def standing(self) -> Standing:
+        with _endless_lease():
+            return super().standing()
+
+
+@contextmanager
+def _endless_lease() -> Iterator[None]:
+    right = simplex.leader
+    vars(simplex)["leader"] = lambda rules, parent, view: right(replace(rules, lease_views=1 << 40), parent, view)
+    try:
+        yield
+    finally:
+        vars(simplex)["leader"] = right
 
 
 class SpeaksBeforeSync(Consensus):
