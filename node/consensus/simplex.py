@@ -205,8 +205,9 @@ class Simplex:
 
     def wake_ms(self) -> int:
         """When `tick` has something to do."""
-        nullified = self._cast(self.view).nullified or self.me is None
-        return self._remind_ms if nullified else min(self._remind_ms, self._deadline_ms)
+        said = self._cast(self.view)
+        gives_up = self.me is not None and not said.nullified and said.finalised is None
+        return min(self._remind_ms, self._deadline_ms) if gives_up else self._remind_ms
 
     def reminder(self) -> Remind:
         """What a peer that is behind, or has lost messages, needs."""

@@ -69,10 +69,13 @@ class Lie:
 
 
 class Silent(Lie):
-    """Says nothing, ever."""
+    """Says nothing, ever, and answers nobody."""
 
     def say(self, peer: str, protocol: str, payload: bytes) -> Iterable[Spoken]:
         return ()
+
+    def answer(self, protocol: str, answer: bytes) -> bytes | None:
+        return None
 
 
 class Conflicter(Lie):

@@ -29,10 +29,12 @@ TIMEOUT_MS = 500
 TIMEOUT_MS_MAX = 4_000
 HEALTHY = Weather(0.005, 0.005)
 SYNC_S = 0.001
-RECOVERY_S = 60.0
+RECOVERY_S = 30.0
 """Virtual; so long after the world is well all honest validators must have `RECOVERY_BLOCKS` new blocks."""
 RECOVERY_BLOCKS = 12
 GLANCE_S = 0.25
+PASSES_MAX = 200_000
+"""Rounds of trio's scheduler; a seed takes 20,000."""
 VOTE_S = 1.0
 """So long a crash waits for its vote."""
 
@@ -63,6 +65,7 @@ async def _live(scenario: Scenario, traced: bool, make: Callable[..., Consensus]
     stakes = {crypto.address_of(key): stake for key, stake in zip(keys, scenario.stakes, strict=True)}
     rules = Rules(toy.CHAIN, stakes, 0, scenario.lease_views, TIMEOUT_MS, TIMEOUT_MS_MAX)
     watch = Watch(rules, frozenset(crypto.address_of(keys[number]) for number in scenario.honest), traced)
+    trio.lowlevel.add_instrument(_Patience(watch))
     async with open_memory_network(scenario.seed, HEALTHY) as hub:
         world = World(scenario, keys, rules, hub, watch, make)
         with watch.stop:
@@ -81,6 +84,18 @@ async def _live(scenario: Scenario, traced: bool, make: Callable[..., Consensus]
     return Outcome(
         scenario.seed, tuple(watch.findings), watch.digest(), height, trio.current_time(), tuple(watch.trace)
     )
+
+
+class _Patience(trio.abc.Instrument):
+    """Ends a run whose tasks never rest: virtual time stands still while anybody works."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch, self._left = watch, PASSES_MAX
+
+    def before_io_wait(self, timeout: float) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._watch.find(STALLED, f"{PASSES_MAX} rounds of the scheduler and no end: somebody spins")
 
 
 class World:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from node.consensus.doors import Certified, Kept, Ledger, Remembered, Signer
 from node.consensus.service import Consensus, _Stage
 from node.consensus.simplex import Simplex, Standing
 from node.consensus.words import Link, Quorum, Rules, Said
+from node.simulation.scenario import Kind
 from p2p.network import Network
 
 
@@ -74,7 +75,7 @@ class NeverGivesUp(Simplex):
     """Waits for ever for a leader."""
 
     def _nullify(self, view: int) -> None:
-        pass
+        self._cast(view).nullified = True
 
 
 class StaleLease(Simplex):
@@ -205,21 +206,31 @@ def door(make: type[Door]) -> Callable[..., Consensus]:
     return made
 
 
-MUTANTS: dict[str, Callable[..., Consensus]] = {
-    "half a stake is a quorum": half_is_quorum,
-    **{
-        one.__name__: machine(one)
-        for one in (
-            SkipsNullifications, FinalisesWhatItGaveUp, NotarisesTwice, TakesNotarisationForCertificate, NeverGivesUp,
-            StaleLease,
-        )
-    },
-    **{
-        one.__name__: one
-        for one in (SpeaksBeforeSync, GoesOnWithoutDisk, TrustsRanges, NeverCatchesUp, NeverReminds)
-    },
-    **{
-        one.__name__: door(one)
-        for one in (ForgetsVotes, ForgetsProposals, ForgetsQuorums, BelievesBlocks, DoesNotWaitForTheDisk)
-    },
-}  # fmt: skip
+@dataclass(frozen=True)
+class Mutant:
+    """among: makes all liars of the kind that the rule is against. since: the first seed worth the time."""
+
+    make: Callable[..., Consensus]
+    among: Kind | None = None
+    since: int = 0
+
+
+MUTANTS = {
+    "half a stake is a quorum": Mutant(half_is_quorum),
+    "SkipsNullifications": Mutant(machine(SkipsNullifications), Kind.USURPER, since=1),
+    "FinalisesWhatItGaveUp": Mutant(machine(FinalisesWhatItGaveUp)),
+    "NotarisesTwice": Mutant(machine(NotarisesTwice), Kind.EQUIVOCATOR, since=2),
+    "TakesNotarisationForCertificate": Mutant(machine(TakesNotarisationForCertificate)),
+    "NeverGivesUp": Mutant(machine(NeverGivesUp)),
+    "StaleLease": Mutant(machine(StaleLease)),
+    "SpeaksBeforeSync": Mutant(SpeaksBeforeSync),
+    "GoesOnWithoutDisk": Mutant(GoesOnWithoutDisk),
+    "TrustsRanges": Mutant(TrustsRanges, Kind.RANGES, since=3),
+    "NeverCatchesUp": Mutant(NeverCatchesUp),
+    "NeverReminds": Mutant(NeverReminds),
+    "ForgetsVotes": Mutant(door(ForgetsVotes), Kind.EQUIVOCATOR, since=1),
+    "ForgetsProposals": Mutant(door(ForgetsProposals), Kind.SILENT),
+    "ForgetsQuorums": Mutant(door(ForgetsQuorums)),
+    "BelievesBlocks": Mutant(door(BelievesBlocks), Kind.MISCOUNTER),
+    "DoesNotWaitForTheDisk": Mutant(door(DoesNotWaitForTheDisk)),
+}

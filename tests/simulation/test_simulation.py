@@ -62,7 +62,7 @@ def test_liars_hold_less_than_a_third_and_are_of_all_kinds() -> None:
 def test_a_finding_is_counted_told_and_ends_with_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(run, "simulate", partial(simulate, make=MUTANTS["DoesNotWaitForTheDisk"]))
+    monkeypatch.setattr(run, "simulate", partial(simulate, make=MUTANTS["DoesNotWaitForTheDisk"].make))
     assert run.replay(0, as_json=True) == 1
     out, err = capsys.readouterr()
     last = json.loads(out.splitlines()[-1])
