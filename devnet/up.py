@@ -32,7 +32,7 @@ from devnet.agents import ROLES, Prices, Role, Stage
 from devnet.feeds import Model, Tick, replay
 from devnet.funding import Cashier
 from devnet.market import REPORTER_KEYS, listing_calls, market_for
-from devnet.process import NodeProcess, chain_text, write_folders
+from devnet.process import NodeProcess
 from devnet.trader import Trader
 from devnet.view import View
 from genesis.crypto import keccak256
@@ -42,6 +42,7 @@ from genesis.presets import parse_spec
 from genesis.spec import ChainSpec
 from node.client import Client
 from node.config import DEFAULT_PORT
+from node.localnet import chain_text, write_folders
 from settlement.contract import Terms
 from settlement.local import open_local
 
@@ -101,7 +102,8 @@ class _Devnet:
         self.withdrawn = trio.Event()
 
     async def run(self) -> int:
-        configs = write_folders(self.folder, self.options.validators, self.options.port, SETTLEMENT_BLOCK_MS)
+        ports = range(self.options.port, self.options.port + self.options.validators)
+        configs = write_folders(self.folder, self.options.validators, ports, SETTLEMENT_BLOCK_MS)
         nodes = [NodeProcess(config) for config in configs]
         terms = Terms.of(self.spec)
         async with open_local(self.folder / "settlement.sqlite", terms, SETTLEMENT_BLOCK_MS) as settlement:

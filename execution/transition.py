@@ -4,6 +4,7 @@ The rule book, read as a table of contents: how a block changes the state.
 Written in terms of the door, so that a node, an auditor and a back-test go the same way. The chapters:
 
     a block       opening: deposits credited, recorded programs created     vm/chain.py, vm/deploy.py
+                  transactions forced by settlement, a batch of their own   forced.py
                   batches, one call each                                    vm/kernel/batch.py
                   sealing: pages hashed, roots                              vm/state.py
     a batch       hooks of oracle and clearing · cancel · post-only ·

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import starmap
 
 from execution.inlining import Body, inline_calls
 from execution.inlining import Instruction as Instruction
@@ -238,7 +239,7 @@ class ModuleBuilder:
     its body, so that functions may call one another in any order.
     """
 
-    _types: list[bytes] = field(default_factory=list)
+    _types: dict[tuple[tuple[ValueType, ...], tuple[ValueType, ...]], int] = field(default_factory=dict)
     _imports: list[bytes] = field(default_factory=list)
     _imported: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("function", "table", "memory", "global", "tag"), 0)
@@ -253,12 +254,7 @@ class ModuleBuilder:
 
     def type(self, params: Sequence[ValueType], results: Sequence[ValueType]) -> int:
         """Index of the function type; equal types share one."""
-        encoded = b"\x60" + b"".join(
-            vector([bytes([VALUE_TYPES[item]]) for item in kinds]) for kinds in (params, results)
-        )
-        if encoded not in self._types:
-            self._types.append(encoded)
-        return self._types.index(encoded)
+        return self._types.setdefault((tuple(params), tuple(results)), len(self._types))
 
     def _import(self, kind: str, module: str, name: str, description: bytes) -> int:
         defined = {"function": self._bodies, "table": self._tables, "memory": self._memories, "global": self._globals}
@@ -344,7 +340,7 @@ class ModuleBuilder:
         inlined = inline_calls(bodies, self._imported["function"], self._block_type) if inline else bodies
         code = [_encode_body(body) for body in inlined]
         sections = (
-            (1, self._types),
+            (1, list(starmap(_function_type, self._types))),
             (2, self._imports),
             (3, [unsigned(self.type(body.params, body.results)) for body in inlined]),
             (4, self._tables),
@@ -356,6 +352,10 @@ class ModuleBuilder:
             (11, self._data),
         )
         return b"\0asm\x01\0\0\0" + b"".join(_section(number, items) for number, items in sections if items)
+
+
+def _function_type(params: tuple[ValueType, ...], results: tuple[ValueType, ...]) -> bytes:
+    return b"\x60" + b"".join(vector([bytes([VALUE_TYPES[item]]) for item in kinds]) for kinds in (params, results))
 
 
 def _encode_body(body: Body) -> bytes:

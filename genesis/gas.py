@@ -1,9 +1,8 @@
 """
-The default gas table: units per operation. One unit is about 0.4 nanoseconds; the dearest pattern of the bench took
-1.3, a search in an ordered map of a million entries, on a machine busy with other work.
+The default gas table: units per operation. One unit is about 0.4 nanoseconds.
 
 Measured by `tenor bench gas`, which does each of these in every way that makes a difference and tells nanoseconds per
-unit; the dearest should stay below three times the median, and was at 3.5. A price is that of the worst case
+unit; the dearest should stay below three times the median. A price is that of the worst case
 (containers beyond the processor's caches, operands of full width), rounded. The cheapest are overpriced because a
 unit is the least there is. Names are those of the compiler's IR (`execution/compiler/ir.py`) and of what kernel and
 runtime charge as it arises. A chain takes its table from its spec, never from here.

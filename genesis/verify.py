@@ -110,8 +110,13 @@ def verify_receipt(proof: Answer, chain: int, stakes: Stakes) -> ProvenReceipt:
     return ProvenReceipt(header, receipt, _commitment(proof, header))
 
 
+def stated_header(answer: Answer) -> Header:
+    """The header that an answer names, unproven: to find out which validators have to have signed. Raises Invalid."""
+    return Header.of(codec.decode(_bytes(answer, "header"), HEADER_BYTES_MAX, 1))
+
+
 def _certified(answer: Answer, chain: int, stakes: Stakes) -> Header:
-    header = Header.of(codec.decode(_bytes(answer, "header"), HEADER_BYTES_MAX, 1))
+    header = stated_header(answer)
     certificate = Certificate.of(codec.decode(_bytes(answer, "certificate"), CERTIFICATE_BYTES_MAX, 2))
     Commitment(header.height, header, certificate)  # a block alone: that they belong together is checked there
     check_certificate(certificate, chain, stakes)

@@ -1,7 +1,8 @@
 """
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
-    store, engine → recovery → nursery: core link · gateway process · life: inbox · batcher · sequencer
+    store, engine → recovery → nursery: core link · gateway process · life: inbox · batcher · line · ledger ·
+                                        consensus · forwarder · sequencer
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
 """

@@ -1,5 +1,6 @@
 """
-The audit: every stored block run again from genesis by a process that trusts nothing but the chain's spec.
+The audit: every stored block run again from genesis by a process that trusts nothing but the chain's spec, and the
+validator sets that the node has read from the settlement chain.
 
 Checked at every block: the proposer's signature, the quorum's certificate, every root of the header after running the
 block again, the stored receipts and events under their roots, and conservation (`node.audit_books`). What is found
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from genesis import chain
 from genesis.chain import Block, Certificate
 from genesis.crypto import recover
 from genesis.errors import Corrupt, Invalid, TenorError
+from genesis.membership import ValidatorSet, set_at
 from genesis.spec import ChainSpec, genesis_hash
 from node.audit_books import Books
 from node.chains import load_chain
@@ -30,6 +32,7 @@ from node.compiled import genesis_code
 from node.config import load
 from node.engine import EngineThread
 from node.genesis_code import folder_plan
+from node.membership import stored_sets
 from node.open_block import Results, decode_results
 from node.recovery import initial_tip, replay_block, stored_block
 from node.store import Store, StoredBlock
@@ -118,12 +121,13 @@ def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
         counts = _Counts(state_root=root)
         books = Books(spec, executor)
         tip = initial_tip(spec, root)
+        sets = stored_sets(spec, store)
         last = store.head() or 0
         for row in store.blocks(1, last):
             results = decode_results(row.receipts)
             seen: list[Sealed] = []
             try:
-                block = _checked_block(row, results, spec)
+                block = _checked_block(row, results, spec, sets)
                 tip = replay_block(spec, executor, tip, block, lambda _, sealed: seen.append(sealed))  # noqa: B023
             except (Corrupt, Invalid) as error:
                 counts.replay_equal = False
@@ -138,7 +142,7 @@ def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
     return _report(counts)
 
 
-def _checked_block(row: StoredBlock, results: Results, spec: ChainSpec) -> Block:
+def _checked_block(row: StoredBlock, results: Results, spec: ChainSpec, sets: Sequence[ValidatorSet]) -> Block:
     """The stored block, once signatures and stored results agree with its header. Raises Corrupt or Invalid."""
     block, certificate = stored_block(row)
     header = block.header
@@ -146,7 +150,7 @@ def _checked_block(row: StoredBlock, results: Results, spec: ChainSpec) -> Block
         raise Corrupt(f"the header says height {header.height}")
     if recover(header.proposal_digest(), block.signature) != header.proposer:
         raise Corrupt("the signature is not the proposer's")
-    _check_certificate(certificate, block, spec)
+    _check_certificate(certificate, block, spec, sets)
     if chain.receipts_root(receipt.encode() for receipt in results.receipts) != header.receipts_root:
         raise Corrupt("the stored receipts are not those that were signed")
     if chain.events_root((e.program, e.event, e.data) for e in results.events) != header.events_root:
@@ -154,13 +158,17 @@ def _checked_block(row: StoredBlock, results: Results, spec: ChainSpec) -> Block
     return block
 
 
-def _check_certificate(certificate: Certificate, block: Block, spec: ChainSpec) -> None:
+def _check_certificate(certificate: Certificate, block: Block, spec: ChainSpec, sets: Sequence[ValidatorSet]) -> None:
+    """By the set that holds at the block's anchor, as the node read it from the settlement chain."""
     header = block.header
-    if header.proposer not in spec.stakes:
+    holding = set_at(sets, header.anchor_number)
+    if header.validators != holding.version:
+        raise Corrupt(f"set {holding.version} holds at anchor {header.anchor_number}, not {header.validators}")
+    if header.proposer not in holding.stakes:
         raise Corrupt(f"the proposer 0x{header.proposer.hex()} is no validator")
     if (certificate.height, certificate.block_hash) != (header.height, header.hash()):
         raise Corrupt("the certificate is of another block")
-    chain.check_certificate(certificate, spec.chain_id, spec.stakes)
+    chain.check_certificate(certificate, spec.chain_id, holding.stakes)
 
 
 def _count(counts: _Counts, block: Block, results: Results, books: Books) -> None:

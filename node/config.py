@@ -19,6 +19,7 @@ from genesis.errors import Invalid
 DEFAULT_PORT = 8645
 """JSON-RPC over HTTP and WebSocket; next to Ethereum's 8545, so that both run on one machine."""
 FILE_BYTES_MAX = 65_536
+NOWHERE = "off"
 
 
 def _whole(default: int, low: int, high: int, unit: str) -> Any:
@@ -71,12 +72,12 @@ class SequencerConfig:
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """
-    listen: multiaddress of TCP where other validators come in, as /ip4/0.0.0.0/tcp/26600; empty on a chain of one.
+    listen: multiaddress of TCP where other validators come in, as /ip4/0.0.0.0/tcp/26600; "off" on a chain of one.
     peers: a file, a line for each validator: its address, and its node's multiaddress, ending in /p2p/ and the name.
     key: file of this node's secret, 32 bytes in hexadecimal digits; not the validator's.
     """
 
-    listen: str = ""
+    listen: str = NOWHERE
     peers: Path = Path("peers")
     key: Path = Path("node.key")
 

@@ -16,6 +16,7 @@ from genesis.crypto import ZERO_HASH
 from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.log import logger
+from node.membership import Membership
 from node.open_block import Anchor
 from settlement.adapter import Head, SettlementAdapter
 
@@ -27,8 +28,10 @@ log = logger("inbox")
 class Inbox:
     """after: the newest anchor of the chain, its open block included, when this node starts."""
 
-    def __init__(self, adapter: SettlementAdapter, spec: ChainSpec, after: Anchor, poll_s: float) -> None:
-        self._adapter, self._spec, self._poll_s = adapter, spec, poll_s
+    def __init__(
+        self, adapter: SettlementAdapter, spec: ChainSpec, after: Anchor, poll_s: float, membership: Membership
+    ) -> None:
+        self._adapter, self._spec, self._poll_s, self._membership = adapter, spec, poll_s, membership
         self._seen: Anchor | None = None
         self.watched = after
         self._entries: list[InboxEntry] = []
@@ -68,8 +71,13 @@ class Inbox:
         """Stored blocks have consumed so many entries over the chain's life; what falls before is given again."""
         self._entries = [entry for entry in self._entries if entry.index >= count]
 
+    def validators(self, anchor: Anchor) -> int:
+        """Version of the set that certifies a block with this anchor."""
+        return self._membership.at(anchor.number).version
+
     async def _read(self) -> None:
         head = await self._adapter.head(self._spec.confirmation_blocks)
+        await self._membership.learn(self._adapter, head.settlement_height, anew=self._seen is None)
         if len(self._entries) < ENTRIES_WAITING_MAX:
             found = await self._adapter.inbox(self._next, head.settlement_height)
         else:

@@ -31,13 +31,15 @@ from node.judge import Judge
 from node.ledger import ChainLedger
 from node.line import Line
 from node.log import logger
+from node.membership import Membership
 from node.mempool import Mempool
-from node.open_block import Anchor, OpenBlock
+from node.open_block import OpenBlock, decode_logged
 from node.recovery import Recovered
 from node.reorganisation import collect, fork_height, rollbacks, state_at, truncate
 from node.sequencer import Sequencer
 from node.service import Service
 from node.store import Store
+from node.tip import Tip
 from node.waiting_again import put_back
 from p2p.memory import open_memory_network
 from p2p.network import Network, Peer
@@ -83,17 +85,27 @@ class Life:
         self._engine, self._executor, self._adapter = engine, executor, adapter
         self._mempool, self._service, self._stages = mempool, service, stages
         self._poll_s, self._genesis_root = poll_s, genesis_root
-        self._stopped = False
+        self._membership = Membership.of(spec, store)
+        self._stopped = self._told = False
 
     def stop(self) -> None:
         """Seal the open block, then return from run."""
         self._stopped = True
         self._sequencer.stop()
 
-    async def begin(self, recovered: Recovered) -> None:
-        """Take the chain up where recovery, or going back, left it."""
+    async def begin(self, recovered: Recovered, version: int | None = None) -> None:
+        """
+        Take the chain up where recovery, going back, or handing over left it.
+
+        Args:
+            version: of the validator set that certifies the next block; None: that of the block that was open.
+        """
         spec, before = self._spec, rollbacks(self._store)
-        self._inbox = Inbox(self._adapter, spec, recovered.tip.anchor, self._poll_s)
+        alone = self._network is None
+        sets = self._membership
+        members = self._set = sets.sets[version] if version is not None else sets.at(self._open_anchor(recovered.tip))
+        if version is None:
+            self._inbox = Inbox(self._adapter, spec, recovered.tip.anchor, self._poll_s, sets)
         self._batcher = Batcher(
             spec, self._store, self._adapter, self._stages, self._service.staged, self._poll_s,
             max((one.height for one in before), default=0),
@@ -104,7 +116,7 @@ class Life:
         )  # fmt: skip
         self._sequencer = Sequencer(
             spec, self._config, self._key, line, self._store, self._engine, self._executor, self._mempool, self._inbox,
-            self,
+            self, members.version, alone, spread=lambda batch: self._forwarder.spread(batch),
         )  # fmt: skip
         judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
         view_floor = max((one.view for one in before), default=0)
@@ -112,6 +124,12 @@ class Life:
         await self._service.attach(line)
         if self._stopped:
             self._sequencer.stop()
+
+    def _open_anchor(self, tip: Tip) -> int:
+        """The anchor of the block that was open when an earlier life ended, else of the newest stored one."""
+        rows = self._store.batches(tip.height + 1)
+        anchor = decode_logged(rows[0]).anchor if rows else None
+        return (anchor or tip.anchor).number
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """
@@ -127,10 +145,12 @@ class Life:
                 for service in (self._inbox, self._batcher, self._line, self._ledger):
                     await nursery.start(service.run)
                 self._consensus = Consensus(
-                    rules_of(self._spec), KeySigner(self._key), network, self._peers, self._ledger, _now_ms,
+                    rules_of(self._spec, self._set), KeySigner(self._key), network, self._peers, self._ledger, _now_ms,
                     self._spec.time_ahead_ms_max,
                 )  # fmt: skip
-                self._forwarder = Forwarder(self._mempool, network, self._leader, self._service.run_here)
+                self._forwarder = Forwarder(
+                    self._mempool, network, tuple(self._peers.values()), self._leader, self._service.run_here
+                )  # fmt: skip
                 self._service.forwarder, self._service.consensus = self._forwarder, self._consensus
                 await nursery.start(self._consensus.run)
                 await nursery.start(self._forwarder.run)
@@ -141,8 +161,10 @@ class Life:
                 nursery.cancel_scope.cancel()
             if self._stopped:
                 return
-            await self.begin(await self._go_back(self._inbox.watched))
-            task_status = trio.TASK_STATUS_IGNORED
+            if self._sequencer.next_set is not None:
+                await self.begin(self._after_hand_over(), self._sequencer.next_set)
+            else:
+                await self.begin(await self._go_back())
 
     def _leader(self) -> Peer | None:
         """Who leads now, unless it is this node."""
@@ -150,9 +172,11 @@ class Life:
 
     async def _tell_opened(self, task_status: trio.TaskStatus[None]) -> None:
         """A validator alone leads at once, and what it had answered is there again when its first block is open."""
-        if len(self._spec.validators) == 1:
+        if self._network is None:
             await self._sequencer.opened.wait()
-        task_status.started()
+        if not self._told:
+            self._told = True
+            task_status.started()
 
     async def _drain(self) -> None:
         """Let what was proposed become certified, if that can still be."""
@@ -160,9 +184,14 @@ class Life:
             while self._line.above():
                 await self._line.grown.wait()
 
+    def _after_hand_over(self) -> Recovered:
+        """Another validator set certifies the next block, of which nothing has run."""
+        checkpoint = self._store.checkpoint()
+        return Recovered(self._line.tip, 0, checkpoint[0] if checkpoint else None)
+
     async def _halt_when_lost(self, inbox: Inbox, sequencer: Sequencer) -> None:
         await inbox.lost.wait()
-        if len(self._spec.validators) > 1:
+        if self._network is not None:
             raise Corrupt(
                 "settlement took back blocks deeper than deposits were confirmed, and other validators have certified "
                 "blocks on them; agree with their operators on the height to go on from."
@@ -185,8 +214,9 @@ class Life:
     async def reverted(self, receipts: Sequence[Receipt]) -> None:
         await self._service.reverted(receipts)
 
-    async def _go_back(self, lost: Anchor) -> Recovered:
-        """Give up what stands on the lost anchor; nothing runs meanwhile but reads."""
+    async def _go_back(self) -> Recovered:
+        """Give up what stands on an anchor that settlement took back; nothing runs meanwhile but reads."""
+        lost = self._inbox.watched
         tip, open_block = self._line.tip, self._sequencer.open_block
         height = tip.height
         fork, open_stands = await self._patiently(height)

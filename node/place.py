@@ -14,7 +14,7 @@ from pathlib import Path
 from genesis.crypto import parse_address
 from genesis.errors import Invalid
 from genesis.spec import ChainSpec
-from node.config import NetworkConfig
+from node.config import NOWHERE, NetworkConfig
 from node.life import Place
 from p2p.address import StaticPeer, read_address, read_static_peer
 from p2p.identity import NodeKey
@@ -35,7 +35,7 @@ async def open_place(config: NetworkConfig, spec: ChainSpec, own: bytes) -> Asyn
     Raises:
         Invalid: "bad_config" for a file that is missing or says something else. Unavailable: the port is taken.
     """
-    if not config.listen:
+    if config.listen == NOWHERE:
         if len(spec.stakes) > 1:
             raise Invalid(
                 f"This chain has {len(spec.stakes)} validators; set network.listen, network.peers and network.key.",

@@ -54,6 +54,9 @@ class Inbox(Protocol):
     def take(self, after: Anchor) -> tuple[Anchor, tuple[chain.InboxEntry, ...]]:
         """The newest confirmed settlement block and the entries after those already consumed; never waits."""
 
+    def validators(self, anchor: Anchor) -> int:
+        """Version of the set that certifies a block with this anchor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -112,8 +115,20 @@ class Sequencer:
         mempool: Mempool,
         inbox: Inbox,
         listener: Listener,
+        version: int = 0,
+        alone: bool = True,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        spread: Callable[[Sequence[SignedTransaction]], None] = lambda _: None,
     ) -> None:
+        """
+        Args:
+            version: of the validator set that certifies what is built here.
+            alone: whether no other node certifies, so that the next set may take over at any block.
+            spread: given what each batch ran, for whoever leads next.
+        """
+        self._version, self._alone, self._spread = version, alone, spread
+        self.next_set: int | None = None
+        """Version of the set that has to take over before the next block."""
         self._spec, self._config, self._key, self._line, self._store = spec, config, key, line, store
         self._engine, self._executor = engine, executor
         self._mempool, self._inbox, self._listener = mempool, inbox, listener
@@ -216,7 +231,7 @@ class Sequencer:
                 await self._cut()
             if not self._mempool.arrived.is_set():
                 await self._until(min(deadline, cut + spacing))
-        while self.open_block is not None and not self._wanted() and self.in_office and not self._halted:
+        while self.open_block is not None and self._turn is None and self._goes_on and not self._halted:
             await self._changed.wait()
         if not self._halted and self._wanted():
             await self._seal()
@@ -277,7 +292,8 @@ class Sequencer:
             await self._listener.reopened(self.open_block)
         else:
             await self._begin_anew()
-        self.opened.set()
+        if self.open_block is not None:
+            self.opened.set()
 
     async def _begin_anew(self) -> None:
         """Fix height, time, parent and anchor, and run the first batch."""
@@ -286,6 +302,12 @@ class Sequencer:
         height = tip.height + 1
         time_ms = max(tip.time_ms + 1, self._now_ms())
         anchor, entries = self._inbox.take(tip.anchor)
+        if self._inbox.validators(anchor) != self._version:
+            if self._alone:
+                self.next_set = self._inbox.validators(anchor)
+                self.halt()
+                return
+            anchor, entries = tip.anchor, ()  # this set goes on below the settlement block where the next one begins
         active = tip.waiting_deployments.get(height, ())
         opening = Opening(height, time_ms, gap_ms(tip.time_ms, time_ms, height, self._spec), tip.hash, entries, active)
         self.open_block = OpenBlock(opening, anchor)
@@ -350,6 +372,7 @@ class Sequencer:
             self._mempool.settle(item, refused=isinstance(answer, Invalid))
         receipts = [answer for _, answer in known if isinstance(answer, Receipt)]
         self._learn(sum(item.signed.transaction.gas for item, a in known if isinstance(a, Receipt)), receipts)
+        self._spread([item.signed for item, answer in known if isinstance(answer, Receipt)])
         await self._listener.executed(block, receipts, ran.result)
         for item, answer in known:
             item.done(answer)
@@ -373,7 +396,7 @@ class Sequencer:
                 sealed = await self._engine.run(self._executor.seal)
             burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
             withdrawals = span_withdrawals(parent, block.opening.height, self._spec, burnt)
-            header = block.header(sealed, withdrawals, self._proposer, 0, turn.view)
+            header = block.header(sealed, withdrawals, self._proposer, self._version, turn.view)
             signed = chain.sign_block(header, block.body(), self._key)
             tip = advance(parent, signed, withdrawals, self._spec)
             await self._line.take(Executed(signed, tip, parent, block, burnt, sealed))

@@ -422,6 +422,7 @@ def _block_view(block: chain.Block, stage: str) -> dict[str, Any]:
         "gap_ms": header.gap_ms,
         "view": header.view,
         "proposer": header.proposer,
+        "validators": header.validators,
         "anchor": header.anchor_number,
         "inbox_count": header.inbox_count,
         "state_root": header.state_root,

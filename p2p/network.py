@@ -37,8 +37,9 @@ Handler = Callable[[Peer, bytes], Awaitable[bytes]]
 """
 Answers a request; may raise Invalid or Unavailable, which the asker then sees.
 
-Corrupt ends the network. Any other exception is a bug: in memory it comes through, so that tests see it; on a real
-network the asker gets Unavailable and it is logged and counted, since whoever can provoke it must not stop the node.
+It may be cancelled when the asker has gone. Corrupt ends the network. Any other exception is a bug: in memory it comes
+through, so that tests see it; on a real network the asker gets Unavailable and it is logged and counted, since whoever
+can provoke it must not stop the node.
 """
 
 

@@ -27,6 +27,7 @@ from p2p.network import (
     check_name,
     check_size,
 )
+from p2p.tcp_doorway import open_listeners
 from p2p.tcp_peers import Peers
 from p2p.tcp_services import Services
 from p2p.tcp_streams import TcpStream
@@ -54,7 +55,8 @@ class TcpNetwork:
         Replace the list of peers that are let in and dialled; others are disconnected.
 
         Args:
-            strangers: whether anybody else may come in too, up to STRANGERS_MAX.
+            strangers: whether anybody else may come in too, up to STRANGERS_MAX; they may ask and hear publications,
+                not open streams.
         """
         self._peers.allow(peers, strangers)
 
@@ -115,11 +117,11 @@ async def open_tcp_network(
     # Takes two seconds and 86 MB, so whoever does not network does not pay for it.
     from p2p.libp2p import Libp2p
 
+    listeners = [] if listen is None else await open_listeners(listen)
     async with trio.open_nursery() as nursery:
         services = Services(key)
-        places = Peers(key.peer, Libp2p(key), services, nursery)
-        if listen is not None:
-            await places.listen(listen)
-        places.allow(peers, strangers)
-        yield TcpNetwork(key, places, services)
+        connected = Peers(key.peer, Libp2p(key), services, nursery)
+        connected.allow(peers, strangers)
+        connected.listen(listeners)
+        yield TcpNetwork(key, connected, services)
         nursery.cancel_scope.cancel()

@@ -16,6 +16,9 @@ HANDSHAKE_BYTES_MAX = 16 * 1024
 ACCEPTS_PER_S = 50.0
 """Per address; a handshake costs milliseconds of CPU. Above it, connections are closed at once."""
 ACCEPTS_BURST = 100.0
+ACCEPTS_TOTAL_PER_S = 100.0
+"""Of all addresses. Peers on the list are dialled too, so a flood from everywhere does not part them."""
+ACCEPTS_TOTAL_BURST = 400.0
 ADDRESSES_REMEMBERED_MAX = 4_096
 LISTEN_BACKLOG = 512
 SYSTEM_BUSY_S = 0.1
@@ -26,7 +29,11 @@ STRANGERS_MAX = 32
 """Connected peers that are not on the list, where such are let in at all."""
 STREAMS_PER_PEER_MAX = 128
 """Open streams a peer may have begun; honest ones have one per protocol and one per request in flight."""
-STREAMS_PER_STRANGER_MAX = 64
+STREAMS_PER_STRANGER_MAX = 40
+CHANNELS_PER_PROTOCOL_MAX = 4
+"""Open streams of one peer to one listener; honest ones have one."""
+REQUEST_CHANNELS_MAX = 32
+"""Open streams of one peer for its requests: REQUESTS_PER_PEER_MAX in flight, and as many just given up."""
 RESET_S = 1.0
 """Ending a stream waits no longer for the connection to take it."""
 NEGOTIATION_S = 5
@@ -60,13 +67,17 @@ WIRE_BYTES_MAX = 1 * MIB
 WRITE_STALL_S = 20.0
 """A socket that takes so long for WIRE_BYTES_MAX is closed."""
 STREAM_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
-"""Sent on a stream and not yet taken by its listener."""
+"""
+Sent on a stream and not yet taken by its listener.
+
+With six listeners a listed peer can keep 640 MiB busy at the worst: 4 streams of 16 MiB to each, 32 questions of 8 MiB.
+"""
 ACKNOWLEDGED_MESSAGES = 256
 """A listener confirms after so many messages,"""
 ACKNOWLEDGED_BYTES = 4 * MIB
 """or so many bytes."""
 STRANGER_MESSAGE_BYTES_MAX = 256 * 1024
-"""So that all strangers together keep half a GiB busy at most."""
+"""Of a question; strangers have no streams to listeners. All together they keep 320 MiB busy at most."""
 FRAME_S = 30.0
 """A message once begun must arrive in so long."""
 
@@ -95,6 +106,8 @@ PUBLICATIONS_BURST = 2_000.0
 
 # Publications.
 HOPS_MAX = 6
+REOPEN_S = 1.0
+"""Until the next attempt when a neighbour's stream for publications breaks."""
 SEEN_MAX = 8_192
 """Publications remembered, so that none is passed on twice."""
 PUBLICATIONS_BYTES_MAX = 4 * MIB

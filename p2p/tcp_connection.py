@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Protocol
 
@@ -13,12 +14,15 @@ from genesis.errors import Unavailable
 from p2p.conduct import Bucket
 from p2p.network import Offence, Peer
 from p2p.tcp_bounds import (
+    CHANNELS_PER_PROTOCOL_MAX,
     MESSAGES_BURST,
     MESSAGES_PER_S,
     PING_S,
     PONG_S,
     PUBLICATIONS_BURST,
     PUBLICATIONS_PER_S,
+    REOPEN_S,
+    REQUEST_CHANNELS_MAX,
     REQUESTS_BURST,
     REQUESTS_PER_PEER_MAX,
     REQUESTS_PER_S,
@@ -83,6 +87,7 @@ class Connection:
         self.answering = trio.CapacityLimiter(REQUESTS_PER_PEER_MAX)
         self._asker = Asker(lambda: link.open(REQUEST_PROTOCOL), self._abandon)
         self.publications = Outlet()
+        self._channels: Counter[str] = Counter()
         self._link = link
         self._wire = wire
         self._nursery = nursery
@@ -124,6 +129,20 @@ class Connection:
             raise Unavailable(f"{self.peer} does not speak this protocol; ask another peer.")
         return answer[0]
 
+    @contextmanager
+    def counted(self, channel: Channel) -> Iterator[None]:
+        """Hold a channel that the peer has opened. Raises Unavailable when it has as many of the protocol already."""
+        protocol = channel.protocol
+        if self._channels[protocol] >= (
+            REQUEST_CHANNELS_MAX if protocol == REQUEST_PROTOCOL else CHANNELS_PER_PROTOCOL_MAX
+        ):
+            raise Unavailable(f"{self.peer} has {self._channels[protocol]} streams of {protocol} already.")
+        self._channels[protocol] += 1
+        try:
+            yield
+        finally:
+            self._channels[protocol] -= 1
+
     async def pace(self, protocol: str) -> None:
         """Count one message of the peer, and wait as long as its rate demands."""
         if wait_s := self._rates[protocol].take(1, trio.current_time()):
@@ -153,10 +172,10 @@ class Connection:
             self._nursery.start_soon(channel.reset)
 
     async def _publish(self) -> None:
-        try:
-            await self.publications.run(await self._link.open(PUBLISH_PROTOCOL))
-        except Unavailable:
-            return
+        while True:
+            with suppress(Unavailable):
+                await self.publications.run(await self._link.open(PUBLISH_PROTOCOL))
+            await trio.sleep(REOPEN_S)
 
     async def _stay_alive(self) -> None:
         """Ask a silent peer for a sign of life: a host that lost its power says nothing else."""
@@ -177,6 +196,6 @@ class Connection:
 
 
 async def send_pings_back(channel: Channel) -> None:
-    """Serve libp2p's ping until the peer has enough. Raises Unavailable when the channel broke."""
-    while data := await channel.read():
+    """Serve libp2p's ping until the peer has enough, or sends more than one at a time. Raises Unavailable."""
+    while 0 < len(data := await channel.read()) <= PING_BYTES:
         await channel.write(data)

@@ -20,6 +20,8 @@ from p2p.conduct import Bucket
 from p2p.tcp_bounds import (
     ACCEPTS_BURST,
     ACCEPTS_PER_S,
+    ACCEPTS_TOTAL_BURST,
+    ACCEPTS_TOTAL_PER_S,
     ADDRESSES_REMEMBERED_MAX,
     HALF_OPEN_MAX,
     HALF_OPEN_PER_IP_MAX,
@@ -34,8 +36,9 @@ PREFIX_BITS = 64
 class Doorway:
     """The connections that are not authenticated yet, by address."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: float) -> None:
         self._half_open: dict[trio.CancelScope, str] = {}
+        self._total = Bucket(ACCEPTS_TOTAL_PER_S, ACCEPTS_TOTAL_BURST, now_s)
         self._rates: OrderedDict[str, Bucket] = OrderedDict()
 
     def enter(self, address: str, now_s: float) -> trio.CancelScope | None:
@@ -45,7 +48,7 @@ class Doorway:
         self._rates.move_to_end(group)
         if len(self._rates) > ADDRESSES_REMEMBERED_MAX:
             self._rates.popitem(last=False)
-        if not bucket.has(1, now_s):
+        if not bucket.has(1, now_s) or not self._total.has(1, now_s):
             return None
         per_group = Counter(self._half_open.values())
         if per_group[group] >= HALF_OPEN_PER_IP_MAX:
@@ -66,7 +69,7 @@ class Doorway:
         self.leave(oldest)
 
 
-async def open_listener(address: Address) -> list[trio.SocketListener]:
+async def open_listeners(address: Address) -> list[trio.SocketListener]:
     """Raises Unavailable when the address is taken, or not one of this machine's."""
     try:
         return await trio.open_tcp_listeners(address.port, host=address.host, backlog=LISTEN_BACKLOG)

@@ -8,7 +8,7 @@ gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -22,6 +22,7 @@ from p2p.conduct import Conduct
 from p2p.identity import is_peer
 from p2p.network import Offence, Peer, Statistics
 from p2p.tcp_bounds import (
+    CONNECT_S,
     HANDSHAKE_S,
     PROBE_S,
     STRANGERS_MAX,
@@ -30,7 +31,7 @@ from p2p.tcp_bounds import (
 )
 from p2p.tcp_connection import Connection, Link
 from p2p.tcp_dial import keep_dialled
-from p2p.tcp_doorway import Doorway, accept_connections, open_listener
+from p2p.tcp_doorway import Doorway, accept_connections
 from p2p.tcp_guard import Guard
 from p2p.tcp_services import Services
 from p2p.tcp_wire import Wire
@@ -56,13 +57,12 @@ class Peers:
         self._dialling: dict[Peer, trio.CancelScope] = {}
         self._strangers = False
         self._conduct = Conduct()
-        self._doorway = Doorway()
+        self._doorway = Doorway(trio.current_time())
         services.neighbours = self._connections.values
         services.is_listed = self._listed.__contains__
 
-    async def listen(self, address: Address) -> None:
-        """Let peers in from now on. Raises Unavailable when the address is taken or none of this machine."""
-        listeners = await open_listener(address)
+    def listen(self, listeners: Sequence[trio.SocketListener]) -> None:
+        """Let peers in from now on."""
         self.addresses = tuple(Address(*listener.socket.getsockname()[:2]) for listener in listeners)
         for listener in listeners:
             self._nursery.start_soon(accept_connections, listener, self._let_in)
@@ -78,7 +78,7 @@ class Peers:
                 self._dialling.pop(peer).cancel()
         for peer, connection in tuple(self._connections.items()):
             if connection.stranger == (peer in self._listed) or (connection.stranger and not strangers):
-                connection.close()
+                self._connections.pop(peer).close()
         for peer, static in self._listed.items():
             if peer not in self._dialling and static.address is not None:
                 self._dialling[peer] = scope = trio.CancelScope()
@@ -96,7 +96,7 @@ class Peers:
     def report(self, peer: Peer, offence: Offence) -> None:
         """See `Network.report`."""
         if self._conduct.offend(peer, offence, trio.current_time()) and peer in self._connections:
-            self._connections[peer].close()
+            self._connections.pop(peer).close()
 
     def statistics(self) -> Statistics:
         banned = self._conduct.banned(trio.current_time())
@@ -111,8 +111,9 @@ class Peers:
     async def _keep_dialled(self, peer: Peer, address: Address, scope: trio.CancelScope) -> None:
         async def dial() -> None:
             try:
-                stream = await trio.open_tcp_stream(address.host, address.port)
-            except OSError:
+                with trio.fail_after(CONNECT_S):
+                    stream = await trio.open_tcp_stream(address.host, address.port)
+            except (OSError, trio.TooSlowError):
                 self._services.counters.dial_failures += 1
                 return
             if not await self._carry(stream, address.host, peer, trio.CancelScope()):
@@ -154,7 +155,9 @@ class Peers:
             self._doorway.leave(scope)
             if connection is not None and self._admit(connection):
                 try:
-                    await connection.run(self._services.protocols, partial(self._services.accept, connection))
+                    await connection.run(
+                        self._services.protocols(connection.stranger), partial(self._services.accept, connection)
+                    )
                 finally:
                     self._forget(connection)
             wire.close()

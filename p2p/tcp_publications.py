@@ -11,6 +11,7 @@ Who carries a forged one has not looked at it, and honest nodes do.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections import OrderedDict, deque
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from p2p.tcp_guard import Hostile
 
 HEAD = struct.Struct(">BQ")
 """Hops left, number."""
+NUMBER_BYTES = 8
 DOMAIN = b"tenor publication\0"
 OVERHEAD_BYTES = HEAD.size + 3 * 256
 
@@ -58,11 +60,17 @@ class Publication:
         return _signed(self.number, self.publisher, self.topic, self.payload)
 
 
-def sign_publication(key: NodeKey, number: int, topic: str, payload: bytes) -> Publication:
-    publisher = key.peer
-    return Publication(
-        HOPS_MAX, number, publisher, topic, key.sign(_signed(number, publisher, topic, payload)), payload
-    )
+class Publisher:
+    """Signs in the name of one key."""
+
+    def __init__(self, key: NodeKey) -> None:
+        self._key = key
+        self._name = key.peer
+
+    def sign(self, topic: str, payload: bytes) -> Publication:
+        number = int.from_bytes(os.urandom(NUMBER_BYTES), "big")
+        signature = self._key.sign(_signed(number, self._name, topic, payload))
+        return Publication(HOPS_MAX, number, self._name, topic, signature, payload)
 
 
 def read_publication(data: bytes) -> Publication:
@@ -120,8 +128,6 @@ class Outlet:
     async def run(self, channel: Channel) -> None:
         """Write what is put, until the channel breaks. Raises Unavailable then."""
         while True:
-            await self._filled.wait()
-            self._filled = trio.Event()
             while self._waiting:
                 frames, size = [], 0
                 while self._waiting and size < WRITE_BYTES:
@@ -130,10 +136,12 @@ class Outlet:
                     size += len(written)
                 self._waiting_bytes -= size
                 await channel.write(b"".join(frames))
+            self._filled = trio.Event()
+            await self._filled.wait()
 
 
 def _signed(number: int, publisher: Peer, topic: str, payload: bytes) -> bytes:
-    return DOMAIN + number.to_bytes(8, "big") + _written(publisher.encode(), topic.encode()) + payload
+    return DOMAIN + number.to_bytes(NUMBER_BYTES, "big") + _written(publisher.encode(), topic.encode()) + payload
 
 
 def _written(*texts: bytes) -> bytes:

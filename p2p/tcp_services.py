@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Iterable, KeysView
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 import trio
@@ -34,10 +33,11 @@ from p2p.tcp_connection import (
 from p2p.tcp_counters import Counters
 from p2p.tcp_frames import Channel, Frames
 from p2p.tcp_guard import Hostile
-from p2p.tcp_publications import OVERHEAD_BYTES, Publication, Seen, read_publication, sign_publication
+from p2p.tcp_publications import OVERHEAD_BYTES, Publication, Publisher, Seen, read_publication
 from p2p.tcp_requests import answer_requests
 from p2p.tcp_streams import Receiver
 
+COMMON_PROTOCOLS = (PING_PROTOCOL, REQUEST_PROTOCOL, PUBLISH_PROTOCOL)
 LOG = logging.getLogger(__name__)
 
 
@@ -54,18 +54,18 @@ class Services:
         self.counters = Counters()
         self.neighbours: Callable[[], Iterable[Connection]] = tuple
         self.is_listed: Callable[[Peer], bool] = lambda peer: False
-        self._key = key
+        self._own = key.peer
+        self._publisher = Publisher(key)
         self._listeners: dict[str, trio.MemorySendChannel[Message]] = {}
         self._handlers: dict[str, Handler] = {}
         self._subscriptions: dict[str, list[trio.MemorySendChannel[Message]]] = {}
-        self._protocols: dict[str, None] = dict.fromkeys((PING_PROTOCOL, REQUEST_PROTOCOL, PUBLISH_PROTOCOL))
+        self._protocols: dict[str, None] = dict.fromkeys(COMMON_PROTOCOLS)
         self._answering = trio.CapacityLimiter(REQUESTS_MAX)
         self._seen = Seen()
 
-    @property
-    def protocols(self) -> KeysView[str]:
-        """What peers may open; grows with each listener."""
-        return self._protocols.keys()
+    def protocols(self, stranger: bool) -> Collection[str]:
+        """What a peer may open: strangers may ask and hear; for others it grows with each listener."""
+        return COMMON_PROTOCOLS if stranger else self._protocols.keys()
 
     def listen(self, protocol: str) -> trio.MemoryReceiveChannel[Message]:
         assert protocol not in self._listeners, f"{protocol} has a listener"
@@ -83,7 +83,7 @@ class Services:
         return receive
 
     def publish(self, topic: str, payload: bytes) -> None:
-        publication = sign_publication(self._key, int.from_bytes(os.urandom(8), "big"), topic, payload)
+        publication = self._publisher.sign(topic, payload)
         self.counters.publications_sent += 1
         self._seen.add(publication.digest)
         self._pass_on(publication, None)
@@ -96,20 +96,28 @@ class Services:
             Hostile: the peer was. Unavailable: the channel broke. Corrupt: a handler found this node to be.
         """
         try:
-            await self._accept(connection, channel)
-        except (Unavailable, Hostile, Corrupt):
+            with connection.counted(channel):
+                await self._accept(connection, channel)
+        except Hostile as hostile:
+            if connection.stranger and hostile.offence is Offence.OVERSIZE:
+                # It cannot know that it is a stranger here, and others may send as much.
+                raise Unavailable(f"{connection.peer} may not send that much.") from hostile
+            raise
+        except Unavailable:
             raise
         except Exception as error:
+            if _is_corrupt(error):
+                raise
             # Likewise for bugs in this room.
             LOG.exception("A stream of %s from %s failed", channel.protocol, connection.peer)
             self.counters.handler_failures += 1
-            raise Unavailable(f"{self._key.peer} failed at {channel.protocol}.") from error
+            raise Unavailable(f"{self._own} failed at {channel.protocol}.") from error
 
     async def _accept(self, connection: Connection, channel: Channel) -> None:
-        bytes_max = STRANGER_MESSAGE_BYTES_MAX if connection.stranger else MESSAGE_BYTES_MAX
         if channel.protocol == PING_PROTOCOL:
             await send_pings_back(channel)
         elif channel.protocol == REQUEST_PROTOCOL:
+            bytes_max = STRANGER_MESSAGE_BYTES_MAX if connection.stranger else MESSAGE_BYTES_MAX
             pace = partial(connection.pace, REQUEST_PROTOCOL)
             await answer_requests(channel, bytes_max, partial(self._answer, connection), pace)
         elif channel.protocol == PUBLISH_PROTOCOL:
@@ -117,7 +125,7 @@ class Services:
         else:
             listener = self._listeners[channel.protocol.removeprefix(STREAM_PROTOCOL)]
             deliver = partial(self._deliver, listener, connection.peer)
-            await Receiver(channel, bytes_max, deliver, partial(connection.pace, STREAM_PROTOCOL)).run()
+            await Receiver(channel, deliver, partial(connection.pace, STREAM_PROTOCOL)).run()
 
     async def _deliver(self, listener: trio.MemorySendChannel[Message], peer: Peer, payload: bytes) -> None:
         """Hand a message to its listener; waits while that is behind, drops it once that has gone."""
@@ -133,20 +141,20 @@ class Services:
 
     async def _answer(self, connection: Connection, protocol: str, payload: bytes) -> bytes | TenorError:
         if protocol not in self._handlers:
-            return Unavailable(f"{self._key.peer} does not serve {protocol}; ask another peer.")
+            return Unavailable(f"{self._own} does not serve {protocol}; ask another peer.")
         async with connection.answering, self._answering:
             try:
                 answer = await self._handlers[protocol](connection.peer, payload)
                 check_size(answer, MESSAGE_BYTES_MAX)
             except (Invalid, Unavailable) as refusal:
                 return refusal
-            except Corrupt:
-                raise
-            except Exception:
+            except Exception as error:
+                if _is_corrupt(error):
+                    raise
                 # Whoever can provoke a bug must not be able to stop the node with it.
                 LOG.exception("The handler of %s failed on %d bytes from %s", protocol, len(payload), connection.peer)
                 self.counters.handler_failures += 1
-                return Unavailable(f"{self._key.peer} failed at {protocol}; ask another peer.")
+                return Unavailable(f"{self._own} failed at {protocol}; ask another peer.")
         self.counters.requests_answered += 1
         return answer
 
@@ -183,3 +191,8 @@ class Services:
         for neighbour in self.neighbours():
             if neighbour.peer not in (source, publication.publisher) and not neighbour.publications.put(written):
                 self.counters.publications_dropped += 1
+
+
+def _is_corrupt(error: Exception) -> bool:
+    """Whether this node must stop; a handler with a nursery wraps it in a group."""
+    return isinstance(error, Corrupt) or (isinstance(error, ExceptionGroup) and error.subgroup(Corrupt) is not None)

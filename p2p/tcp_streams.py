@@ -22,7 +22,11 @@ from p2p.tcp_guard import Hostile
 
 
 class TcpStream:
-    """Sending end of a stream; `run` must be running."""
+    """
+    Sending end of a stream; `run` must be running.
+
+    `send` yields to other tasks only when it waits, so that what is sent in one go is written in one go.
+    """
 
     def __init__(self, channel: Channel, peer: Peer, counters: Counters) -> None:
         self._channel = channel
@@ -123,12 +127,11 @@ class Receiver:
     def __init__(
         self,
         channel: Channel,
-        bytes_max: int,
         deliver: Callable[[bytes], Awaitable[None]],
         pace: Callable[[], Awaitable[None]],
     ) -> None:
         self._channel = channel
-        self._frames = Frames(channel, bytes_max)
+        self._frames = Frames(channel, MESSAGE_BYTES_MAX)
         self._deliver = deliver
         self._pace = pace
         self._waiting: deque[bytes] = deque()
@@ -159,9 +162,7 @@ class Receiver:
     def _take(self, messages: list[bytes]) -> None:
         self._unconfirmed_count += len(messages)
         self._unconfirmed_bytes += sum(map(len, messages))
-        # One message may always be on its way, so a stream holds up to one message more than its bound.
-        bytes_max = STREAM_BYTES_MAX + MESSAGE_BYTES_MAX
-        if self._unconfirmed_count > QUEUE_MESSAGES_MAX or self._unconfirmed_bytes > bytes_max:
+        if self._unconfirmed_count > QUEUE_MESSAGES_MAX or self._unconfirmed_bytes > STREAM_BYTES_MAX:
             raise Hostile(Offence.FLOOD, f"{self._unconfirmed_count} messages without confirmation")
         self._waiting.extend(messages)
         self._filled.set()

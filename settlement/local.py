@@ -23,6 +23,7 @@ from genesis.membership import ValidatorSet
 from settlement.actions import Action, Force
 from settlement.adapter import Committed, Head, Reorganisation, Standing
 from settlement.contract import Terms
+from settlement.local_audit import audit
 from settlement.local_chain import LocalChain
 from settlement.local_tables import Tables, sqlite_errors
 
@@ -107,7 +108,7 @@ class LocalSettlement:
 
     async def audit(self) -> dict[int, int]:
         """Return what is locked per asset, recomputed from every posting. Raises Corrupt when it is not conserved."""
-        return await self._advanced(self._chain.books.audit)
+        return await self._advanced(lambda: audit(self._tables, self._chain.books.validators))
 
     async def close(self) -> None:
         await trio.to_thread.run_sync(self._tables.close, limiter=self._writer)

@@ -14,13 +14,13 @@ from typing import Any
 from genesis import codec
 from genesis.chain import Commitment, Deposit, Forced, InboxEntry, Withdrawal, WithdrawalProof, inbox_entry
 from genesis.crypto import ZERO_HASH, sha256
-from genesis.errors import Corrupt, Invalid
+from genesis.errors import Invalid
 from genesis.membership import STAKE_ASSET
 from settlement.actions import Action, Force
 from settlement.adapter import ENTRIES_MAX, Committed, Standing
 from settlement.contract import Standpoint, Terms, check_commitment, overdue_since
 from settlement.local_tables import Kind, Tables
-from settlement.local_validators import BOOK_ACCOUNTS, LocalValidators, decode_posting, encode_posting
+from settlement.local_validators import LocalValidators, decode_posting, encode_posting
 
 ESCROW = b"escrow"
 FUNDED = b"funded"
@@ -34,7 +34,6 @@ _ENDING = f"SELECT payload, height {_OF_KIND} AND place = ? AND height IS NOT NU
 _OF_INBOX = f"FROM posting WHERE kind IN ({Kind.DEPOSIT:d}, {Kind.FORCED:d}) AND dropped = 0 "
 _INBOX = f"SELECT kind, payload, place, height {_OF_INBOX} AND place >= ? AND height <= ? ORDER BY place LIMIT ?"
 _LAST_FORCED = f"SELECT COALESCE(MAX(place), -1) {_OF_KIND} AND height <= ?"
-_HELD = "SELECT amount FROM balance WHERE asset = ? AND account NOT IN (?, ?, ?, ?, ?)"
 
 
 class Books:
@@ -158,41 +157,11 @@ class Books:
                     self._tables.move(ESCROW, entry.asset, -entry.amount)
                 self._tables.write("UPDATE posting SET place = NULL, queue = -queue WHERE number = ?", number)
             elif kind == Kind.WITHDRAWAL:
-                withdrawal = _withdrawal(payload)
+                withdrawal = withdrawal_of(payload)
                 self._tables.move(withdrawal.account, withdrawal.asset, -withdrawal.amount)
                 self._tables.move(ESCROW, withdrawal.asset, withdrawal.amount)
         self.validators.undo_above(height)
         self._tables.write("UPDATE posting SET height = NULL WHERE height > ?", height)
-
-    def audit(self) -> dict[int, int]:
-        """
-        Recompute what is locked, per asset, from all postings.
-
-        Raises:
-            Corrupt: locked ≠ deposits − paid, or money appeared or vanished.
-        """
-        expected: dict[int, int] = {}
-        waiting: dict[int, int] = {}
-        for kind, payload, height in self._tables.rows("SELECT kind, payload, height FROM posting WHERE dropped = 0"):
-            if kind == Kind.DEPOSIT:
-                entry, books = _deposit(payload), waiting if height is None else expected
-                books[entry.asset] = books.get(entry.asset, 0) + entry.amount
-            elif kind == Kind.WITHDRAWAL and height is not None:
-                paid = _withdrawal(payload)
-                expected[paid.asset] = expected.get(paid.asset, 0) - paid.amount
-        staked = self.validators.audit()
-        for asset, funded in self._assets():
-            locked = self._tables.balance(ESCROW, asset)
-            held = sum(int(amount) for (amount,) in self._tables.rows(_HELD, asset, ESCROW, FUNDED, *BOOK_ACCOUNTS))
-            elsewhere = waiting.get(asset, 0) + (staked if asset == STAKE_ASSET else 0)
-            if locked != expected.get(asset, 0) or funded != held + locked + elsewhere:
-                should = expected.get(asset, 0)
-                raise Corrupt(f"Settlement of asset {asset} is not conserved: {locked} locked instead of {should}.")
-        return expected
-
-    def _assets(self) -> list[tuple[int, int]]:
-        rows = self._tables.rows("SELECT asset, amount FROM balance WHERE account = ?", FUNDED)
-        return [(asset, int(amount)) for asset, amount in rows]
 
     def _known(self, posting: bytes) -> bool:
         return self._tables.row("SELECT 1 FROM posting WHERE id = ? AND dropped = 0", posting) is not None
@@ -234,7 +203,7 @@ class Books:
         return True
 
     def _pay(self, payload: bytes) -> bool:
-        withdrawal = _withdrawal(payload)
+        withdrawal = withdrawal_of(payload)
         if self._tables.balance(ESCROW, withdrawal.asset) < withdrawal.amount:
             return False
         self._tables.move(ESCROW, withdrawal.asset, -withdrawal.amount)
@@ -253,17 +222,17 @@ def _entry(kind: int, payload: bytes, index: int, height: int) -> InboxEntry:
         _, action = decode_posting(payload)
         assert isinstance(action, Force), "a posting of this kind forces"
         return Forced(index, action.raw, height)
-    return replace(_deposit(payload), index=index, settlement_height=height)
+    return replace(deposit_of(payload), index=index, settlement_height=height)
 
 
-def _deposit(payload: bytes) -> Deposit:
+def deposit_of(payload: bytes) -> Deposit:
     *fields, _ = _array(payload, 7)
     entry = inbox_entry(tuple(fields))
     assert isinstance(entry, Deposit), "a posting of this kind deposits"
     return entry
 
 
-def _withdrawal(payload: bytes) -> Withdrawal:
+def withdrawal_of(payload: bytes) -> Withdrawal:
     return Withdrawal.of(_array(payload, 4))
 
 

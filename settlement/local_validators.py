@@ -10,21 +10,12 @@ from __future__ import annotations
 from genesis import codec, crypto
 from genesis.chain import Commitment
 from genesis.errors import Corrupt, Invalid
-from genesis.membership import STAKE_ASSET, STAKE_UNIT, ValidatorSet, set_at
+from genesis.membership import STAKE_ASSET, STAKE_UNIT, ValidatorSet
 from settlement.actions import ACTION_BYTES_MAX, Action, Force, decode_action, encode_action
 from settlement.contract import Terms
 from settlement.local_tables import Kind, Tables
-from settlement.validators import (
-    BURNT,
-    PLEDGED,
-    STAKED,
-    Moment,
-    Registry,
-    carry_out,
-    genesis_registry,
-    pledge_of,
-    validator_sets,
-)
+from settlement.registry import Registry, genesis_registry, validator_set_at, validator_sets
+from settlement.validators import BURNT, PLEDGED, STAKED, Moment, carry_out, pledge_of
 
 BOOK_ACCOUNTS = (PLEDGED, STAKED, BURNT)
 _LAST = "SELECT payload, height FROM posting WHERE kind = ? AND dropped = 0 AND height <= ? ORDER BY place DESC LIMIT 1"
@@ -55,10 +46,10 @@ class LocalValidators:
         return bonded
 
     def sets(self, from_version: int, up_to: int) -> tuple[ValidatorSet, ...]:
-        return validator_sets(self._registry(), up_to)[from_version:]
+        return validator_sets(self._registry(), from_version, up_to)
 
     def at(self, anchor: int) -> ValidatorSet:
-        return set_at(self.sets(0, anchor), anchor)
+        return validator_set_at(self._registry(), anchor)
 
     def pledge(self, sender: bytes, action: Action, height: int) -> None:
         """

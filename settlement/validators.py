@@ -1,10 +1,8 @@
 """
 The contract's rules on who certifies: registering, leaving, new keys, evidence, and replacing who is lost for good.
 
-Pure functions over members. A member enters and leaves the set at stated settlement heights, `Terms.delay_blocks`
-after the block that takes the change in; every height at which somebody does begins a new version. So all sets follow
-from the members, past ones included, and a change never alters a set that already holds. A key is a member once in the
-chain's life; a rotated one leaves and its successor enters with the same stake.
+Pure functions over the `registry`. A change has effect `Terms.delay_blocks` after the block that takes it in. A key is
+a member once in the chain's life; a rotated one leaves and its successor enters with the same stake.
 
 Stake is bonded while a member is in, and until it can be held to account no more: it is claimed `Terms.exit_blocks`
 after leaving, and not before a final commitment names a set without it. Who voted for two blocks in one view loses it:
@@ -16,69 +14,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
-from genesis import codec, crypto
+from genesis import crypto
 from genesis.errors import Invalid
-from genesis.membership import STAKE_UNIT, Evidence, ValidatorSet, possession_digest
+from genesis.membership import STAKE_UNIT, Evidence, possession_digest
 from genesis.settling import VALIDATORS_MAX
 from settlement.actions import Action, Announce, Claim, Exit, Register, Replace, RotateKey
 from settlement.contract import Terms
+from settlement.registry import Member, Registry, edges, stakes_at
 
 PLEDGED, STAKED, BURNT = b"pledged", b"staked", b"burnt"
 """Book accounts: what came with an action and waits with it, what is bonded, what was taken from offenders for good."""
 REWARD_PPM = 50_000
 MEMBERS_MAX = 4_096
 """Over the chain's life."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """
-    key: validates and signs. owner: may exit, rotate and claim. stake: its weight. enters, leaves: settlement heights
-    between which it is in the set; leaves None: not known yet. bond: of the stake, what is still held. successor: the
-    key that took its place, b"" for none.
-    """
-
-    key: bytes
-    owner: bytes
-    stake: int
-    enters: int
-    leaves: int | None
-    bond: int
-    successor: bytes = b""
-
-    def fields(self) -> tuple[Any, ...]:
-        return (self.key, self.owner, self.stake, self.enters, self.leaves, self.bond, self.successor)
-
-    def holds(self, height: int) -> bool:
-        return self.enters <= height and (self.leaves is None or height < self.leaves)
-
-
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """announced: settlement height and dropped keys of a replacement that was announced and not carried out yet."""
-
-    members: tuple[Member, ...]
-    announced: tuple[int, tuple[bytes, ...]] | None = None
-
-    def encode(self) -> bytes:
-        return codec.encode((tuple(member.fields() for member in self.members), self.announced))
-
-    @classmethod
-    def decode(cls, data: bytes) -> Registry:
-        members, announced = codec.decode_array(data, 2, 1 << 24, "The validators", depth_max=4)
-        return cls(tuple(Member(*member) for member in members), announced)
-
-    def member(self, key: bytes) -> Member:
-        found = [member for member in self.members if member.key == key]
-        if not found:
-            raise Invalid(f"{crypto.checksum_address(key)} was never a validator here.", "unknown_validator")
-        return found[0]
-
-    def changed(self, *members: Member) -> Registry:
-        by_key = {member.key: member for member in members}
-        return replace(self, members=tuple(by_key.get(member.key, member) for member in self.members))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +59,6 @@ def pledge_of(action: object) -> int:
     return action.stake * STAKE_UNIT if isinstance(action, Register) else 0
 
 
-def genesis_registry(terms: Terms) -> Registry:
-    """The set the chain begins with, each its own owner, its stake bonded from the beginning."""
-    return Registry(tuple(Member(key, key, stake, 0, None, stake) for key, stake in sorted(terms.stakes.items())))
-
-
-def validator_sets(registry: Registry, up_to: int) -> tuple[ValidatorSet, ...]:
-    """All versions that hold from a settlement height ≤ up_to on, by version."""
-    heights = sorted({0} | {edge for edge in _edges(registry) if edge <= up_to})
-    return tuple(ValidatorSet(version, height, _stakes(registry, height)) for version, height in enumerate(heights))
-
-
 def carry_out(registry: Registry, sender: bytes, action: Action, terms: Terms, moment: Moment) -> Outcome:
     """
     What an action makes of the members, and the money it moves.
@@ -145,15 +83,6 @@ def carry_out(registry: Registry, sender: bytes, action: Action, terms: Terms, m
             return _replace(registry, terms, moment), ()
 
 
-def _edges(registry: Registry) -> set[int]:
-    """Heights at which somebody enters or leaves."""
-    return {edge for member in registry.members for edge in (member.enters, member.leaves) if edge is not None}
-
-
-def _stakes(registry: Registry, height: int) -> dict[bytes, int]:
-    return {member.key: member.stake for member in registry.members if member.holds(height)}
-
-
 def _register(registry: Registry, sender: bytes, action: Register, terms: Terms, moment: Moment) -> Outcome:
     if action.stake < terms.stake_min:
         raise Invalid(f"A stake is at least {terms.stake_min} units, not {action.stake}.", "stake_too_low")
@@ -167,7 +96,7 @@ def _admit(registry: Registry, made: Member, possession: bytes, terms: Terms) ->
         raise Invalid(f"{crypto.checksum_address(made.key)} has been a validator before; use a new key.", "key_used")
     if crypto.recover(possession_digest(terms.chain, made.owner), possession) != made.key:
         raise Invalid("The key itself has to sign that this owner registers it.", "bad_signature")
-    if len(registry.members) >= MEMBERS_MAX or len(_stakes(registry, made.enters)) >= VALIDATORS_MAX:
+    if len(registry.members) >= MEMBERS_MAX or len(stakes_at(registry, made.enters)) >= VALIDATORS_MAX:
         raise Invalid(f"A set has at most {VALIDATORS_MAX} validators; wait until one leaves.", "set_full")
     return replace(registry, members=(*registry.members, made))
 
@@ -190,7 +119,7 @@ def _leave(registry: Registry, leaving: Sequence[Member], terms: Terms, moment: 
     """Let members go, those that do not already; somebody has to stay."""
     height = moment.height + terms.delay_blocks
     after = registry.changed(*(replace(member, leaves=height) for member in leaving if member.leaves is None))
-    if not all(_stakes(after, edge) for edge in {height, *_edges(after)} if edge >= height):
+    if not all(stakes_at(after, edge) for edge in {height, *edges(after)} if edge >= height):
         raise Invalid("The set would be empty; register another validator first.", "last_validator")
     return after
 
@@ -235,7 +164,7 @@ def _claim(registry: Registry, member: Member, terms: Terms, moment: Moment) -> 
 def _announce(registry: Registry, sender: bytes, dropped: tuple[bytes, ...], terms: Terms, moment: Moment) -> Registry:
     if sender != terms.admin:
         raise Invalid("Only the chain's admin announces that validators are lost for good.", "not_admin")
-    stakes = _stakes(registry, moment.height + terms.delay_blocks)
+    stakes = stakes_at(registry, moment.height + terms.delay_blocks)
     lost = sum(stakes.get(key, 0) for key in dropped)
     if 3 * lost <= sum(stakes.values()):
         raise Invalid("At most a third of the stake is named: the others are a quorum without help.", "not_lost")

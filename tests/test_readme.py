@@ -62,3 +62,4 @@ def test_from_zero_to_a_first_own_trade(environment: dict[str, str], tmp_path: P
     told = run(own_order, environment, tmp_path)
     assert re.search(r"^stage +final$", told, re.MULTILINE)
     assert "exchange.Filled" in told
+    assert re.search(r"^proven +receipt$", told, re.MULTILINE)

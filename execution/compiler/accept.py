@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TypeVar
 
 from execution.compiler import limits, suggest
@@ -38,6 +39,7 @@ PLAIN = frozenset({
     ast.Mod, ast.Pow, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
     ast.Pass, ast.Break, ast.Continue,
 })  # fmt: skip
+LEAVES = frozenset({ast.Name, ast.Constant, ast.alias})
 DEFINING = (ast.FunctionDef, ast.ClassDef, ast.ImportFrom)
 REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.Import: ("a plain import", "write `from execution.lang import …`"),
@@ -96,9 +98,10 @@ def on_own_stack(work: Callable[[], Result]) -> Result:
         return future.result()
 
 
+@lru_cache(maxsize=limits.FILES_KEPT)
 def accept(source: Source) -> ast.Module:
     """
-    Scan, parse and walk one file.
+    Scan, parse and walk one file. The tree is kept, for programs that import one another: nobody changes it.
 
     Raises:
         CompileError: the first thing that is not part of the language.
@@ -117,29 +120,32 @@ def accept(source: Source) -> ast.Module:
     return tree
 
 
+def children(node: ast.AST) -> list[ast.AST]:
+    """Inner nodes in the order of the text, without those that are PLAIN."""
+    found: list[ast.AST] = []
+    for name in node._fields if type(node) not in LEAVES else ():
+        value = getattr(node, name)
+        if isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST) and type(item) not in PLAIN]
+        elif isinstance(value, ast.AST) and type(value) not in PLAIN:
+            found.append(value)
+    return found
+
+
 def _walk(source: Source, tree: ast.Module) -> None:
     """Accept every node in the order of the text, from a stack of our own."""
     waiting: list[tuple[ast.AST, ast.AST, bool]] = [(tree, tree, False)]
     while waiting:
         node, place, inside = waiting.pop()
         kind = type(node)
-        if kind in PLAIN:
-            continue
-        place = node if "lineno" in node._attributes else place
+        place = node if kind._attributes else place  # lines and columns
         if kind in DEFINING:
             if inside:
                 wrong = "a definition inside a function is not part of the language"
                 raise source.at(node, wrong, "move it to the module")
             inside = kind is ast.FunctionDef
         _accept_node(source, node, place)
-        children: list[tuple[ast.AST, ast.AST, bool]] = []
-        for name in node._fields:
-            value = getattr(node, name)
-            if isinstance(value, ast.AST):
-                children.append((value, place, inside))
-            elif isinstance(value, list):
-                children += [(item, place, inside) for item in value if isinstance(item, ast.AST)]
-        waiting += reversed(children)
+        waiting += [(child, place, inside) for child in reversed(children(node))]
 
 
 def _parse(source: Source) -> ast.Module:

@@ -135,11 +135,11 @@ def check(files: Mapping[str, Source], main: str) -> tree.Program:
         )
     state.shared = Shared(bundle, program, offsets, state.effects_of, check_expression)
     _check_definitions(state, module, program)
-    methods = _methods(module, program, state.shared)
+    shared, state.shared = state.shared, None  # they know each other, and all of the program's trees
+    methods = _methods(module, program, shared)
     if len(state.finished) > limits.FUNCTIONS_MAX:
         raise module.source.whole(f"more than {limits.FUNCTIONS_MAX} functions", "split the program")
     functions = tuple(function for _, function in state.finished.values())
-    shared = state.shared
     reasons = tuple(dict.fromkeys((*shared.reasons, *invariant_reasons(program))))
     made = tree.Program(program.name, functions, methods, program.fields, tuple(shared.events), reasons)
     checks = check_function(program, module.source)

@@ -10,14 +10,16 @@ signed 128-bit decimal counting 10⁻¹⁸. Everything larger (accounts, structs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["w", "d"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reg:
-    """A function's local register; assigned any number of times, zero before the first."""
+class Reg(NamedTuple):
+    """
+    A function's local register; assigned any number of times, zero before the first. A tuple, since passes keep most of
+    what they know by register and a tuple's hash is Python's own.
+    """
 
     number: int
     kind: Kind

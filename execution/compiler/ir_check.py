@@ -120,7 +120,7 @@ def _check_function(place: _Place) -> None:
     for number, param in enumerate(function.params):
         if param.number != number or number >= len(function.registers):
             raise place.fail(None, "parameters are not the first registers")
-        _check_operand(place, None, param, param.kind)
+        _check_operand(place, None, param)
     count = sum(1 for _ in walk(function.body))
     if count > INSTRUCTIONS_MAX:
         wrong = f"the function compiles to {count:,} instructions, at most {INSTRUCTIONS_MAX:,} are allowed"
@@ -137,7 +137,8 @@ def _check_block(place: _Place, block: Block) -> None:
         if not last and isinstance(instruction, (Reject, Leave, Return)):
             raise place.fail(instruction, "something stands after it in its block")
         _check_kinds(place, instruction)
-        _check_crossing(place, instruction, keeps)
+        if isinstance(instruction, (Leave, Return)):
+            _check_crossing(place, instruction, keeps)
         keeps = keeps + 1 if isinstance(instruction, Keep) else 0
         if keeps and (last or not isinstance(block[index + 1], (Keep, Leave, Return))):
             raise place.fail(instruction, "a Keep stands only right before a Leave or Return out of its Try")
@@ -158,7 +159,7 @@ def _check_inner(place: _Place, instruction: Instruction) -> None:
                 _check_block(place, inner)
 
 
-def _check_crossing(place: _Place, instruction: Instruction, keeps: int) -> None:
+def _check_crossing(place: _Place, instruction: Leave | Return, keeps: int) -> None:
     match instruction:
         case Leave(label):
             if label not in place.around:
@@ -166,31 +167,25 @@ def _check_crossing(place: _Place, instruction: Instruction, keeps: int) -> None
             crossed = place.around[place.around.index(label) :].count(None)
         case Return():
             crossed = place.around.count(None)
-        case _:
-            return
     if crossed != keeps:
         raise place.fail(instruction, f"it crosses {crossed} Try and stands after {keeps} Keep")
 
 
-def _check_operand(place: _Place, instruction: Instruction | None, operand: Operand, kind: Kind) -> None:
-    if operand.kind != kind:
-        raise place.fail(instruction, f"{operand} where a {kind} is needed")
+def _check_operand(place: _Place, instruction: Instruction | None, operand: Operand) -> None:
     if isinstance(operand, Reg):
-        registers = place.function.registers
-        if not 0 <= operand.number < len(registers) or registers[operand.number] != kind:
+        number, registers = operand.number, place.function.registers
+        if not 0 <= number < len(registers) or registers[number] != operand.kind:
             raise place.fail(instruction, f"{operand} is not among the function's registers")
     else:
-        low, high = LIMITS[kind]
+        low, high = LIMITS[operand.kind]
         if not low <= operand.value <= high:
             raise place.fail(instruction, f"{operand} is out of range")
 
 
 def _check_kinds(place: _Place, instruction: Instruction) -> None:
     operands, outs = reads(instruction), writes(instruction)
-    for operand in operands:
-        _check_operand(place, instruction, operand, operand.kind)
-    for reg in outs:
-        _check_operand(place, instruction, reg, reg.kind)
+    for operand in (*operands, *outs):
+        _check_operand(place, instruction, operand)
     expected = _signature(place, instruction)
     if expected is not None and (tuple([o.kind for o in operands]), tuple([reg.kind for reg in outs])) != expected:
         found = tuple(o.kind for o in operands), tuple(reg.kind for reg in outs)
@@ -269,25 +264,8 @@ def frame_bytes(function: Function) -> int:
 
 def _check_depth(module: Module, signatures: dict[str, Function]) -> None:
     depths: dict[str, tuple[int, int]] = {}
-    pending: set[str] = set()
-
-    def depth(name: str) -> tuple[int, int]:
-        """Bytes of the machine's stack and of scratch that a call may need."""
-        if name in depths:
-            return depths[name]
-        if name in pending:
-            wrong = "the function calls itself, directly or through others"
-            raise TooLarge(name, signatures[name].line, wrong, "use a loop")
-        pending.add(name)
-        body = tuple(walk(signatures[name].body))
-        callees = [depth(i.function) for i in body if isinstance(i, CallFunction)]
-        stack = frame_bytes(signatures[name]) + max([RUNTIME_FRAME_BYTES, *(stack for stack, _ in callees)])
-        reserved = sum(i.size for i in body if isinstance(i, Reserve))
-        depths[name] = stack, reserved + max([0, *(scratch for _, scratch in callees)])
-        return depths[name]
-
     for name in signatures:
-        stack, scratch = depth(name)
+        stack, scratch = _depth(name, signatures, depths, frozenset())
         if stack > FRAME_BYTES_MAX:
             wrong = f"the deepest calls from here need {stack:,} bytes of stack, at most {FRAME_BYTES_MAX:,} are there"
             raise TooLarge(name, signatures[name].line, wrong, "call less deeply, or hold fewer values at a time")
@@ -296,3 +274,21 @@ def _check_depth(module: Module, signatures: dict[str, Function]) -> None:
                 f"arrays on the deepest calls from here need {scratch:,} bytes, at most {SCRATCH_BYTES_MAX:,} are there"
             )
             raise TooLarge(name, signatures[name].line, wrong, "call less deeply, or use smaller arrays")
+
+
+def _depth(
+    name: str, signatures: dict[str, Function], depths: dict[str, tuple[int, int]], around: frozenset[str]
+) -> tuple[int, int]:
+    """Bytes of the machine's stack and of scratch that a call may need; around: the functions on the way to it."""
+    if name in depths:
+        return depths[name]
+    if name in around:
+        wrong = "the function calls itself, directly or through others"
+        raise TooLarge(name, signatures[name].line, wrong, "use a loop")
+    body = tuple(walk(signatures[name].body))
+    called = [i.function for i in body if isinstance(i, CallFunction)]
+    callees = [_depth(callee, signatures, depths, around | {name}) for callee in called]
+    stack = frame_bytes(signatures[name]) + max([RUNTIME_FRAME_BYTES, *(stack for stack, _ in callees)])
+    reserved = sum(i.size for i in body if isinstance(i, Reserve))
+    depths[name] = stack, reserved + max([0, *(scratch for _, scratch in callees)])
+    return depths[name]

@@ -30,6 +30,7 @@ from execution.compiler.ir_walk import blocks, walk, writes
 
 _Base = Reg | None  # None: an absolute address
 _Fact = tuple[_Base, int, int]  # base, first byte, byte after the last
+_MOVING = frozenset({Invoke, Try, Keep, Service})
 
 
 def check_touches(module: Module, known: frozenset[int] = frozenset()) -> None:
@@ -71,9 +72,9 @@ class Movers:
 
     def move(self, instruction: Instruction) -> bool:
         """Whether the mark may move while the instruction runs, its inner blocks left aside."""
-        if isinstance(instruction, CallFunction):
+        if type(instruction) is CallFunction:
             return instruction.function in self.functions
-        return isinstance(instruction, (Invoke, Try, Keep, Service))
+        return type(instruction) in _MOVING
 
     def move_within(self, instruction: Instruction) -> bool:
         """The same, its inner blocks included."""
@@ -94,14 +95,16 @@ class _Walk:
     def block(self, block: Block, facts: frozenset[_Fact], places: dict[Reg, tuple[_Base, int]]) -> None:
         places = dict(places)
         for instruction in block:
-            self._check(instruction, facts, places)
+            if type(instruction) is Store:
+                self._check(instruction, facts, places)
+                continue
             inner = blocks(instruction)
             if self._movers.move(instruction):
                 facts = frozenset()
             if inner:
                 facts = self._inner(inner, facts, places)
             assigned = writes(instruction)
-            if assigned:
+            if assigned and (facts or places):
                 facts = _forget(facts, places, set(assigned))
             facts = self._learn(instruction, facts, places)
 
@@ -132,14 +135,12 @@ class _Walk:
             self._abouts[id(block)] = assigned, moves
         return self._abouts[id(block)]
 
-    def _check(self, instruction: Instruction, facts: frozenset[_Fact], places: dict[Reg, tuple[_Base, int]]) -> None:
-        if not isinstance(instruction, Store):
-            return
-        base, start = _place(instruction.address, places)
-        start += instruction.offset
-        end = start + (16 if instruction.value.kind == "d" else instruction.size)
+    def _check(self, store: Store, facts: frozenset[_Fact], places: dict[Reg, tuple[_Base, int]]) -> None:
+        base, start = _place(store.address, places)
+        start += store.offset
+        end = start + (16 if store.value.kind == "d" else store.size)
         covered = any(fact[0] == base and fact[1] <= start and end <= fact[2] for fact in facts)
-        assert covered, f"{self._where} (line {instruction.line}): a Store of bytes not touched before: {instruction}"
+        assert covered, f"{self._where} (line {store.line}): a Store of bytes not touched before: {store}"
 
     def _learn(
         self, instruction: Instruction, facts: frozenset[_Fact], places: dict[Reg, tuple[_Base, int]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from execution.compiler.ir import (
     AtEnd,
@@ -42,71 +43,71 @@ from execution.compiler.ir import (
     Try,
 )
 
-_OUTER = frozenset({If, Scope, Loop, Try})
+_Reads = Callable[[Any], tuple[Operand, ...]]
+_Writes = Callable[[Any], tuple[Reg, ...]]
+_ARGS = operator.attrgetter("args")
+_ADDRESS_AND_VALUE = operator.attrgetter("address", "value")
+
+
+def _address(instruction: Load | Touch | ScratchLoad | Release) -> tuple[Operand, ...]:
+    return (instruction.address,)
+
+
+def _invoked(instruction: Invoke) -> tuple[Operand, ...]:
+    gas = () if instruction.gas is None else (instruction.gas,)
+    return (*instruction.target, *instruction.args, *gas, *instruction.world)
+
+
+_READS: dict[type[Instruction], _Reads] = {
+    **dict.fromkeys((Op, CallFunction, Runtime, Emit, Service, Return), _ARGS),
+    **dict.fromkeys((Load, Touch, ScratchLoad, Release), _address),
+    **dict.fromkeys((Store, ScratchStore), _ADDRESS_AND_VALUE),
+    AtEnd: operator.attrgetter("account"),
+    Reject: lambda reject: (reject.reason,),
+    If: lambda branch: (branch.condition,),
+    Invoke: _invoked,
+}
+_WRITES: dict[type[Instruction], _Writes] = {
+    **dict.fromkeys((Op, CallFunction, Runtime, Context, Service, Invoke), operator.attrgetter("out")),
+    **dict.fromkeys((Load, ScratchLoad, Reserve), lambda load: (load.out,)),
+    Try: lambda tried: (tried.reason,),
+}
+_BLOCKS: dict[type[Instruction], Callable[[Any], tuple[Block, ...]]] = {
+    If: operator.attrgetter("then", "other"),
+    Try: operator.attrgetter("body", "handler"),
+    **dict.fromkeys((Scope, Loop), lambda outer: (outer.body,)),
+}
 
 
 def reads(instruction: Instruction) -> tuple[Operand, ...]:
     """Operands read by the instruction itself, not by its inner blocks."""
-    if type(instruction) is Op:  # most are
-        return instruction.args
-    match instruction:
-        case Op() | CallFunction() | Runtime() | Emit() | Service() | Return():
-            return instruction.args
-        case Load() | Touch() | ScratchLoad() | Release():
-            return (instruction.address,)
-        case Store() | ScratchStore():
-            return (instruction.address, instruction.value)
-        case AtEnd():
-            return instruction.account
-        case Reject():
-            return (instruction.reason,)
-        case If():
-            return (instruction.condition,)
-        case Invoke():
-            gas = () if instruction.gas is None else (instruction.gas,)
-            return (*instruction.target, *instruction.args, *gas, *instruction.world)
-        case _:
-            return ()
+    found = _READS.get(type(instruction))
+    return found(instruction) if found else ()
 
 
 def writes(instruction: Instruction) -> tuple[Reg, ...]:
     """Registers written by the instruction itself, not by its inner blocks."""
-    if type(instruction) is Op:
-        return instruction.out
-    match instruction:
-        case Op() | CallFunction() | Runtime() | Context() | Service() | Invoke():
-            return instruction.out
-        case Load() | ScratchLoad() | Reserve():
-            return (instruction.out,)
-        case Try():
-            return (instruction.reason,)
-        case _:
-            return ()
+    found = _WRITES.get(type(instruction))
+    return found(instruction) if found else ()
 
 
 def blocks(instruction: Instruction) -> tuple[Block, ...]:
     """The inner blocks, in the order of the text."""
-    if type(instruction) not in _OUTER:
-        return ()
-    match instruction:
-        case If():
-            return (instruction.then, instruction.other)
-        case Scope() | Loop():
-            return (instruction.body,)
-        case Try():
-            return (instruction.body, instruction.handler)
-        case _:
-            return ()
+    found = _BLOCKS.get(type(instruction))
+    return found(instruction) if found else ()
 
 
 def walk(block: Block) -> Iterator[Instruction]:
     """Every instruction of the block and of the blocks within, in the order of the text."""
-    waiting = list(reversed(block))
+    waiting = [iter(block)]
     while waiting:
-        instruction = waiting.pop()
-        yield instruction
-        for inner in reversed(blocks(instruction)):
-            waiting += reversed(inner)
+        for instruction in waiting[-1]:
+            yield instruction
+            if type(instruction) in _BLOCKS:
+                waiting += map(iter, reversed(blocks(instruction)))
+                break
+        else:
+            waiting.pop()
 
 
 def written(block: Block) -> set[Reg]:

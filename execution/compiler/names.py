@@ -15,7 +15,7 @@ from functools import partial
 
 from execution.compiler import limits, standard, suggest
 from execution.compiler import types as t
-from execution.compiler.accept import accept
+from execution.compiler.accept import accept, children
 from execution.compiler.annotations import build_signature, build_type
 from execution.compiler.errors import CompileError, Source
 from execution.compiler.extent import check_extent
@@ -348,7 +348,7 @@ def called_names(function: ast.FunctionDef) -> Iterator[ast.expr]:
             match node.func:
                 case ast.Name() | ast.Attribute(value=ast.Name(id="self")):
                     yield node.func
-        waiting += reversed(list(ast.iter_child_nodes(node)))
+        waiting += reversed(children(node))
 
 
 def _load(name: str, source: Source, files: Mapping[str, Source]) -> Module:

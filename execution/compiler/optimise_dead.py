@@ -9,7 +9,7 @@ drops what is left.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import repeat
 
@@ -24,6 +24,7 @@ from execution.compiler.ir import (
     Load,
     Module,
     Op,
+    Operand,
     Reg,
     Scope,
     ScratchLoad,
@@ -104,7 +105,9 @@ class _Uses:
         for instruction in block:
             number = len(self._nodes)
             self._nodes.append(_Node(instruction, around))
-            self._readers.update(operand for operand in reads(instruction) if isinstance(operand, Reg))
+            for operand in reads(instruction):
+                if isinstance(operand, Reg):
+                    self._readers[operand] += 1
             for reg in writes(instruction):
                 self._writers.setdefault(reg, []).append(number)
             inner = blocks(instruction)
@@ -166,13 +169,15 @@ def _renumbered(function: Function) -> Function:
     kinds: tuple[Kind, ...] = tuple(reg.kind for reg in (*function.params, *others))
     if len(kinds) == len(function.registers):
         return function
-    new = {reg: Reg(number, reg.kind) for number, reg in enumerate((*function.params, *others))}
+    new: dict[Operand, Reg] = {reg: Reg(number, reg.kind) for number, reg in enumerate((*function.params, *others))}
+    return replace(function, registers=kinds, body=_with_registers(function.body, new))
 
-    def block(body: Block) -> Block:
-        return kept(body, tuple(map(one, body)))
 
-    def one(instruction: Instruction) -> Instruction:
-        changed = with_reads(instruction, lambda operand: new[operand] if isinstance(operand, Reg) else operand)
-        return with_blocks(with_writes(changed, lambda reg: new[reg]), block)
-
-    return replace(function, registers=kinds, body=block(function.body))
+def _with_registers(block: Block, new: Mapping[Operand, Reg]) -> Block:
+    """The block with other registers; constants stay."""
+    found: list[Instruction] = []
+    for instruction in block:
+        changed = with_reads(instruction, lambda operand: new.get(operand, operand))
+        changed = with_writes(changed, lambda reg: new[reg])
+        found.append(with_blocks(changed, lambda inner: _with_registers(inner, new)))
+    return kept(block, found)

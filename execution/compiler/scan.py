@@ -19,6 +19,7 @@ WORD_OPERATORS = frozenset({"and", "or", "not", "in", "is", "if", "else", "lambd
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 DIGITS = frozenset("0123456789")
 NAME = LETTERS | DIGITS
+_NAME_TEXT = "".join(sorted(NAME))
 ODD = {
     "\t": ("a tab", "indent with four spaces"),
     "\f": ("a form feed", "remove it"),
@@ -92,18 +93,21 @@ def _check_lines(source: Source) -> None:
             f"the file is longer than {limits.FILE_BYTES_MAX} bytes", "split it into modules of the bundle"
         )
     for number, line in enumerate(source.text.split("\n"), 1):
-        for column, character in enumerate(line, 1):
-            if not " " <= character <= "~":
-                wrong, instead = ODD.get(
-                    character, (f"the character U+{ord(character):04X}", "use printable ASCII only")
-                )
-                raise source.error(number, column, f"{wrong} is not part of the language", instead)
+        if not (line.isascii() and line.isprintable()):
+            raise _odd(source, number, line)
         if len(line) > limits.LINE_CHARACTERS_MAX:
             raise source.error(
                 number, 1, f"the line is longer than {limits.LINE_CHARACTERS_MAX} characters", "break it up"
             )
         if len(line) - len(line.lstrip(" ")) > limits.INDENT_SPACES_MAX:
             raise source.error(number, 1, "the indentation is too deep", "move the inner part to a method of its own")
+
+
+def _odd(source: Source, number: int, line: str) -> CompileError:
+    """The refusal of a line's first character that is none of printable ASCII."""
+    column, character = next(found for found in enumerate(line, 1) if not " " <= found[1] <= "~")
+    wrong, instead = ODD.get(character, (f"the character U+{ord(character):04X}", "use printable ASCII only"))
+    return source.error(number, column, f"{wrong} is not part of the language", instead)
 
 
 def _count(state: _Scan, operators: int) -> None:
@@ -145,11 +149,15 @@ def _advance(state: _Scan, target: int) -> None:
     state.at = target
 
 
+def _end_of_name(text: str, start: int, most: int) -> int:
+    """Where letters and digits end; where it is more than `most` of them, one more is looked at and no further."""
+    ahead = text[start : start + most + 1]
+    return start + len(ahead) - len(ahead.lstrip(_NAME_TEXT))
+
+
 def _name(state: _Scan) -> None:
     text, start = state.source.text, state.at
-    end = start
-    while end < len(text) and text[end] in NAME:
-        end += 1
+    end = _end_of_name(text, start, limits.NAME_CHARACTERS_MAX)
     name = text[start:end]
     if end - start > limits.NAME_CHARACTERS_MAX:
         raise state.error(f"the name is longer than {limits.NAME_CHARACTERS_MAX} characters", "shorten it")
@@ -168,9 +176,7 @@ def _name(state: _Scan) -> None:
 
 def _number(state: _Scan) -> None:
     text, start = state.source.text, state.at
-    end = start
-    while end < len(text) and text[end] in NAME:
-        end += 1
+    end = _end_of_name(text, start, limits.DIGITS_MAX)
     digits = text[start:end]
     if len(digits) > limits.DIGITS_MAX:
         raise state.error(f"the number has more than {limits.DIGITS_MAX} digits", "numbers are at most 64 bits long")

@@ -13,11 +13,14 @@ from execution.compiler.ir import Instruction, Module, Op, Runtime
 from execution.compiler.ir_walk import walk
 from execution.compiler.write_entries import write_entries
 from execution.compiler.write_flow import write_function
-from execution.compiler.write_names import GLOBAL, MEMORIES, TAGS, Names, import_kernel
+from execution.compiler.write_names import GLOBAL, IMPORTED, MEMORIES, TAGS, Names, import_kernel
 from execution.compiler.write_ops import needs_call
 from execution.vm.core_wasm import Names as CoreNames
 from execution.vm.runtime import emit_runtime, tables_of
 from execution.wasm import ModuleBuilder, ValueType
+
+_TAGS = {name: index for index, name in enumerate(TAGS)}
+_CORE_NAMES = CoreNames(memories=MEMORIES, globals=GLOBAL, tags=_TAGS, functions=IMPORTED)
 
 
 def write(module: Module, gas: Mapping[str, int], inline: bool = True) -> bytes:
@@ -53,6 +56,4 @@ def _emit_runtime(names: Names, instructions: tuple[Instruction, ...], gas: Mapp
     tables = tables_of(used)
     if tables:
         names.builder.data(names.builder.memory(1, 1), tables)
-    tags = {name: index for index, name in enumerate(TAGS)}
-    core_names = CoreNames(memories=MEMORIES, globals=GLOBAL, tags=tags, functions=names.imported)
-    names.runtime.update(emit_runtime(names.builder, core_names, used, gas))
+    names.runtime.update(emit_runtime(names.builder, _CORE_NAMES, used, gas))

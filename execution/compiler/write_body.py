@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from execution.compiler.ir import Const, Function, Operand, Reg
-from execution.compiler.write_names import EXHAUSTED, GLOBAL, REJECT, Code, Names
+from execution.compiler.write_names import EXHAUSTED, GLOBAL, IMPORTED, REJECT, Code, Names
 from execution.vm.runtime.words import reason
 from execution.wasm import Instruction, ValueType
 
@@ -79,7 +79,7 @@ class Body:
 
     def call(self, name: str) -> None:
         """Call a function of the kernel."""
-        self.code.append(("call", self.names.imported[name]))
+        self.code.append(("call", IMPORTED[name]))
 
     # Locals
 

@@ -45,6 +45,7 @@ FUNCTIONS: dict[str, tuple[ValueType, ...]] = {
     "at_end": ("i32", "i64", "i64", "i64"),
     "service": ("i32", "i32"),
 }
+IMPORTED = {name: index for index, name in enumerate(FUNCTIONS)}
 SERVICE_NUMBERS = {name: number for number, name in enumerate(SERVICES)}
 
 FLAG_VIEW = 1  # of `call` and `dispatch`
@@ -53,10 +54,9 @@ FLAG_KERNEL = 2  # of `dispatch`: the kernel itself calls
 
 @dataclass(slots=True)
 class Names:
-    """Function indices of the module being written: imported, runtime (by IR name), the module's own."""
+    """Function indices of the module being written: runtime (by IR name), the module's own; IMPORTED before them."""
 
     builder: ModuleBuilder
-    imported: dict[str, int] = field(default_factory=dict)
     runtime: dict[str, int] = field(default_factory=dict)
     own: dict[str, int] = field(default_factory=dict)
 
@@ -71,7 +71,7 @@ def import_kernel(builder: ModuleBuilder, heap: int) -> Names:
     for name, parameters in TAGS.items():
         builder.import_tag(KERNEL, name, parameters)
     for name, parameters in FUNCTIONS.items():
-        names.imported[name] = builder.import_function(KERNEL, name, parameters, ())
+        builder.import_function(KERNEL, name, parameters, ())
     builder.export("state", "memory", builder.memory(-(-heap // 65_536), STATE_PAGES_MAX))
     builder.export("marks", "memory", builder.memory(MARKS_PAGES, MARKS_PAGES))
     return names

@@ -31,6 +31,7 @@ OPERATORS: dict[type[ast.operator], str] = {
     ast.Mod: "modulo",
     ast.Pow: "power",
 }
+UNCHANGED = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
 SEQUENCES = ("Array", "BoundedList")
 BUILTINS = {"abs": "absolute", "min": "minimum", "max": "maximum"}
 
@@ -49,15 +50,15 @@ Node = TypeVar("Node", bound=ast.AST)
 def rewrite(tree: ast.Module) -> ast.Module:
     """The same module, instrumented in place."""
     rewritten: ast.Module = _Rewriter().visit(tree)
-    return ast.fix_missing_locations(rewritten)
+    return rewritten
 
 
-def _runtime(name: str) -> ast.Name:
-    return ast.Name(f"{PREFIX}{name}__", ast.Load())
+def _runtime(name: str, place: ast.AST) -> ast.Name:
+    return ast.copy_location(ast.Name(f"{PREFIX}{name}__", ast.Load()), place)
 
 
 def _call(name: str, place: ast.AST, *arguments: ast.expr) -> ast.Call:
-    return ast.copy_location(ast.Call(_runtime(name), list(arguments), []), place)
+    return ast.copy_location(ast.Call(_runtime(name, place), list(arguments), []), place)
 
 
 def _mentions(annotation: ast.expr | None, *names: str) -> bool:
@@ -72,6 +73,22 @@ def _starts_with_docstring(body: list[ast.stmt]) -> bool:
 
 
 class _Rewriter(ast.NodeTransformer):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """As NodeTransformer's, which here puts one node in the place of one; faster by half."""
+        for name in node._fields:
+            value = getattr(node, name)
+            if isinstance(value, list):
+                value[:] = [self.visit(item) if isinstance(item, ast.AST) else item for item in value]
+            elif isinstance(value, ast.AST) and not isinstance(value, UNCHANGED):
+                setattr(node, name, self.visit(value))
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return node
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
         name = OPERATORS.get(type(node.op))
@@ -86,7 +103,7 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in BUILTINS:
-            node.func = ast.copy_location(_runtime(BUILTINS[node.func.id]), node.func)
+            node.func = _runtime(BUILTINS[node.func.id], node.func)
         return node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AugAssign:
@@ -107,13 +124,14 @@ class _Rewriter(ast.NodeTransformer):
         node.body = [self.visit(statement) for statement in node.body]
         annotations = [*(argument.annotation for argument in node.args.args), node.returns]
         if any(_mentions(annotation, "Decimal", *SEQUENCES) for annotation in annotations):
-            node.decorator_list.append(ast.copy_location(_runtime("typed"), node))
+            node.decorator_list.append(_runtime("typed", node))
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
         self.generic_visit(node)
-        target = ast.Name(NAMESPACE, ast.Store())
-        value = ast.Call(ast.Name("globals", ast.Load()), [], [])
+        target = ast.copy_location(ast.Name(NAMESPACE, ast.Store()), node)
+        asked = ast.copy_location(ast.Name("globals", ast.Load()), node)
+        value = ast.copy_location(ast.Call(asked, [], []), node)
         assignment = ast.copy_location(ast.Assign([target], value), node)
         node.body.insert(1 if _starts_with_docstring(node.body) else 0, assignment)
         return node

@@ -207,6 +207,7 @@ class Chain:
         results = tuple(result for receipt in receipts for result in receipt.results)
         reasons = tuple(receipt.reason for receipt in receipts)  # a handler's too: the call alone is at fault
         why, refusal = next(((one.reason, one.refusal) for one in receipts if one.reason), (None, None))
+        del receipts  # the traceback of one refusal would keep all the others
         return Receipt(results, reasons, why, refusal)
 
     def _enter(self, frame: Frame, call: Call | PlainCall) -> Any:

@@ -25,7 +25,7 @@ from execution.executor import (
 from execution.forced import forced_transactions
 from execution.vm import checkpoint, deploy, packing, upgrade, versions
 from execution.vm.genesis import MakePlan
-from execution.vm.history import History, Past, images, keys_of, put_back
+from execution.vm.history import History, Past, image_of, images, keys_of, put_back
 from execution.vm.host import Host, Trapped
 from execution.vm.kernel import places
 from execution.vm.kernel.words import KERNEL_ENTRIES
@@ -334,13 +334,15 @@ class Chain:
         return self._host.read(number, "state", 0, size)
 
     def prover(self, program: bytes) -> Callable[[int], tuple[bytes, ...]]:
-        number, overlay = self._number(program), self._overlay()
+        number = self._number(program)
+        journal = self._journal() if self._opened is not None else b""
+        keys = keys_of(journal)
         top = self._heap_top(number)  # what lies above may be no memory at all
 
         def prove(page: int) -> tuple[bytes, ...]:
-            inside = page * PAGE_BYTES < top
-            content = self._sealed_page(key_of(number, page), overlay) if inside else bytes(PAGE_BYTES)
-            return self._tree.prove(number, page, content)
+            before = image_of(journal, keys, key_of(number, page))
+            now = self._page(number, page) if page * PAGE_BYTES < top else bytes(PAGE_BYTES)
+            return self._tree.prove(number, page, now if before is None else before)
 
         return prove
 
@@ -367,6 +369,8 @@ class Chain:
                 for page in range(self._heap_top(n) // PAGE_BYTES)
             }
             self._history.exported(self._sealed)
+        else:  # a program whose `create` was refused has left its pages in the journal, and is no more
+            keys = {key for key in keys if place_of(key)[0] <= len(self._programs)}
         return checkpoint.chunks(sorted(keys, key=place_of), lambda key: self._sealed_page(key, overlay), not full)
 
     def restore(self, spec: ChainSpec, meta: bytes, chunks: Iterator[CheckpointChunk]) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from execution.vm import core_tree as t
@@ -30,15 +31,40 @@ def _is_short(count: int, memories: Sequence[str]) -> bool:
     return count <= SHORT_BYTES and count % 8 == 0 and memories[0] != memories[1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Names:
-    """What names in core Python mean in one module: indices in WASM's index spaces."""
+    """
+    What names in core Python mean in one module: indices in WASM's index spaces. Modules that share the very same Names
+    share what has been written with them.
+    """
 
     memories: Mapping[str, int] = field(default_factory=dict)
     globals: Mapping[str, int] = field(default_factory=dict)
     tags: Mapping[str, int] = field(default_factory=dict)
     tables: Mapping[str, int] = field(default_factory=dict)
     functions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """
+    A function as it stands in every module with the same Names. calls: places in the code of calls whose index a module
+    gives them, in order, with what is called.
+    """
+
+    local_kinds: tuple[ValueType, ...]
+    code: tuple[Instruction, ...]
+    calls: tuple[tuple[int, t.Instance | Table], ...]
+
+
+@lru_cache(maxsize=2048)
+def _written(names: Names, of: t.Instance) -> _Written:
+    """Kept: every program brings much of the same runtime along."""
+    tree = translate(of)
+    writer = _Writer(names, tree)
+    code = writer.body()
+    kinds = (*(kind for _, kind in tree.local_kinds), *writer.temporaries)
+    return _Written(kinds, tuple(code), tuple(writer.calls))
 
 
 class Emitter:
@@ -58,22 +84,30 @@ class Emitter:
             params, results = signature(of)
             index = self._builder.declare([kind for _, kind in params], results)
             self._indices[of] = index
-            tree = translate(of)
-            writer = _Writer(self, self._builder, self._names, tree)
-            body = writer.body()
-            self._builder.define(index, [kind for _, kind in tree.local_kinds] + writer.temporaries, body)
+            written = _written(self._names, of)
+            code = list(written.code)
+            for place, target in written.calls:
+                code[place] = self._call(target)
+            self._builder.define(index, written.local_kinds, code)
         return self._indices[of]
+
+    def _call(self, target: t.Instance | Table) -> Instruction:
+        if isinstance(target, Table):
+            kind = self._builder.type(target.params, target.results)
+            return "call_indirect", kind, self._names.tables[target.name]
+        return "call", self.instance(target)
 
 
 class _Writer:
     """Writes one function. `_labels` names the blocks around the point of writing, innermost last."""
 
-    def __init__(self, emitter: Emitter, builder: ModuleBuilder, names: Names, function: t.Function) -> None:
-        self._emitter, self._builder, self._names, self._function = emitter, builder, names, function
+    def __init__(self, names: Names, function: t.Function) -> None:
+        self._names, self._function = names, function
         self._locals = {name: i for i, (name, _) in enumerate(function.params + function.local_kinds)}
         self._out: list[Instruction] = []
         self._labels: list[str] = []
         self.temporaries: list[ValueType] = []
+        self.calls: list[tuple[int, t.Instance | Table]] = []
 
     def body(self) -> list[Instruction]:
         self._block(self._function.body)
@@ -215,13 +249,14 @@ class _Writer:
                 self._call(value)
 
     def _call(self, call: t.Call) -> None:
-        if isinstance(call.target, Table):
-            self._values((*call.args[1:], call.args[0]))
-            signature_index = self._builder.type(call.target.params, call.target.results)
-            self._out.append(("call_indirect", signature_index, self._names.tables[call.target.name]))
-            return
-        self._values(call.args)
-        if isinstance(call.target, Extern):
-            self._out.append(("call", self._names.functions[call.target.name]))
-        else:
-            self._out.append(("call", self._emitter.instance(call.target)))
+        match call.target:
+            case Table():
+                self._values((*call.args[1:], call.args[0]))
+            case Extern(name=name):
+                self._values(call.args)
+                self._out.append(("call", self._names.functions[name]))
+                return
+            case _:
+                self._values(call.args)
+        self.calls.append((len(self._out), call.target))
+        self._out.append(("call",))

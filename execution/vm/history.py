@@ -37,6 +37,15 @@ def images(journal: bytes) -> Iterator[tuple[Key, bytes]]:
         yield key, journal[at + _IMAGE : at + PAGE_RECORD_BYTES]
 
 
+def image_of(journal: bytes, keys: array[int], key: Key) -> bytes | None:
+    """A page as it was before the journal, None when it is not in it, the rest left as it is. keys: the journal's."""
+    try:
+        at = keys.index(key) * PAGE_RECORD_BYTES + _IMAGE
+    except ValueError:
+        return None
+    return journal[at : at + _PAGE_BYTES]
+
+
 def put_back(host: Host, journal: bytes, programs: int) -> None:
     """Write a journal's images back, newest first, but for programs that no longer exist (numbers ≥ `programs`)."""
     for key, image in images(journal):

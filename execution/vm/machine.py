@@ -33,7 +33,10 @@ takes.
 WASM_PAGE_BYTES = 1 << 16
 LARGE_PAGE_BYTES = 2 << 20
 LARGE_PROGRAMS = 8
-"""The first ones, which are the chain's own, get large pages from the beginning of their memories."""
+"""
+The first ones, which are the chain's own, get large pages from the beginning of their memories; unless somebody runs
+chains of a few small programs, each of which would take 4 MiB and a millisecond to zero them.
+"""
 COPY_BYTES = 1 << 20
 PROGRAM_MEMORIES = ("state", "marks")
 
@@ -137,9 +140,12 @@ def check_kernel(wasm: bytes) -> None:
 class WasmHost:
     """`host.Host` on wasmtime."""
 
-    def __init__(self, gas_table: Mapping[str, int], kernel: bytes | None = None) -> None:
+    def __init__(
+        self, gas_table: Mapping[str, int], kernel: bytes | None = None, large_programs: int = LARGE_PROGRAMS
+    ) -> None:
         """Raises Invalid "bad_kernel", or "kernel_interface" for a kernel of another interface."""
         self._store = wasmtime.Store(_engine())
+        self._large_programs = large_programs
         self.kernel = build.build_kernel(gas_table) if kernel is None else kernel
         self.kernel_hash = sha256(self.kernel).digest()
         self._kernel = _kernel_exports(self._store, self.kernel)
@@ -190,7 +196,7 @@ class WasmHost:
     def _instantiate(self, code: Code, number: int) -> _Instance:
         module = compiled(code.wasm)
         exports = wasmtime.Instance(self._store, module, self._imports(module, number)).exports(self._store)
-        small = number > LARGE_PROGRAMS
+        small = number > self._large_programs
         memories = {name: self._memory(exports, name, small) for name in PROGRAM_MEMORIES}
         return _Instance(memories, exports["dispatch"], exports["restore"], exports["start"])
 
@@ -228,5 +234,5 @@ class WasmHost:
 class Machine(Chain):
     """`Executor` on WASM."""
 
-    def __init__(self, plan: MakePlan) -> None:
-        super().__init__(lambda spec, kernel: WasmHost(spec.gas, kernel), plan)
+    def __init__(self, plan: MakePlan, large_programs: int = LARGE_PROGRAMS) -> None:
+        super().__init__(lambda spec, kernel: WasmHost(spec.gas, kernel, large_programs), plan)

@@ -124,7 +124,7 @@ class Twin:
     def run(self, batch: Sequence[SignedTransaction]) -> tuple[tuple[Ran, ...], ...]:
         """Run a batch in its phases; per transaction the outcomes of its calls. Deployments are left out: ()."""
         signed = [one for one in batch if isinstance(one.transaction, Transaction)]
-        receipts = iter(self.chain.batch([self._transaction(one) for one in signed]))
+        receipts = iter(list(map(_without_traceback, self.chain.batch([self._transaction(one) for one in signed]))))
         return tuple(
             self._ran(one.transaction.calls, next(receipts)) if isinstance(one.transaction, Transaction) else ()
             for one in batch
@@ -186,3 +186,10 @@ class Twin:
         number = next(index for index, event in enumerate(abi.events) if event.name == name)
         plain = StructKind(type(emitted.event)).plain(emitted.event)
         return Record(self.chain.runner.programs[emitted.program].number, number, image(abi.events[number], plain))
+
+
+def _without_traceback(receipt: sandbox.Receipt) -> sandbox.Receipt:
+    """Nobody reads it here, and its frames would keep the batch until rubbish is collected."""
+    if receipt.refusal is not None:
+        receipt.refusal.__traceback__ = None
+    return receipt

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """An entry of the caller. turns_max: bounded by what a batch may leave (events, handlers)."""
+    """An entry of the caller. turns_max: bounded by what a batch may leave (events, handlers, schedules)."""
 
     name: str
     statement: str
@@ -41,7 +41,7 @@ ASKINGS = (
     Asking("quote", "a += self.feed.quote().time.ms"),
     Asking("price", "x += self.feed.price()"),
     Asking("subscribe", "subscribe(self.feed, self.moved)\nunsubscribe(self.feed, self.moved)"),
-    Asking("schedule", "schedule(block.time + Duration(86_400_000 + turn * 7919 % 1_000_003), self.later)"),
+    Asking("schedule", "schedule(block.time + Duration(86_400_000 + turn * 7919 % 1_000_003), self.later)", 4_000),
     Asking("derive", "who = Account.derived(who, a)"),
     Asking("at_end", "who = Account.derived(who, a)\nat_end(self.settled, who)", 4_000),
     Asking("at_end_same", "at_end(self.settled, who)"),

@@ -68,9 +68,7 @@ class Site:
 
     def cpu_s(self) -> dict[str, float]:
         """Processor seconds used so far by core, gateway and this process, the sender."""
-        threads = Path(f"/proc/{self.core}/task").iterdir()
-        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-        gateway = sum(map(_cpu_s, children))
+        gateway = sum(map(_cpu_s, _children(self.core)))
         return {"core": _cpu_s(self.core), "gateway": gateway, "sender": time.process_time()}
 
 
@@ -196,6 +194,16 @@ async def _must(wallet: Wallet, calls: Sequence[Call], gas: int = 0) -> None:
     receipt = await wallet.send(*calls, gas=gas)
     if receipt.status != "done":
         raise Corrupt(f"The bench's market cannot be set up: {receipt.reason or receipt.status}.")
+
+
+def process_cpu_s(process: int) -> float:
+    """Processor seconds used so far by a process and those it started."""
+    return _cpu_s(process) + sum(map(_cpu_s, _children(process)))
+
+
+def _children(process: int) -> list[int]:
+    threads = Path(f"/proc/{process}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 def _cpu_s(process: int) -> float:

@@ -56,6 +56,17 @@ def storm(json: Json = False) -> None:
 
 
 @app.command()
-def network(json: Json = False) -> None:
+def p2p(json: Json = False) -> None:
     """Round trips, rates and CPU of the network over TCP between processes, idle too; time after a SIGKILL."""
-    raise typer.Exit(import_module("node.bench.network").main(json))
+    raise typer.Exit(import_module("node.bench.p2p").main(json))
+
+
+@app.command()
+def network(
+    kills: Annotated[int, typer.Option(min=0, max=1_000, help="Times the leader is killed.")] = 30,
+    seconds: Annotated[int, typer.Option(min=5, max=3_600, help="Of load before the first.")] = 20,
+    validators: Annotated[int, typer.Option(min=4, max=16)] = 4,
+    json: Json = False,
+) -> None:
+    """Four validators as processes: time to a certificate under load, to a new leader, back to voting; idle CPU."""
+    raise typer.Exit(import_module("node.bench.validators").main(kills, seconds, validators, json))

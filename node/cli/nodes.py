@@ -170,10 +170,10 @@ def _write_place(folder: Path, listen: str, validator: bytes) -> None:
 
 def _config_text(chain: str, listen: str) -> str:
     from genesis.presets import PRESETS
-    from node.config import Config, NetworkConfig, NodeConfig, render
+    from node.config import NOWHERE, Config, NetworkConfig, NodeConfig, render
 
     preset_or_path = chain if chain in PRESETS else str(Path(chain).expanduser().resolve())
-    network = NetworkConfig(listen, Path(PEERS_FILE), Path(NODE_KEY_FILE))
+    network = NetworkConfig(listen or NOWHERE, Path(PEERS_FILE), Path(NODE_KEY_FILE))
     return render(Config(node=NodeConfig(folder=Path(DATA_FOLDER), chain=preset_or_path), network=network))
 
 

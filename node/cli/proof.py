@@ -7,9 +7,9 @@ A saved answer is what `--json` prints: of `tenor proof value`, or of `tenor tx 
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from genesis.spec import ChainSpec
     from node.cli.session import Names
     from node.client import Client
+    from settlement.local import LocalSettlement
 
 app = typer.Typer(no_args_is_help=True)
 
+T = TypeVar("T")
 ANSWER_BYTES_MAX = 64 << 20
 
 
@@ -60,20 +62,27 @@ def check(
     ] = None,
     source: Annotated[Path | None, typer.Option("--source", help="File that defines the program asked for.")] = None,
     settlement: Annotated[
-        Path | None, typer.Option("--settlement", help="File of the local settlement chain, to ask for the commitment.")
+        Path | None, typer.Option("--settlement", help="The local settlement chain, to ask for set and commitment.")
     ] = None,
     json: Json = False,
 ) -> None:
     """
     Check a saved answer offline: certificate, header, root, leaf, content. Exit code 1 when anything is wrong.
 
-    Believed are the chain's id and its validators. A named value is found again in the pages, by the storage layout of
-    --source or of this Tenor's own programs, if that is the code which the state names.
+    Believed are the chain's id and its validators: the first ones, those of --validators, or with --settlement those
+    that hold there at the block's anchor. A named value is found again in the pages, by the storage layout of --source
+    or of this Tenor's own programs, if that is the code which the state names.
     """
     from node.chains import load_chain
 
     answer, spec = _read(file), load_chain(chain, Path())
-    stakes = spec.stakes if validators is None else _stakes(validators)
+    stakes: Mapping[bytes, int]
+    if validators is not None:
+        stakes = _stakes(validators)
+    elif settlement is not None:
+        stakes = _holding(settlement, spec, answer)
+    else:
+        stakes = spec.stakes
     if "pages" in answer:
         show(_state(answer, spec, stakes, source), json)
     else:
@@ -136,18 +145,32 @@ def _receipt(
 
 
 def _standing(file: Path, spec: ChainSpec, commitment: bytes) -> str:
-    """What the settlement chain says of it."""
+    """What the settlement chain says of a commitment."""
+    return _asked(file, spec, lambda chain: chain.standing(commitment))
+
+
+def _holding(file: Path, spec: ChainSpec, answer: Mapping[str, Any]) -> Mapping[bytes, int]:
+    """The set at the anchor that the answer's header names, as the settlement chain has it."""
+    from genesis.membership import set_at
+    from genesis.verify import stated_header
+
+    proof = answer if "pages" in answer else answer.get("proof") or {}
+    anchor = stated_header(proof).anchor_number
+    return set_at(_asked(file, spec, lambda chain: chain.validator_sets(0, anchor)), anchor).stakes
+
+
+def _asked(file: Path, spec: ChainSpec, ask: Callable[[LocalSettlement], Awaitable[T]]) -> T:
     import trio
 
     from node.cli.crossing import existing
     from settlement.contract import Terms
     from settlement.local import open_local
 
-    async def ask() -> str:
+    async def run() -> T:
         async with open_local(existing(file), Terms.of(spec)) as chain:
-            return await chain.standing(commitment)
+            return await ask(chain)
 
-    return trio.run(ask)
+    return trio.run(run)
 
 
 def _layout(code_hash: bytes, spec: ChainSpec, source: Path | None) -> Abi | None:

@@ -15,9 +15,10 @@ def leader(rules: Rules, parent: Link, view: int) -> bytes:
     The address that may propose a child of `parent` in `view`.
 
     Every view skipped since the parent moves the lead by one validator; a lease that ended between moves it by one
-    when none was skipped. Above genesis, and above a block of a set that has gone, the first validator begins.
+    when none was skipped. Validators lead in order of address; above genesis, and above a block of a set that has
+    gone, the first begins.
     """
-    order = list(rules.stakes)
+    order = sorted(rules.stakes)
     before = order.index(parent.proposer) if parent.proposer in rules.stakes else 0
     skipped = view - parent.view - 1
     ended = view // rules.lease_views > parent.view // rules.lease_views

@@ -14,6 +14,7 @@ from typing import Any
 from genesis import codec, crypto
 from genesis.chain import Certificate, Header, Vote, VoteKind, check_certificate, vote_digest
 from genesis.errors import Invalid
+from genesis.membership import ValidatorSet
 from genesis.settling import VALIDATORS_MAX
 from genesis.spec import ChainSpec
 
@@ -104,7 +105,7 @@ class Rules:
     """
     What all validators of one set share.
 
-    stakes: address → stake, in the order in which they lead. version: of the set. lease_views: views after which a
+    stakes: address → stake; validators lead in order of address. version: of the set. lease_views: views after which a
     leader hands over although it works. timeout_ms: of a view; doubles with every full round of leaders that failed,
     up to timeout_ms_max.
     """
@@ -160,7 +161,8 @@ def check_quorum(quorum: Quorum, rules: Rules) -> None:
         raise Invalid("A quorum is more than 2/3 of the stake.", "no_quorum")
 
 
-def rules_of(spec: ChainSpec) -> Rules:
-    """Those of the first validator set."""
+def rules_of(spec: ChainSpec, members: ValidatorSet) -> Rules:
+    """Those of a chain under one validator set."""
     timeout_ms = max(TIMEOUT_MS_MIN, TIMEOUT_BLOCKS * spec.block_time_ms)
-    return Rules(spec.chain_id, spec.stakes, 0, spec.lease_views, timeout_ms, TIMEOUT_ROOM * timeout_ms)
+    stakes, version = members.stakes, members.version
+    return Rules(spec.chain_id, stakes, version, spec.lease_views, timeout_ms, TIMEOUT_ROOM * timeout_ms)

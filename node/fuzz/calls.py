@@ -19,8 +19,8 @@ from node.fuzz.shape import Method, Shape
 from node.fuzz.stepping import address_of
 from node.fuzz.values import ACCOUNTS, FEEDS, START_MS, account_words, decimal_words, packed
 
-CALLS_PER_PROGRAM = 25
-INLINED_CHANCE = 0.2
+CALLS_PER_PROGRAM = 22
+INLINED_CHANCE = 0.1
 BATCH_MAX = 10
 BASE_GAS = 21_000
 REPORT = (t.FEED, t.DECIMAL, t.DECIMAL, t.TIMESTAMP, t.DURATION)

@@ -35,9 +35,10 @@ _PLAIN_TOO = ("Release", "Reserve", "ScratchStore", "Try")
 _MEMORY = ("Load.w", "Load.d", "Load.u32", "Store.w", "Store.d", "Touch.page", "Touch.pages", "Reject")
 _INVOKES = ("Invoke.call", "Invoke.call.gas", "Invoke.view", "Invoke.view.gas", "Invoke.view.world")
 _KEYS = ("k1", "k2", "k3", "k4", "k5", "k6")
+_ORDERED = ("find", "put", "drop", "free", "ceil", "floor", "after", "before", "lowest", "highest", "next", "previous")
 _RUNTIME = (
     *(f"map_{name}.{key}" for name in ("find", "put", "drop", "free") for key in _KEYS),
-    *(f"omap_{name}.{key}" for name in ("find", "put", "drop", "free", "ceil", "floor") for key in ("k1", "d")),
+    *(f"omap_{name}.{key}" for name in _ORDERED for key in ("k1", "d")),
     *(f"list_{name}" for name in ("at", "push", "pop", "free")),
     *(f"queue_{name}" for name in ("push", "pop", "next", "free")),
     "sha256",

@@ -12,7 +12,7 @@ from functools import partial
 
 from execution.compiler import types as t
 from node.fuzz.dice import Dice
-from node.fuzz.rules import HOLES, MATHEMATICAL, NUMBER, PURE_LEAVES, RULES, SMALL, Rule
+from node.fuzz.rules import COSTLY, HOLES, NUMBER, PURE_LEAVES, RULES, SMALL, Rule
 from node.fuzz.shape import Container, Method, Scope, Shape, held
 from node.fuzz.values import constant
 
@@ -53,9 +53,9 @@ class Expressions:
         return constant(self.dice, of, True) if self.dice.odd(0.5) else self.given(of, depth)
 
     def leaf(self, of: t.Type) -> str:
-        known = self._leaves(of)
         if of == t.BOOL and self.dice.odd(0.7):
             return f"({self.leaf(t.INT)} {self.dice.pick(('<', '>=', '==', '!='))} {int(self.dice.random() * 6) - 1})"
+        known = self._leaves(of)
         if known and self.dice.odd(0.75):
             return self.dice.pick(known)
         if strict(of):
@@ -106,8 +106,8 @@ class Expressions:
         rules = [rule for rule in RULES.get(of, ()) if self.scope.owner or "self." not in "".join(rule.texts)]
         if rules:
             options.append((6, lambda depth: self.fill(self.dice.pick(rules), depth)))
-        if of == t.DECIMAL and self.shape.mathematical:
-            options.append((3, lambda depth: self.fill(self.dice.pick(MATHEMATICAL), depth)))
+        if of in self.shape.costly:
+            options.append((3, lambda depth: self.fill(self.dice.pick(COSTLY[of]), depth)))
         options.append((0.6, lambda depth: self._choice(of, depth)))
         if isinstance(of, t.StructType):
             options.append((2, lambda depth: self._constructed(of, depth)))

@@ -20,7 +20,7 @@ from node.fuzz.values import SCALARS, constant
 LIBRARY = "lib.py"
 PROGRAMS_MAX = 4
 KEY_WORDS_MAX, VALUE_WORDS_MAX, STRUCT_WORDS_MAX, EVENT_WORDS_MAX = 6, 14, 14, 40
-MATHEMATICAL_CHANCE = 0.04
+COSTLY_CHANCES: dict[t.Type, float] = {t.DECIMAL: 0.04, t.BYTES32: 0.3}
 TUPLE_ITEM_WORDS_MAX = ROW_ITEM_WORDS_MAX = 3
 ORDERABLE = (t.INT, t.DECIMAL, t.DECIMAL, t.TIMESTAMP, t.DURATION, t.BOOL, t.ASSET)
 SPECIAL = (t.ProgramType, t.ArrayType)
@@ -48,8 +48,8 @@ class Types:
             self.structs.append(t.StructType(f"S{number}", self._members("s", 3, STRUCT_WORDS_MAX)))
         self.wide: t.StructType | None = None
         if dice.odd(0.3):
-            others = dice.pick((("b", t.INT), ("b", t.INT), ("b", t.SYMBOL), ("b", t.ACCOUNT), ("b", t.ACCOUNT)))
-            self.wide = t.StructType("Wide", (("a", t.ACCOUNT), others))
+            other = dice.pick((t.INT, t.SYMBOL, t.ACCOUNT))
+            self.wide = t.StructType("Wide", (("a", t.ACCOUNT), ("b", other)))
             self.structs.append(self.wide)
 
     def _few(self, most: int) -> int:
@@ -158,7 +158,8 @@ class _Writer:
 
     def __init__(self, dice: Dice, types: Types, number: int, before: list[Shape]) -> None:
         self.dice, self.types, self.number = dice, types, number
-        self.shape = Shape(f"P{number}", mathematical=dice.odd(MATHEMATICAL_CHANCE))
+        costly = frozenset(of for of, chance in COSTLY_CHANCES.items() if dice.odd(chance))
+        self.shape = Shape(f"P{number}", costly=costly)
         self.records: list[t.RecordType] = []
         self.imported = before
         self.bodies: list[Lines] = []

@@ -54,7 +54,7 @@ TABLE: dict[t.Type, tuple[str, ...]] = {
         *(f"({{int}} {op} {{decimal}})" for op in ("!=", ">", "<=")),
         "({int} < {int} <= {int})", "({decimal} <= {decimal} < {number})",
         "(not {bool})", "({bool} and {bool})", "({bool} or {bool})", "({bool} and {bool} or {bool})",
-        "({account} == {account})",
+        "({account} == {account})", "hears_fills({account})", "hears_fills(self.me)",
     ),
     t.TIMESTAMP: (
         "block.time", "({timestamp} + {duration})", "({timestamp} - {duration})", "Timestamp({int})", "{quote}.time",
@@ -73,10 +73,10 @@ TABLE: dict[t.Type, tuple[str, ...]] = {
     t.QUOTE: ("{feed}.quote()", "Quote({feed}, {number}, {number}, {timestamp}, QuoteStatus.FRESH)"),
     t.QUOTE_STATUS: ("{quote}.status",),
     t.OUTCOME: ("DONE", "RETRY"),
-    t.BYTES32: (
-        "sha256({int})", "sha256({decimal}, {account})", "sha256({bytes32}, {bool})", "sha256({timestamp}, {int})",
-    ),
 }  # fmt: skip
+
+HASHES = ("sha256({int})", "sha256({decimal}, {account})", "sha256({bytes32}, {bool})", "sha256({timestamp}, {int})")
+"""Digests of a few programs only, for the same reason as MATHEMATICS."""
 
 MATHEMATICS = (
     *(f"{name}({{number}})" for name in _MATHEMATICS), "pow({number}, {number})",
@@ -103,7 +103,11 @@ def _rule(template: str) -> Rule:
 
 
 RULES: dict[t.Type, tuple[Rule, ...]] = {of: tuple(map(_rule, templates)) for of, templates in TABLE.items()}
-MATHEMATICAL = tuple(map(_rule, MATHEMATICS))
+COSTLY: dict[t.Type, tuple[Rule, ...]] = {
+    t.DECIMAL: tuple(map(_rule, MATHEMATICS)),
+    t.BYTES32: tuple(map(_rule, HASHES)),
+}
+"""Of programs whose shape is `costly` in the type."""
 
 AUGMENTED: dict[t.Type, tuple[tuple[str, str], ...]] = {
     t.INT: (("+=", "int"), ("-=", "int"), ("*=", SMALL), ("//=", SMALL), ("%=", SMALL), ("//=", "int"), ("%=", "int")),

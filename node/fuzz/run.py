@@ -8,6 +8,7 @@ difference.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -23,8 +24,10 @@ from node.fuzz.coverage import summary
 from node.fuzz.legs import Legs
 from node.fuzz.worker import STACK_BYTES, case_name, in_deep_thread
 
-SLICE_SECONDS = 75.0
+SLICE_SECONDS = 300.0
 """A worker lives this long; then a new one goes on."""
+ONE_CORE = {"RAYON_NUM_THREADS": "1"}
+"""Of a worker, so that the engine's compiler starts no thread for each core of the machine."""
 ENDING_SECONDS = 3.0
 """Left over for the last cases of the workers."""
 
@@ -67,7 +70,7 @@ def _worker(
     command += ["--stride", str(stride), "--seconds", str(seconds), "--folder", str(folder)]
     number = first
     following: int | None = None
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_CORE) as process:
         assert process.stdout is not None
         for line in process.stdout:
             said: dict[str, Any] = json.loads(line)

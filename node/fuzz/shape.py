@@ -38,7 +38,10 @@ class Method:
 
 @dataclass(slots=True)
 class Shape:
-    """One program: everything a body may name. refs: fields that refer to another program, with its shape."""
+    """
+    One program: everything a body may name. refs: fields that refer to another program, with its shape. costly: types
+    whose values it makes by `rules.COSTLY`, too.
+    """
 
     name: str
     fields: dict[str, t.Type] = field(default_factory=dict)
@@ -47,7 +50,7 @@ class Shape:
     flats: list[t.Type] = field(default_factory=list)
     events: list[t.StructType] = field(default_factory=list)
     refs: dict[str, Shape] = field(default_factory=dict)
-    mathematical: bool = False
+    costly: frozenset[t.Type] = frozenset()
 
     def containers(self) -> list[tuple[str, Container]]:
         return [(f"self.{name}", of) for name, of in self.fields.items() if isinstance(of, Container)]

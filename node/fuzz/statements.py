@@ -29,6 +29,14 @@ class TooLong(Exception):
     """A line outgrew LINE_MAX; try again."""
 
 
+def fitting(lines: Lines) -> Lines:
+    """Lines that leave room for the indentation of a method's body; TooLong when one does not."""
+    for line in lines:
+        if len(line) > LINE_MAX:
+            raise TooLong(line)
+    return lines
+
+
 def indent(lines: Lines) -> Lines:
     return ["    " + line for line in lines]
 
@@ -89,7 +97,7 @@ class Statements(Expressions):
         for _ in range(6):
             count, values, targets = self.count, dict(scope.values), dict(scope.targets)
             try:
-                return self.dice.weighed(options)(scope)
+                return fitting(self.dice.weighed(options)(scope))
             except TooLong:
                 self.count, scope.values, scope.targets = count, values, targets
                 self.scope = scope
@@ -102,9 +110,14 @@ class Statements(Expressions):
         options += [(0.8, self.refuse)]
         if scope.method.writes:
             options += [(5, self.store), (1.2, self.announce), (1, self.call_for_effect), (1.5, self.ask_for_effect)]
-            options += [(0.7, self.later), (0.6, self.listen)]
+            options += [(0.1, self.let_go_on)]
+            kinds = {method.kind for method in self.shape.methods}
+            options += [(0.8, self.later)] if "handler" in kinds else []
+            options += [(1.5, self.listen)] if "hook" in kinds else []
             if self.shape.containers():
                 options += [(7, self.change)]
+        if self.ordered():
+            options += [(1, self.look)]
         if scope.looping:
             options += [(0.5, self.stop)]
         if scope.depth == 0 or not scope.looping:
@@ -176,6 +189,21 @@ class Statements(Expressions):
     def augmented(self, target: str, of: t.Type, depth_max: int = DEPTH) -> str:
         operator, hole = self.dice.pick(AUGMENTED[of])
         return self.retried(lambda depth: f"{target} {operator} {self.hole(hole, min(depth, depth_max))}")
+
+    def ordered(self) -> list[tuple[str, t.MapType]]:
+        """Ordered maps whose keys an Optional may hold."""
+        maps = [(path, of) for path, of in self.shape.containers() if isinstance(of, t.MapType) and of.ordered]
+        return [(path, of) for path, of in maps if not isinstance(of.key, t.OptionalType)]
+
+    def look(self, scope: Scope) -> Lines:
+        """A key of an ordered map: at an end, or beside another."""
+        path, kind = self.dice.pick(self.ordered())
+        end = self.dice.pick(("first", "last", "after", "before", "ceiling", "floor"))
+        beside = "" if end in ("first", "last") else self.key(kind.key)
+        name, of = self.fresh(), t.OptionalType(kind.key)
+        line = self.retried(lambda depth: f"{name}: {of} = {path}.{end}({beside})")
+        scope.learn(name, of, True)
+        return [line]
 
     # ---- state
 
@@ -513,7 +541,7 @@ class Statements(Expressions):
 
     def later(self, scope: Scope) -> Lines:
         handlers = [m for m in self.shape.methods if m.kind == "handler"]
-        if not handlers or scope.method.kind == "handler":
+        if scope.method.kind == "handler":
             return self.local(scope)
         handler = self.dice.pick(handlers)
         scope.spend(handler.cost)
@@ -539,9 +567,13 @@ class Statements(Expressions):
             f"report_fill({told}, {numbers})", f"report_fill({told}, {numbers})", "unsubscribe_fills(self.me)",
         ))  # fmt: skip
 
+    def let_go_on(self, _: Scope) -> Lines:
+        """What a bank does; where none is pinned, anybody may."""
+        return [self.retried(lambda depth: f"resume({self.of(t.ACCOUNT, min(depth, 1))})")]
+
     def listen(self, scope: Scope) -> Lines:
         hooks = [m for m in self.shape.methods if m.kind == "hook"]
-        if not hooks or scope.method.kind == "hook":
+        if scope.method.kind == "hook":
             return self.local(scope)
         handler = self.dice.pick(hooks)
         if handler.parameters[0][1] == t.QUOTE:

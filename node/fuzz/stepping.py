@@ -92,14 +92,15 @@ class Run:
 
     def _learn(self) -> None:
         """What the chain says is alive; CPython must say the same."""
-        known = [info.address for info in self._machine.programs() if info.address != ORACLE_AT]
-        equal("programs alive, WASM and interpreter", self._machine.programs(), self._mirror.programs())
+        programs = self._machine.programs()
+        equal("programs alive, WASM and interpreter", programs, self._mirror.programs())
+        known = {info.address for info in programs} - {ORACLE_AT}
         for number, program in enumerate(self._case.programs):
             at = address_of(number)
             if at in known:
                 self._alive[at] = self._built[program.path]
         alive = {account.data for account in self._twin.chain.runner.programs} - {ORACLE_AT}
-        equal("programs alive, WASM and CPython", set(known), alive)
+        equal("programs alive, WASM and CPython", known, alive)
 
     # ---- batches
 
@@ -115,15 +116,15 @@ class Run:
     def _batch(self, opening: Opening, batch: tuple[SignedTransaction, ...]) -> None:
         real = attempt("WASM", lambda: self._machine.apply(opening, batch))
         dream = attempt("interpreter", lambda: self._mirror.apply(opening, batch))
-        equal_rows("outcome, WASM and interpreter", real.outcomes, dream.outcomes)
+        outcomes = tuple(real.outcomes)
+        equal_rows("outcome, WASM and interpreter", outcomes, tuple(dream.outcomes))
         equal("order, WASM and interpreter", list(real.order), list(dream.order))
         equal_rows("event, WASM and interpreter", real.events, dream.events)
         equal("gas of the batch", real.gas_used, dream.gas_used)
-        self._learn()
-        kept = [kept_of(signed, outcome) for signed, outcome in zip(batch, real.outcomes, strict=True)]
+        kept = [kept_of(signed, outcome) for signed, outcome in zip(batch, outcomes, strict=True)]
         followed = tuple(signed for signed, _ in kept if signed is not None)
         rans = iter(attempt("CPython", lambda: self._twin.run(followed)))
-        for (signed, places), outcome in zip(kept, real.outcomes, strict=True):
+        for (signed, places), outcome in zip(kept, outcomes, strict=True):
             if signed is not None:
                 self._compare(outcome, places, next(rans))
         self._compare_events(real)
@@ -152,6 +153,7 @@ class Run:
     # ---- blocks
 
     def _seal(self) -> None:
+        self._learn()
         sealed, dreamt = self._machine.seal(), self._mirror.seal()
         for address in (KERNEL_ADDRESS, ORACLE_AT, *self._alive):
             memory = self._machine.memory(address)

@@ -18,7 +18,7 @@ from devnet.agents import Prices, report
 from devnet.feeds import Model
 from devnet.funding import Cashier
 from devnet.market import MARKET, MODELLED, listing_calls
-from devnet.process import NodeProcess, write_folder
+from devnet.process import NodeProcess
 from devnet.trader import CANCEL, Trader
 from execution.vm.machine import Machine
 from genesis.chain import Receipt, commitment_span
@@ -29,6 +29,7 @@ from genesis.presets import load_preset
 from genesis.receipt import Stage
 from genesis.spec import genesis_hash
 from node.genesis_code import folder_plan
+from node.localnet import write_folder
 from node.open_block import decode_results
 from node.recovery import stored_block
 from node.store import Store

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from genesis import codec
 from genesis.chain import Commitment, Header, Receipt, VoteKind, certify, receipts_root, sign_vote
@@ -50,15 +53,20 @@ def hexed(value: Any) -> Any:
             return value
 
 
-def certified(header: Header, keys: tuple[bytes, ...] = KEYS[:3]) -> Json:
+@lru_cache
+def _signed(header: Header, keys: tuple[bytes, ...]) -> bytes:
     votes = [
         sign_vote(VoteKind.FINALISE, CHAIN, header.height, header.view, header.hash(), header.validators, key)
         for key in keys
     ]
+    return certify(votes).encode()
+
+
+def certified(header: Header, keys: tuple[bytes, ...] = KEYS[:3]) -> Json:
     return {
         "height": header.height,
         "header": codec.encode(header.fields()),
-        "certificate": certify(votes).encode(),
+        "certificate": _signed(header, keys),
     }
 
 
@@ -185,3 +193,34 @@ def test_what_is_no_answer_is_malformed(answer: Any) -> None:
         with pytest.raises(Invalid) as caught:
             verify(answer, CHAIN, STAKES)
         assert caught.value.code == "malformed"
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.binary(max_size=40).map(lambda b: "0x" + b.hex()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_whatever_is_put_into_an_answer_is_refused_never_a_surprise(data: st.DataObject) -> None:
+    make, verify = data.draw(st.sampled_from([(state_answer, verify_state), (receipt_answer, verify_receipt)]))
+    answer = make()
+    place: Any = answer
+    while True:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
+            break
+        place = place[key]
+    before, place[key] = place[key], data.draw(JSON)
+    less = place[key] is None and key in ("value", "commitment")
+    less |= key == "data" and isinstance(place[key], str) and before.startswith(place[key]) and len(place[key]) > 2
+    if place[key] == before or key in ("field", "path") or less:
+        return
+    with pytest.raises(Invalid):
+        verify(answer, CHAIN, STAKES)

@@ -44,7 +44,7 @@ MEMORY_BYTES = 512 << 20
 """What a storm may add to the memory of node and test."""
 PROGRAMS = 60
 HEARD_MIN = 40
-"""Runs of the honest program's hooks, by prices and times: 71 to 104 were seen, the machine two to eight times busy."""
+"""Runs of the honest program's hooks, by prices and times: 60 to 104 were seen, the machine two to eight times busy."""
 UNIT = 10**18
 BUY = 0
 

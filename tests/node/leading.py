@@ -50,7 +50,7 @@ class Leading:
         self.spec = spec
         self.line = Line(spec, config.checkpoint_blocks, store, engine, machine, listener, found.tip, found.checkpoint)
         self.sequencer = Sequencer(
-            spec, config, KEY, self.line, store, engine, machine, mempool, inbox, listener, now_ms
+            spec, config, KEY, self.line, store, engine, machine, mempool, inbox, listener, now_ms=now_ms
         )  # fmt: skip
         self.ledger = ChainLedger(self.line, self.sequencer, store, mempool, None, 0)  # type: ignore[arg-type]
         self.built: list[Block] = []

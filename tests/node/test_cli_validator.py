@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,22 @@ def test_a_transaction_is_forced_past_the_node(node: tuple[Node, Path], capsys: 
     assert (ran.result["status"], ran.result["stage"], ran.result["position"]) == ("done", "final", 0)
     block = running_node.do(running_node.client.block, ran.result["height"])
     assert len(block["forced"]) == 1 and block["deposits"] == []
+
+
+def test_a_proof_is_checked_by_the_set_that_settlement_has_at_its_anchor(
+    node: tuple[Node, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    running_node, folder = node
+    where = ("--settlement", folder / "settlement.sqlite", "--chain", folder / "chain.toml", "--json")
+    receipt = running_node.do(
+        running_node.send, 8, running_node.programs["bank"].call("transfer", 0, development_address(REPORTER), "1")
+    )
+
+    async def final() -> Any:
+        view = await running_node.client.receipt_proof(receipt.transaction)
+        return view if view["stage"] == "final" else None
+
+    (folder / "answer.json").write_text(json.dumps(running_node.do(running_node.until, final)))
+    checked = tenor(capsys, "proof", "check", folder / "answer.json", *where)
+    assert checked.code == 0, checked.err
+    assert (checked.result["standing"], checked.result["validators"]) == ("final", 0)

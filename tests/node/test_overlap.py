@@ -17,6 +17,7 @@ from node.engine import EngineThread
 from node.mempool import Mempool, Pending
 from node.open_block import decode_logged, reopen
 from node.recovery import recover
+from node.sequencer import Turn
 from node.store import Note, StoredBlock
 from tests.node.leading import Leading
 from tests.node.recovery_script import START_MS, TEST_SPEC, script
@@ -119,3 +120,27 @@ def test_batches_on_another_block_are_corrupt(tmp_path: Path) -> None:
     assert decode_logged(logged[0]).opening is not None
     with pytest.raises(Corrupt, match="stands on another block"):
         reopen(Machine(standard_plan), bytes(32), logged)
+
+
+def test_a_block_wanted_on_another_parent_is_built_there(tmp_path: Path) -> None:
+    """The view of a block that was sealed failed, and work on the next one had begun."""
+
+    async def play(_: SlowStore, node: Leading, pool: Mempool, told: Told) -> list[tuple[int, int]]:
+        parent = node.line.newest().hash
+        keys = pool.unknown([signed for signed, _ in script()[0][0]])
+        pool.learn(keys, [-1] * len(keys))
+        for signed, _ in script()[0][0]:
+            pool.admit(Pending(signed, lambda _: None), START_MS)
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(node.sequencer.run)
+                for view in (1, 2):
+                    node.sequencer.lead(Turn(view, parent, node.built.append, again=True))
+                    while len(node.built) < view or node.sequencer.open_block is None:
+                        await trio.sleep(0.01)
+                nursery.cancel_scope.cancel()
+        first, second = (sum(len(batch.transactions) for batch in block.body.batches) for block in node.built)
+        assert first == second > 0
+        return [(block.header.height, block.header.view) for block in node.built]
+
+    assert trio.run(_in_a_node, tmp_path, play) == [(1, 1), (1, 2)]

@@ -29,21 +29,31 @@ from genesis.crypto import ZERO_HASH, address_of, sha256
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.header import HEADER_VERSION
+from genesis.membership import ValidatorSet
 from genesis.transaction import CALLS_MAX, unsigned
 from node import sequencer
 from node.batcher import Batcher, Stages
 from node.engine import EngineThread
 from node.inbox import Inbox
+from node.membership import Membership
 from node.open_block import Anchor
 from settlement.adapter import Committed, Head, Reorganisation
 from tests.node.running import SPEC, Node, running, transaction
 
 KEY = development_key(0)
+KEY_ADDRESS = development_address(0)
 START = Anchor(0, ZERO_HASH, 0)
 SPAN = SPEC.commitment_blocks
 
 
+FIRST = ValidatorSet(0, 0, SPEC.stakes)
+
+
 # Inbox
+
+
+def members(kept: list[bytes] | None = None) -> Membership:
+    return Membership((FIRST,), ([] if kept is None else kept).append)
 
 
 class Deposits:
@@ -52,6 +62,7 @@ class Deposits:
     def __init__(self) -> None:
         self.height, self.entries, self.outage, self.asked = 0, [], False, 0
         self.highest, self.gone = 99, set[int]()
+        self.sets = [FIRST]
 
     def add(self, height: int, count: int = 1) -> None:
         self.height = height
@@ -70,6 +81,9 @@ class Deposits:
             raise Invalid("Never was a block here.", "unknown_block")
         return Reorganisation(0, Head(0, ZERO_HASH)) if since.settlement_height in self.gone else None
 
+    async def validator_sets(self, from_version: int, up_to: int) -> tuple[ValidatorSet, ...]:
+        return tuple(one for one in self.sets[from_version:] if one.from_height <= up_to)
+
     async def inbox(self, from_index: int, up_to: int) -> tuple[InboxEntry, ...]:
         return tuple(entry for entry in self.entries[from_index:] if entry.settlement_height <= up_to)
 
@@ -78,7 +92,7 @@ def followed(chain: Deposits, *steps: Any, count: int = 0, spec: Any = SPEC) -> 
     """Run an inbox; after each step (a change of the chain) let it poll, and take after the anchor before."""
 
     async def main() -> list[Any]:
-        inbox = Inbox(chain, spec, Anchor(0, ZERO_HASH, count), 1.0)  # type: ignore[arg-type]
+        inbox = Inbox(chain, spec, Anchor(0, ZERO_HASH, count), 1.0, members())  # type: ignore[arg-type]
         taken: list[Any] = [(Anchor(0, ZERO_HASH, count), ())]
         async with trio.open_nursery() as nursery:
             await nursery.start(inbox.run)
@@ -93,7 +107,7 @@ def followed(chain: Deposits, *steps: Any, count: int = 0, spec: Any = SPEC) -> 
 
 
 def test_before_the_first_look_nothing_is_taken() -> None:
-    inbox = Inbox(Deposits(), SPEC, Anchor(0, ZERO_HASH, 0), 1.0)  # type: ignore[arg-type]
+    inbox = Inbox(Deposits(), SPEC, Anchor(0, ZERO_HASH, 0), 1.0, members())  # type: ignore[arg-type]
     assert inbox.take(START) == (START, ())
 
 
@@ -153,6 +167,40 @@ def test_a_head_behind_the_chains_anchor_gives_nothing() -> None:
     chain = Deposits()
     taken = followed(chain, lambda: chain.add(9), lambda: setattr(chain, "height", 4))
     assert taken[1] == (taken[0][0], ())
+
+
+# Membership
+
+
+def test_sets_are_kept_before_they_count_and_read_anew_after_settlement_went_back() -> None:
+    chain, kept = Deposits(), list[bytes]()
+    second, third = ValidatorSet(1, 5, {KEY_ADDRESS: 2}), ValidatorSet(1, 6, {KEY_ADDRESS: 3})
+
+    async def main() -> list[int]:
+        known = members(kept)
+        chain.sets.append(second)
+        await known.learn(chain, 4, anew=False)  # type: ignore[arg-type]
+        assert (known.sets, kept) == ((FIRST,), []), "it does not hold yet"
+        await known.learn(chain, 5, anew=False)  # type: ignore[arg-type]
+        assert known.sets == (FIRST, second) and len(kept) == 1
+        found = [known.at(anchor).version for anchor in (0, 4, 5, 100)]
+        chain.sets[1] = third
+        await known.learn(chain, 9, anew=False)  # type: ignore[arg-type]
+        assert known.sets == (FIRST, second)
+        await known.learn(chain, 9, anew=True)  # type: ignore[arg-type]
+        assert known.sets == (FIRST, third) and known.at(5) == FIRST and len(kept) == 2
+        return found
+
+    assert trio.run(main) == [0, 0, 1, 1]
+    rows = codec.decode(kept[-1], 1 << 20)
+    assert isinstance(rows, tuple) and tuple(map(ValidatorSet.of, rows)) == (FIRST, third)
+
+
+def test_a_settlement_chain_of_other_validators_is_corrupt() -> None:
+    chain = Deposits()
+    chain.sets = [ValidatorSet(0, 0, {KEY_ADDRESS: 7})]
+    with pytest.raises(Corrupt, match="other validators"):
+        trio.run(members().learn, chain, 1, True)
 
 
 # Batcher

@@ -149,6 +149,37 @@ def test_a_dead_leader_is_replaced_and_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_a_dead_leader_had_run_is_run_by_the_next(tmp_path: Path) -> None:
+    async def test(town: Town) -> None:
+        await town.grown(0, 3)
+        dead = await town.leader()
+        told = await town.pay(dead)
+        await trio.sleep(0.03)
+        await town.kill(dead)
+        other = next(iter(town.members))
+        await town.grown(other, 3)
+        again = await town.members[other].client.receipt(told.transaction)
+        assert (again.status, again.results) == ("done", told.results)
+
+    play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_every_node_says_who_leads_and_whether_it_votes(tmp_path: Path) -> None:
+    async def test(town: Town) -> None:
+        await town.grown(0, 2)
+        views = [await member.client.consensus() for member in town.members.values()]
+        assert all(view["votes"] and view["why"] == "" for view in views)
+        assert len({view["leader"] for view in views}) == 1
+        assert all(one["connected"] for view in views for one in view["validators"])
+        await town.kill(3)
+        (last,) = [one for one in (await town.members[0].client.consensus())["validators"] if not one["connected"]]
+        assert last["address"] == "0x" + development_address(KEYS[3]).hex()
+
+    play(tmp_path, test)
+
+
+@pytest.mark.slow
 def test_leases_end_and_nothing_is_reverted(tmp_path: Path) -> None:
     async def test(town: Town) -> None:
         receipts = [await town.pay(number % COUNT) for number in range(12)]

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import trio
+from libp2p.crypto.ed25519 import create_new_key_pair as ed25519_pair
 from libp2p.io.exceptions import ConnectionClosedError
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 
 from genesis.errors import Unavailable
 from p2p.address import StaticPeer, read_address
@@ -24,12 +26,12 @@ from p2p.identity import NodeKey
 from p2p.libp2p import Channel, Libp2p, Link
 from p2p.network import MESSAGE_BYTES_MAX, QUEUE_MESSAGES_MAX, Message
 from p2p.tcp import TcpNetwork, open_tcp_network
-from p2p.tcp_bounds import MESSAGES_BURST, MESSAGES_PER_S, STREAMS_PER_PEER_MAX
+from p2p.tcp_bounds import STREAMS_PER_PEER_MAX
 from p2p.tcp_connection import PUBLISH_PROTOCOL, REQUEST_PROTOCOL, STREAM_PROTOCOL
 from p2p.tcp_counters import Counters
 from p2p.tcp_frames import frame
 from p2p.tcp_guard import HEADER, Guard
-from p2p.tcp_publications import sign_publication
+from p2p.tcp_publications import Publisher
 from p2p.tcp_wire import Wire
 
 HERE = read_address("/ip4/127.0.0.1/tcp/0")
@@ -107,14 +109,16 @@ class Attack:
 
 
 @asynccontextmanager
-async def attack(scene: Scene, key: NodeKey = ATTACKER) -> AsyncIterator[Attack]:
-    """Raises Unavailable when the node does not let the attacker in."""
-    refused = None
+async def attack(scene: Scene, key: NodeKey = ATTACKER, proving: object = None) -> AsyncIterator[Attack]:
+    """Raises Unavailable when the node does not let the attacker in, with its key or what it proves instead."""
+    refused, libp2p = None, Libp2p(key)
+    if proving:
+        libp2p._security.transports[NOISE].libp2p_privkey = proving
     async with trio.open_nursery() as nursery:
         wire = Wire(await scene.socket(), "127.0.0.1", Counters())
         nursery.start_soon(wire.run)
         try:
-            link = await Libp2p(key).connect(wire, NODE.peer, lambda peer: Guard(0, 1000, trio.current_time()))
+            link = await libp2p.connect(wire, NODE.peer, lambda peer: Guard(0, 1000, trio.current_time()))
         except Unavailable as error:
             refused = error
         else:
@@ -208,6 +212,37 @@ def test_two_hundred_connections_at_once_leave_nothing_behind(run: Run) -> None:
     run(test)
 
 
+def test_a_handshake_that_never_ends_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p2p.tcp_peers.HANDSHAKE_S", 0.2)
+
+    async def test(scene: Scene) -> None:
+        async with await scene.socket() as stream:
+            with pytest.raises(trio.BrokenResourceError):
+                for byte in b"\x13/multistream/1.0.0\n\x07/noise\n" + bytes(1_000):
+                    await stream.send_all(bytes([byte]))
+                    await trio.sleep(0.01)
+
+    run(test)
+
+
+@pytest.mark.parametrize(("signer", "let_in"), [(UNKNOWN, True), (ATTACKER, False)])
+def test_nobody_comes_in_under_the_name_of_another(run: Run, signer: NodeKey, let_in: bool) -> None:
+    class Proof:
+        """A public key that is listed, with somebody's signature."""
+
+        get_public_key = staticmethod(ed25519_pair(UNKNOWN.secret).private_key.get_public_key)
+        sign = staticmethod(ed25519_pair(signer.secret).private_key.sign)
+
+    async def test(scene: Scene) -> None:
+        scene.node.allow([StaticPeer(FRIEND.peer), StaticPeer(UNKNOWN.peer)])
+        with nullcontext() if let_in else pytest.raises(Unavailable):
+            async with attack(scene, proving=Proof()):
+                assert scene.node.peers() == tuple(sorted((FRIEND.peer, UNKNOWN.peer)))
+        assert scene.node.statistics().refused == (not let_in)
+
+    run(test)
+
+
 def test_someone_on_no_list_is_not_let_in(run: Run) -> None:
     async def test(scene: Scene) -> None:
         with pytest.raises(Unavailable, match="list"):
@@ -256,7 +291,7 @@ def with_length(data: bytes, length: int) -> bytes:
     return length.to_bytes(4, "big") + data
 
 
-PUBLICATION = sign_publication(FRIEND, 1, "heads", b"head")
+PUBLICATION = Publisher(FRIEND).sign("heads", b"head")
 FORGED = dataclasses.replace(PUBLICATION, payload=b"another head")
 JUNK = {
     "a message too large": (STREAM_PROTOCOL + "votes", with_length(b"x", MESSAGE_BYTES_MAX + 1)),
@@ -287,6 +322,48 @@ def test_what_no_node_sends_bans_at_the_second_time_at_the_latest(run: Run, prot
                     await trio.sleep(0.005)
         assert scene.node.statistics().offences <= 2
         inbox.close()
+
+    run(test)
+
+
+def random_frames(draw: random.Random) -> Iterator[bytes]:
+    """Frames as a broken or malicious multiplexer may send them: possible ones, others, with anything in them."""
+    bodies = [
+        b"\x13/multistream/1.0.0\n",
+        *(
+            bytes([len(name) + 1]) + name.encode() + b"\n"
+            for name in (REQUEST_PROTOCOL, PUBLISH_PROTOCOL, "/tenor/stream/1/votes")
+        ),
+        frame(b"\x04echo", b"x"),
+        frame(PUBLICATION.passed_on()),
+        b"",
+    ]
+    streams = [1 + 2 * draw.randrange(6) for _ in range(3)]
+    yield from (yamux(1, 1, stream, 0) for stream in set(streams))
+    for _ in range(draw.randrange(60)):
+        stream, odds = draw.choice(streams), draw.random()
+        body = draw.choice(bodies) if odds < 0.8 else draw.randbytes(draw.randrange(300))
+        if odds < 0.9:
+            yield yamux(0, draw.choice((0, 0, 0, 2, 4, 8)), stream, len(body), body=body)
+        elif odds < 0.97:
+            yield yamux(
+                draw.randrange(1, 4), draw.randrange(16), draw.randrange(12), draw.choice((0, 1, 70_000, 2**32 - 1))
+            )
+        else:
+            yield draw.randbytes(draw.randrange(30))
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_random_frames_end_nothing_but_their_connection(run: Run, seed: int) -> None:
+    async def test(scene: Scene) -> None:
+        scene.node.listen("votes")
+        draw = random.Random(seed)
+        for _ in range(3):
+            async with AsyncExitStack() as stack:
+                with suppress(Unavailable, ConnectionClosedError):
+                    attacker = await stack.enter_async_context(attack(scene))
+                    await attacker.frames(*random_frames(draw))
+                    await trio.sleep(0.005)
 
     run(test)
 
@@ -326,7 +403,10 @@ def test_a_later_version_of_a_protocol_is_refused_and_no_offence(run: Run) -> No
     run(test)
 
 
-def test_a_flood_that_keeps_to_the_protocol_is_held_to_its_rate(run: Run) -> None:
+def test_a_flood_that_keeps_to_the_protocol_is_held_to_its_rate(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p2p.tcp_connection.MESSAGES_PER_S", 4_000.0)
+    monkeypatch.setattr("p2p.tcp_connection.MESSAGES_BURST", 1_000.0)
+
     async def test(scene: Scene) -> None:
         inbox, received = scene.node.listen("votes"), 0
         attacker = await scene.stack.enter_async_context(open_tcp_network(ATTACKER, None))
@@ -349,7 +429,7 @@ def test_a_flood_that_keeps_to_the_protocol_is_held_to_its_rate(run: Run) -> Non
             nursery.start_soon(flood)
             nursery.start_soon(drain)
             waits = []
-            while received < MESSAGES_BURST + MESSAGES_PER_S / 2:
+            while received < 1_000 + 4_000 / 2:
                 waits.append(await scene.friend_gets_through())
             assert trio.current_time() - started_s >= 0.45
             assert sorted(waits)[len(waits) // 2] < 0.5
@@ -375,7 +455,7 @@ def test_a_message_that_comes_byte_by_byte_ends_its_stream_in_time(run: Run, mon
 def test_publications_of_strangers_and_repeated_ones_go_nowhere(run: Run) -> None:
     async def test(scene: Scene) -> None:
         inbox = scene.node.subscribe("heads")
-        by_stranger = sign_publication(UNKNOWN, 1, "heads", b"mine")
+        by_stranger = Publisher(UNKNOWN).sign("heads", b"mine")
         async with attack(scene) as attacker:
             written = [publication.passed_on() for publication in (by_stranger, PUBLICATION, PUBLICATION)]
             await attacker.stream(PUBLISH_PROTOCOL, b"".join(map(frame, written)))

@@ -194,7 +194,7 @@ def test_a_request_without_answer_is_unavailable_in_time(run: Run) -> None:
         for peer, protocol in ((other, "sleep"), (other, "unserved"), ("nobody", "sleep")):
             with pytest.raises(Unavailable):
                 await nodes["a"].request(peer, protocol, b"", timeout_s=run.patience_s)
-        assert trio.current_time() - started <= 3 * run.patience_s + 0.5
+        assert trio.current_time() - started <= 3 * run.patience_s + 2
 
     run(test)
 

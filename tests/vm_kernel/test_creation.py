@@ -97,6 +97,20 @@ def test_a_refused_create_leaves_no_program_and_says_why() -> None:
     chain.seal()
 
 
+def test_a_checkpoint_does_without_a_program_whose_create_was_refused() -> None:
+    """Its pages are in the block's journal all the same."""
+    chain = legs()
+    chain.seal()
+    chain.open()
+    since = chain.machine.sealed_height()
+    chain.ask(FACTORY, "list", Decimal(-1), EXPIRY)
+    chain.seal()
+    chain.open()
+    chain.seal()
+    exported = {chunk.program for chunk in chain.machine.export(since)}
+    assert exported and max(exported) <= len(chain.machine.programs())
+
+
 def test_a_call_that_fails_asked_for_nothing() -> None:
     chain = legs()
     assert chain.one(FACTORY, "list_and_fail", STRIKE).reason == "changed my mind"

@@ -11,7 +11,20 @@ chosen keys cost their chooser an entry each, and whoever comes near them probes
 
 from __future__ import annotations
 
-from execution.vm.core import Words, core, i64, load32, load64, mul_fold, parameter, shr_u, store32, store64, unroll
+from execution.vm.core import (
+    Words,
+    core,
+    i64,
+    load32,
+    load64,
+    mul_fold,
+    parameter,
+    select,
+    shr_u,
+    store32,
+    store64,
+    unroll,
+)
 from execution.vm.layout import (
     COUNT,
     CURSOR,
@@ -42,7 +55,7 @@ PROBES_MAX = 128
 PROBES_FREE = 4
 MIGRATED = 8  # slots a step
 NEAR_BITS = 14  # up to 128 KiB of slots, index and entries are mostly found in the processor's caches
-FAR_PROBES = 3  # what each doubling beyond that costs, in probes
+FAR_PROBES = 4  # what each doubling beyond that costs, in probes
 DELETED = 1 << 32
 MULTIPLIERS = (
     0x9E3779B97F4A7C15,
@@ -125,9 +138,33 @@ def search(table: i64, bits: i64, start: i64, hashed: i64, key: Words) -> i64:
 
 
 @core(key=K)
+def search_near(table: i64, bits: i64, hashed: i64, key: Words) -> i64:
+    """
+    Address of the key's slot where that is the first or the second from its place, else 0; nothing is charged.
+
+    Which of the two is not guessed: a wrong guess would wait for the index, and for the entry after that.
+    """
+    i = shr_u(hashed, 32 - bits)
+    first = table + i * SLOT_BYTES
+    second = table + ((i + 1) & ((1 << bits) - 1)) * SLOT_BYTES
+    slot = select(load64(STATE, first) & 0xFFFFFFFF == hashed, first, second)
+    word = load64(STATE, slot)
+    entry = shr_u(word, 32)
+    if (word & 0xFFFFFFFF == hashed) & (entry > 1) and same_key(entry, key) != 0:
+        return slot
+    return 0
+
+
+@core(key=K)
 def find_slot(header: i64, hashed: i64, key: Words) -> i64:
     """Address of the key's slot in the index or in the old one, or 0."""
-    slot = search(load32(STATE, header + TABLE), load32(STATE, header + TABLE_BITS), 0, hashed, key)
+    table = load32(STATE, header + TABLE)
+    bits = load32(STATE, header + TABLE_BITS)
+    slot = search_near(table, bits, hashed, key)
+    if slot:
+        charge_probes(distance(bits))
+        return slot
+    slot = search(table, bits, 0, hashed, key)
     if slot == 0:
         old = load32(STATE, header + OLD_TABLE)
         if old:

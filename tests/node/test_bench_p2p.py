@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from node.bench.network import Plan, measure
+from node.bench.p2p import Plan, measure
 
 TINY = Plan(
     nodes=3, round_trips=20, messages=2_000, requests=32, large=1, publications=20, idle_s=0.5, kills=1

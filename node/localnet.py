@@ -1,0 +1,121 @@
+"""
+Folders of a network on this machine: a configuration, a key and a data folder for each validator, one settlement chain.
+
+The keys are published, like the development keys, and worth nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from genesis.crypto import address_of, checksum_address, keccak256
+from genesis.devkeys import development_key
+from node import keystore
+from node.config import load, render
+from node.place import read_peers
+from p2p.identity import NodeKey
+
+CONFIG_NAME = "node.toml"
+PASSWORD = "devnet"
+
+
+def validator_key(number: int) -> bytes:
+    """The key of the devnet's validator `number`: published, like the development keys, of which 0 is the first's."""
+    return development_key(0) if number == 0 else keccak256(f"tenor devnet validator {number}".encode())
+
+
+def chain_text(validators: int) -> str:
+    """The devnet's specification with so many validators of equal stake."""
+    text = (files("genesis.presets") / "devnet.toml").read_text()
+    more = "".join(
+        f'[[validators]]\naddress = "{checksum_address(address_of(validator_key(number)))}"\nstake = 1\n\n'
+        for number in range(1, validators)
+    )
+    return text.replace("[[allocations]]", more + "[[allocations]]", 1)
+
+
+def write_folders(folder: Path, validators: int, ports: Sequence[int], settlement_block_ms: int) -> list[Path]:
+    """
+    A folder for each validator, all with one settlement chain, and a list of peers when there are several; return the
+    paths of their configurations. What is there stays.
+
+    Args:
+        ports: of the gateways; 0 takes a free one.
+    """
+    if validators == 1:
+        return [write_folder(folder, ports[0], settlement_block_ms)]
+    folder.mkdir(parents=True, exist_ok=True)
+    chain, peers = folder / "chain.toml", folder / "peers"
+    if not chain.exists():
+        chain.write_text(chain_text(validators))
+        peers.write_text("".join(map(_peer_line, range(validators), free_ports(validators))))
+    return [
+        write_folder(folder / f"validator-{number}", ports[number], settlement_block_ms, number, folder)
+        for number in range(validators)
+    ]
+
+
+def write_folder(
+    folder: Path,
+    port: int,
+    settlement_block_ms: int,
+    number: int = 0,
+    shared: Path | None = None,
+    log: tuple[str, str] = ("warning", "human"),
+) -> Path:
+    """
+    Configuration, validator key and its password; return the configuration's path. What is there stays.
+
+    Args:
+        shared: folder of chain.toml, peers and the settlement chain; None for a chain of one validator.
+        log: level and format.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / CONFIG_NAME
+    if config.exists():
+        return config
+    key_file = folder / "validator.json"
+    keystore.save(key_file, validator_key(number), PASSWORD, keystore.SCRYPT_N_LIGHT)
+    (folder / "validator.password").write_text(PASSWORD + "\n")
+    flags = {
+        "node.folder": str(folder),
+        "node.log_level": log[0],
+        "node.log_format": log[1],
+        "keys.validator": str(key_file),
+        "keys.password_file": str(folder / "validator.password"),
+        "gateway.port": str(port),
+        "settlement.file": str((shared or folder) / "settlement.sqlite"),
+        "settlement.block_time_ms": str(settlement_block_ms),
+    }
+    if shared is not None:
+        (folder / "node.key").write_text(_node_secret(number).hex())
+        address = read_peers(shared / "peers")[address_of(validator_key(number))].address
+        flags |= {
+            "node.chain": str(shared / "chain.toml"),
+            "network.listen": str(address),
+            "network.peers": str(shared / "peers"),
+            "network.key": str(folder / "node.key"),
+        }
+    config.write_text(render(load(None, flags)))
+    return config
+
+
+def _node_secret(number: int) -> bytes:
+    return keccak256(f"tenor devnet node {number}".encode())
+
+
+def _peer_line(number: int, port: int) -> str:
+    address = checksum_address(address_of(validator_key(number)))
+    return f"{address} /ip4/127.0.0.1/tcp/{port}/p2p/{NodeKey(_node_secret(number)).peer}\n"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
