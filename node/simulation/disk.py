@@ -21,6 +21,8 @@ from genesis.errors import Corrupt
 SECTOR_BYTES = 64
 """Small, so that records of a few hundred bytes are torn in many ways."""
 CHECKSUM_BYTES = 8
+HESITATION_S = 0.03
+"""A sync that is about to go wrong takes so much longer: words that did not wait for it have reached others."""
 HEAD_BYTES = 4 + CHECKSUM_BYTES
 
 
@@ -52,6 +54,8 @@ class Disk:
             raise Corrupt("the disk has failed before; nothing is written any more")
         self._unsynced += len(record).to_bytes(4, "big") + crypto.sha256(record)[:CHECKSUM_BYTES] + record
         fault = self.faults.popleft() if self.faults else None
+        if fault is not None:
+            await trio.sleep(HESITATION_S)
         if fault is Fault.CRASH_BEFORE:
             await self._crash()
         await trio.sleep(self.sync_s * (0.5 + 0.5 * self._dice.random()))

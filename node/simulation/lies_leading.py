@@ -17,21 +17,26 @@ from node.simulation.lies import MEMORY_MAX, NOTARISE, Liar, Lie, Spoken
 
 
 class Equivocator(Lie):
-    """Leads with two blocks, or one and none, to two halves, and votes for each where it was shown."""
+    """
+    Leads with two blocks, or one and none, to two halves, and votes for each where it was shown. Who is told again, as
+    one who has crashed is, is told of the other.
+    """
 
     def __init__(self, liar: Liar) -> None:
         super().__init__(liar)
         self._second = frozenset(liar.dice.sample(liar.others, len(liar.others) // 2))
         self._other: dict[bytes, Block | None] = {}
+        self._told: set[tuple[str, bytes]] = set()
 
     def proposal(self, peer: str, proposal: wire.Proposal) -> Iterable[Spoken]:
-        header = proposal.block.header
-        if header.proposer == self.liar.address and peer in self._second:
-            other = self._other_of(proposal.block)
-            if other is not None:
-                yield wire.BLOCKS, wire.Proposal(other, proposal.proofs).encode()
-        if header.proposer != self.liar.address or peer not in self._second or self.liar.often(0.1):
-            yield wire.BLOCKS, proposal.encode()
+        block: Block | None = proposal.block
+        if proposal.block.header.proposer == self.liar.address:
+            once = (peer, proposal.block.hash())
+            if (peer in self._second) != (once in self._told):
+                block = self._other_of(proposal.block)
+            self._told.add(once)
+        if block is not None:
+            yield wire.BLOCKS, wire.Proposal(block, proposal.proofs).encode()
 
     def votes(self, peer: str, votes: wire.Votes) -> Iterable[Spoken]:
         ballots = votes.ballots

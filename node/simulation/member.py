@@ -107,8 +107,7 @@ class Member:
         assert not self.alive, "the disk is in use"
         self.disk.come_back()
         if self._watch is not None:
-            chain = [one for kept in ToyLedger.read(self.disk) for one in kept.committed]
-            self._watch.comes_back(self.place.name, chain)
+            self._watch.comes_back(self.place.name, crypto.address_of(self.place.key), ToyLedger.read(self.disk))
 
     async def _life(self) -> None:
         self.look()
@@ -143,8 +142,7 @@ class Member:
     def _kept(self, kept: Kept) -> None:
         self.height += len(kept.committed)
         if self._watch is not None:
-            for one in kept.committed:
-                self._watch.certified(self.place.name, one)
+            self._watch.kept(self.place.name, crypto.address_of(self.place.key), kept)
 
     def _say(self, what: str, more: str = "") -> None:
         if self._watch is not None:

@@ -7,7 +7,7 @@ two votes of one kind, or two blocks, in one view. A loss: a block that a node c
 stall: no progress although all is well, or a node that ended of itself.
 
 A signature counts when it reaches somebody, or when one life gives both: what a crash took before anybody heard of it
-can do no harm, and nobody can remember it.
+can do no harm, and nobody can remember it. One that reaches somebody before its signer has synced it is as bad.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import trio
 from genesis.chain import Block, VoteKind, check_certificate
 from genesis.errors import Invalid
 from node.consensus import wire
-from node.consensus.doors import Certified
+from node.consensus.doors import Certified, Kept
 from node.consensus.schedule import leader
 from node.consensus.words import Ballot, Link, Rules, Said
 from node.simulation import toy
@@ -57,6 +57,7 @@ class Watch:
     heights: dict[str, list[bytes]] = field(default_factory=dict)
     """By node: hashes of the blocks that it has called certified, in order."""
     _heard: dict[tuple[bytes, str, int], bytes] = field(default_factory=dict)
+    _synced: set[Signed] = field(default_factory=set)
     _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def __post_init__(self) -> None:
@@ -99,13 +100,39 @@ class Watch:
     def arrives(self, who: str, sender: str, protocol: str, payload: bytes) -> None:
         """A message has reached somebody: whatever is signed in it is in the world."""
         self.event(who, f"hears {protocol} of {sender}", payload)
-        for signer, kind, view, name in self._signed(protocol, payload):
-            if signer in self.honest and self._heard.setdefault((signer, kind, view), name) != name:
+        for one in self._signed(protocol, payload):
+            signer, kind, view, name = one
+            if signer not in self.honest:
+                continue
+            if self._heard.setdefault((signer, kind, view), name) != name:
                 self.find(DOUBLE_SIGNATURE, f"{signer.hex()[:8]} signed two of {kind} in view {view}")
+            if one not in self._synced:
+                self.find(
+                    DOUBLE_SIGNATURE, f"{signer.hex()[:8]} was heard to {kind} in view {view} before that was synced"
+                )
 
-    # The chain
+    # What is on disks
 
-    def certified(self, who: str, one: Certified) -> None:
+    def kept(self, who: str, address: bytes, kept: Kept) -> None:
+        """A node has synced something."""
+        self._remember(address, kept)
+        for one in kept.committed:
+            self._certified(who, one)
+
+    def comes_back(self, who: str, address: bytes, life: Sequence[Kept]) -> None:
+        """A node starts again, or is looked at in the end, with this on its disk."""
+        for kept in life:
+            self._remember(address, kept)
+        before, found = self.heights.get(who, []), [one.block.hash() for kept in life for one in kept.committed]
+        if found[: len(before)] != before:
+            self.find(LOST, f"{who} called {len(before)} blocks certified and has {len(found)}, or others")
+        self.heights[who] = found
+
+    def _remember(self, address: bytes, kept: Kept) -> None:
+        self._synced |= {(address, said.kind.name.lower(), said.view, said.hash) for said in kept.said}
+        self._synced |= {_block(block) for block in kept.proposals}
+
+    def _certified(self, who: str, one: Certified) -> None:
         """A node has synced a block as certified."""
         header, mine = one.block.header, self.heights.setdefault(who, [])
         link = Link.of(header)
@@ -127,13 +154,6 @@ class Watch:
         elif leader(self.rules, parent, link.view) != link.proposer:
             self.find(FORK, f"height {link.height} was not its proposer's turn")
         self.chain.append(link)
-
-    def comes_back(self, who: str, chain: Sequence[Certified]) -> None:
-        """A node starts again, or is looked at in the end, with these blocks."""
-        before, found = self.heights.get(who, []), [one.block.hash() for one in chain]
-        if found[: len(before)] != before:
-            self.find(LOST, f"{who} called {len(before)} blocks certified and has {len(found)}, or others")
-        self.heights[who] = found
 
 
 def _signed(rules: Rules, protocol: str, payload: bytes) -> tuple[Signed, ...]:

@@ -173,12 +173,6 @@ class ForgetsProposals(Door):
         return replace(found, kept=replace(found.kept, proposals=()))
 
 
-class ForgetsQuorums(Door):
-    def remembered(self) -> Remembered:
-        found = self._ledger.remembered()
-        return replace(found, kept=replace(found.kept, quorums=()))
-
-
 class BelievesBlocks(Door):
     """Says of every block that it came out as its header says."""
 
@@ -218,19 +212,18 @@ class Mutant:
 MUTANTS = {
     "half a stake is a quorum": Mutant(half_is_quorum),
     "SkipsNullifications": Mutant(machine(SkipsNullifications), Kind.USURPER, since=1),
-    "FinalisesWhatItGaveUp": Mutant(machine(FinalisesWhatItGaveUp)),
+    "FinalisesWhatItGaveUp": Mutant(machine(FinalisesWhatItGaveUp), since=4),
     "NotarisesTwice": Mutant(machine(NotarisesTwice), Kind.EQUIVOCATOR, since=2),
     "TakesNotarisationForCertificate": Mutant(machine(TakesNotarisationForCertificate)),
     "NeverGivesUp": Mutant(machine(NeverGivesUp)),
     "StaleLease": Mutant(machine(StaleLease)),
     "SpeaksBeforeSync": Mutant(SpeaksBeforeSync),
-    "GoesOnWithoutDisk": Mutant(GoesOnWithoutDisk),
+    "GoesOnWithoutDisk": Mutant(GoesOnWithoutDisk, since=1),
     "TrustsRanges": Mutant(TrustsRanges, Kind.RANGES, since=3),
-    "NeverCatchesUp": Mutant(NeverCatchesUp),
-    "NeverReminds": Mutant(NeverReminds),
+    "NeverCatchesUp": Mutant(NeverCatchesUp, since=1),
+    "NeverReminds": Mutant(NeverReminds, since=1),
     "ForgetsVotes": Mutant(door(ForgetsVotes), Kind.EQUIVOCATOR, since=1),
-    "ForgetsProposals": Mutant(door(ForgetsProposals), Kind.SILENT),
-    "ForgetsQuorums": Mutant(door(ForgetsQuorums)),
+    "ForgetsProposals": Mutant(door(ForgetsProposals), Kind.SILENT, since=9),
     "BelievesBlocks": Mutant(door(BelievesBlocks), Kind.MISCOUNTER),
     "DoesNotWaitForTheDisk": Mutant(door(DoesNotWaitForTheDisk)),
 }
