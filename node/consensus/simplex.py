@@ -405,6 +405,10 @@ class Simplex:
 
     def _take(self, link: Link, own: bool) -> None:
         """Keep a block, if its leader has not shown another one in its view, or a quorum stands behind it."""
+        if own:  # of several built on different parents, only the one voted for leaves this node
+            if self._cast(link.view).notarised not in (None, link.hash):
+                return
+            self._first[link.view, link.proposer] = link
         first = self._first.setdefault((link.view, link.proposer), link)
         if first.hash != link.hash:
             self._out.actions.append(Expose(first, link))

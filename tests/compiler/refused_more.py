@@ -151,6 +151,8 @@ METHODS: dict[str, str] = {
     "create_like_wide": "    def create(self, w: Array[int, 65]) -> None:\n        self.a = w[0]\n\n    @external\n    def v(self, p: ProgramRef[P]) -> None:\n        create_like(p)\n",  # noqa: E501
     "create_like_short": "    def create(self, w: int) -> None:\n        self.a = w\n\n    @external\n    def v(self, p: ProgramRef[P]) -> None:\n        create_like(p)\n",  # noqa: E501
     "create_like_in_view": "    @view\n    def v(self, p: ProgramRef[P]) -> Account:\n        return create_like(p).me\n",  # noqa: E501
+    "array_given_back_twice": "    def v(self) -> tuple[Array[int, 2], Array[int, 2]]:\n        y: Array[int, 2] = Array(1, 2)\n        return y, y\n\n    @external\n    def w(self) -> None:\n        y, z = self.v()\n",  # noqa: E501
+    "argument_given_back": "    def v(self, y: Array[int, 2]) -> tuple[Array[int, 2], int]:\n        return y, 1\n\n    @external\n    def w(self, y: Array[int, 2]) -> None:\n        z, i = self.v(y)\n",  # noqa: E501
     "migrate_result": "    @migrate\n    def v(self) -> int:\n        return 1\n",
     "migrate_twice": "    @migrate\n    def v(self) -> None:\n        self.a = 1\n\n    @migrate\n    def w(self) -> None:\n        self.a = 1\n",  # noqa: E501
     "migrate_called": "    @migrate\n    def v(self) -> None:\n        self.a = 1\n\n    @external\n    def w(self) -> None:\n        self.v()\n",  # noqa: E501

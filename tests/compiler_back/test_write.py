@@ -128,6 +128,12 @@ def test_a_negative_cap_is_none_left_and_not_none_set(cap: str, told: int) -> No
     assert words(both.run(1, -1, 70).log)[3] == told
 
 
+@pytest.mark.parametrize("cap", [-1, 0, 1, 2])
+def test_a_cap_that_is_calculated_is_told_as_it_is_from_0_on(cap: int) -> None:
+    both = Both(body("w1 = scratch_load w0 + 0\ninvoke (w0, w0, w0) 0x00000008() gas w1"))
+    assert words(both.run(1, cap).log)[3] == max(cap, 0)
+
+
 CAUGHT = body(
     "touch.8 128 + 0\nstore.8 128 + 0, 1\n"
     "try w1 {\ntouch.8 1032 + 0\nstore.8 1032 + 0, 2\ntouch.8 128 + 0\nstore.8 128 + 0, 3\n"

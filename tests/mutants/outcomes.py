@@ -1,4 +1,10 @@
-"""Outcomes of mutants, one JSON object a line, and what they sum up to."""
+"""
+Outcomes of mutants, one JSON object a line, and what they sum up to.
+
+A mutant is drawn and tried with the quick tests of its area. One that survives is tried again with all of them, those
+included that were written since. Outcomes of mutants that later sources no longer hold stay: they were drawn and tried
+alike; a survivor among them cannot be tried again and counts as one.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.mutants.mutate import AREAS, Mutant
-from tests.mutants.reasons import EQUIVALENT
+from tests.mutants.reasons import ALIVE, EQUIVALENT
 
 FILE = Path(__file__).with_name("results.jsonl")
 
@@ -17,7 +23,7 @@ FILE = Path(__file__).with_name("results.jsonl")
 class Outcome:
     """
     by: what killed it when it was drawn, a test or a difference of the fuzzer; "" when it survived.
-    since: the test that kills it now, of one that survived; "" when none does.
+    since: what kills it now, of one that survived; "" when nothing does.
     seconds: how long `by` took to fail, or all of them to pass, on whatever machine and load.
     """
 
@@ -31,6 +37,10 @@ class Outcome:
 
     def is_of(self, mutant: Mutant) -> bool:
         return (self.name, self.before, self.after) == (mutant.name, mutant.before, mutant.after)
+
+    @property
+    def killed(self) -> bool:
+        return bool(self.by or self.since)
 
     @property
     def equivalent(self) -> bool:
@@ -56,11 +66,11 @@ def summary(outcomes: list[Outcome]) -> str:
     for area in (*AREAS, "all"):
         found = [one for one in outcomes if area in (one.area, "all")]
         alive = [one for one in found if not one.equivalent]
-        then, now = sum(bool(one.by) for one in alive), sum(bool(one.by or one.since) for one in alive)
+        then, now = sum(bool(one.by) for one in alive), sum(one.killed for one in alive)
         ratio = [f"{count} ({count / max(len(alive), 1):.1%})" for count in (then, now)]
         rows.append(f"{area:10} {len(found):6} {len(found) - len(alive):11} {ratio[0]:>18} {ratio[1]:>16}")
     survived = sorted((one for one in outcomes if not one.by), key=lambda one: (one.equivalent, bool(one.since)))
     for one in survived:
-        why = f"equivalent: {EQUIVALENT[one.name]}" if one.equivalent else one.since or "ALIVE"
+        why = f"equal: {EQUIVALENT[one.name]}" if one.equivalent else one.since or f"ALIVE: {ALIVE.get(one.name, '')}"
         rows.append(f"{one.name}: {one.before} → {one.after}: {why}")
     return "\n".join(rows)

@@ -24,8 +24,9 @@ from pathlib import Path
 from tests.mutants import outcomes, trial
 from tests.mutants.mutate import ROOT, Mutant, applied, mutants, sample
 from tests.mutants.outcomes import Outcome
+from tests.mutants.reasons import ALIVE, EQUIVALENT
 from tests.mutants.stages import FIRST, area_of, everything, stages_of
-from tests.mutants.trial import Stage
+from tests.mutants.trial import Stage, Tests
 
 COPIED = (*trial.ROOMS, "pyproject.toml")
 
@@ -72,29 +73,35 @@ def check_whole(folder: Path, stages: tuple[Stage, ...]) -> None:
         raise SystemExit(f"without any mutant {failed} fails; repair that first")
 
 
-def run(folder: Path, seed: int, count: int) -> None:
-    """The first `count` of the sample that have no outcome yet."""
+def run(folder: Path, seed: int, count: int, since: Tests) -> None:
+    """
+    The first `count` of the sample that have no outcome yet.
+
+    since: tests written for mutants drawn; what one of them kills is not asked whether an older test would have.
+    """
     known = outcomes.read()
     for mutant in sample(folder, seed)[:count]:
         if not any(outcome.is_of(mutant) for outcome in known):
-            by, seconds = killed_by(folder, mutant, stages_of(mutant))
-            outcomes.append(Outcome(mutant.name, mutant.before, mutant.after, area_of(mutant), by, round(seconds, 1)))
+            by, seconds = killed_by(folder, mutant, stages_of(mutant, since))
+            new = any(by.startswith(test) for _, _, test in (one.partition("=") for one in since))
+            told = mutant.name, mutant.before, mutant.after, area_of(mutant)
+            outcomes.append(Outcome(*told, "" if new else by, round(seconds, 1), by if new else ""))
             _tell(mutant, by)
 
 
-def again(folder: Path, first: list[str]) -> None:
-    """Survivors that are no equals and still exist; one that nothing kills is alive again."""
+def again(folder: Path, since: Tests) -> None:
+    """Those alive that are still in the sources, and that `reasons` does not let be."""
     told = outcomes.read()
     for place, outcome in enumerate(told):
-        if outcome.by or outcome.equivalent:
+        if outcome.killed or outcome.name in EQUIVALENT or outcome.name in ALIVE:
             continue
         file = outcome.name.split()[0]
         mutant = next((one for one in mutants(folder, file) if outcome.is_of(one)), None)
         if mutant:
-            since, _ = killed_by(folder, mutant, stages_of(mutant, *first, wide=True))
-            told[place] = replace(outcome, since=since)
+            killer, _ = killed_by(folder, mutant, stages_of(mutant, since, wide=True))
+            told[place] = replace(outcome, since=killer)
             outcomes.replace(told)
-            _tell(mutant, since)
+            _tell(mutant, killer)
 
 
 def only(folder: Path, names: list[str]) -> None:
@@ -122,7 +129,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".build/mutants"), help="where the copy is or will be")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these")
     parser.add_argument("--again", action="store_true", help="only those that survived")
-    parser.add_argument("--first", nargs="+", default=[], metavar="TEST", help="files tried first of all, again")
+    parser.add_argument("--since", nargs="+", default=[], metavar="AREA=TEST", help="tests written for mutants drawn")
     parser.add_argument("--show", action="store_true", help="only the sum")
     options = parser.parse_args()
     if options.show:
@@ -138,9 +145,9 @@ def main() -> None:
     if options.only:
         only(folder, options.only)
     elif options.again:
-        again(folder, options.first)
+        again(folder, tuple(options.since))
     else:
-        run(folder, options.seed, options.count)
+        run(folder, options.seed, options.count, tuple(options.since))
 
 
 if __name__ == "__main__":

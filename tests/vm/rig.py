@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from execution.vm.core import CoreFunction
 from execution.vm.core_mirror import Cell, Mirror
 from execution.vm.core_wasm import Emitter, Names
 from execution.vm.runtime import emit_runtime, mirror_runtime, program_mirror, tables_of
+from execution.vm.runtime.barrier import LINE_RECORD_BYTES
 from execution.wasm import ModuleBuilder
 
 PRICES = {"touch_line": 60, "dirty_page": 3_000, "probe": 5, "zero_word": 1}
@@ -94,3 +96,11 @@ class Twin:
 
     def call(self, name: str, *arguments: int) -> Any:
         return self.functions[name](*arguments)
+
+    def undo(self, start: int) -> None:
+        """Take back the lines journalled from there on, the newest first; needs "restore" among the functions."""
+        top = self.cells["undo_top"]
+        while top.value > start:
+            top.value -= LINE_RECORD_BYTES
+            (line,) = struct.unpack_from("<I", self.mirror.memories["undo"], top.value + 4)
+            self.call("restore", line, top.value + 8)

@@ -458,17 +458,19 @@ def test_before_images_take_a_block_back() -> None:
             journal.check_image(wanted)
 
 
-def test_a_map_does_not_change_while_iterated() -> None:
-    pair = Pair(["map_put.k1.v1", "map_drop.k1.v1", "omap_put.k1.v1", "omap_drop.k1.v1"])
+@pytest.mark.parametrize("size", [1, 40], ids=["searched", "indexed"])
+def test_a_map_does_not_change_while_iterated(size: int) -> None:
+    pair = Pair([f"{kind}_{operation}.k1.v1" for kind in ("map", "omap") for operation in ("put", "drop", "free")])
     for kind, header in (("map", HEADER), ("omap", OTHER)):
-        pair.call(f"{kind}_put.k1.v1", header, 5)
+        for key in range(size):
+            pair.call(f"{kind}_put.k1.v1", header, key)
         pair.put_word(header + ITERATING, 1)
-        assert pair.call(f"{kind}_put.k1.v1", header, 5) != 0
-        for operation, key in (("put", 6), ("drop", 5)):
+        assert pair.call(f"{kind}_put.k1.v1", header, 0) != 0
+        for operation, key in (("put", (size,)), ("drop", (0,)), ("free", ())):
             with pytest.raises(reject) as refusal:
-                pair.twin.call(f"{kind}_{operation}.k1.v1", header, key)
+                pair.twin.call(f"{kind}_{operation}.k1.v1", header, *key)
             assert refusal.value.value == CHANGED_WHILE_ITERATING
-        assert pair.call(f"{kind}_drop.k1.v1", header, 6) == 0
+        assert pair.call(f"{kind}_drop.k1.v1", header, size) == 0
 
 
 def test_gas_runs_out_at_a_line() -> None:

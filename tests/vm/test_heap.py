@@ -7,7 +7,6 @@ import struct
 import pytest
 
 from execution.vm.layout import FIELDS, HEAP_TOP, PAGE_BYTES
-from execution.vm.runtime.barrier import LINE_RECORD_BYTES
 from execution.vm.runtime.heap import BLOCK_CLASS_MAX, SEGMENT_CLASS, allocate, release
 from tests.vm.rig import PRICES, Twin
 
@@ -25,14 +24,6 @@ class Heap:
     @property
     def top(self) -> int:
         return int(struct.unpack_from("<q", self.state, HEAP_TOP)[0])
-
-    def undo(self, start: int) -> None:
-        """Take back the lines journalled from there on, the latest first."""
-        end = self.twin.cells["undo_top"].value
-        for record in range(end - LINE_RECORD_BYTES, start - 1, -LINE_RECORD_BYTES):
-            (line,) = struct.unpack_from("<I", self.twin.mirror.memories["undo"], record + 4)
-            self.twin.call("restore", line, record + 8)
-        self.twin.cells["undo_top"].value = start
 
 
 @pytest.mark.parametrize("size_class", range(BLOCK_CLASS_MAX + 2))
@@ -81,6 +72,6 @@ def test_what_is_given_back_or_taken_again_is_undone(size_class: int) -> None:
         words = [bytes(heap.state[piece : piece + 8]) for piece in pieces]
         heap.twin.cells["mark"].value += 1
         step()
-        heap.undo(journal)
+        heap.twin.undo(journal)
         assert bytes(heap.state[: 2 * FIELDS]) == before
         assert [bytes(heap.state[piece : piece + 8]) for piece in pieces] == words

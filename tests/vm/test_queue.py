@@ -22,6 +22,7 @@ from execution.vm.layout import (
 from execution.vm.runtime.barrier import LINE_RECORD_BYTES
 from execution.vm.runtime.names import parse_shape
 from execution.vm.runtime.words import CHANGED_WHILE_ITERATING, EMPTY, reject
+from tests.vm.rig import Twin
 from tests.vm.test_containers import HEADER, HEAP, Pair, u32, u64
 
 UNDO_PAGES_MAX = 8
@@ -97,3 +98,20 @@ def test_freeing_leaves_zeros_and_pages_that_are_used_again() -> None:
     assert values(pair, 2) == list(range(500))
     assert u64(pair.state, HEADER + LAST)
     pair.check_equal()
+
+
+@pytest.mark.parametrize("words", [1, 40])
+def test_every_step_of_a_queue_is_undone_to_the_byte(words: int) -> None:
+    """Also the first item, the last one, and those at a page's end."""
+    push, pop, free = (f"queue_{operation}.v{words}" for operation in ("push", "pop", "free"))
+    twin = Twin(["start", "restore", push, pop, free])
+    twin.call("start", HEAP)
+    state, cells = twin.mirror.memories["state"], twin.cells
+    for name in [push] * 300 + [pop] * 150 + [push] * 150 + [pop] * 299 + [push, pop, push, push, free]:
+        for done in (False, True):
+            cells["mark"].value += 1
+            before, journal = bytes(state), cells["undo_top"].value
+            twin.call(name, HEADER)
+            if not done:
+                twin.undo(journal)
+                assert state[: len(before)] == before and not any(state[len(before) :])

@@ -31,12 +31,13 @@ def legs() -> Legs:
 
 
 def told(events: Any) -> list[tuple[int, int, bytes]]:
-    """The kernel's events: number, first word, address."""
+    """The kernel's events: number, first word, address; all of programs that the factory made."""
     return [_told(event) for event in events if event.program == 0]
 
 
 def _told(event: Record) -> tuple[int, int, bytes]:
-    first, address = struct.unpack_from("<q20s", event.data)
+    first, address, creator = struct.unpack("<q20s4x20s4x", event.data)
+    assert creator == FACTORY
     return event.event, first, address
 
 
