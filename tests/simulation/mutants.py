@@ -160,11 +160,10 @@ class Door:
 
 
 class ForgetsVotes(Door):
-    """At a restart."""
+    """And all else above the newest certified block, at a restart."""
 
     def remembered(self) -> Remembered:
-        found = self._ledger.remembered()
-        return replace(found, kept=replace(found.kept, said=()))
+        return replace(self._ledger.remembered(), kept=Kept())
 
 
 class ForgetsProposals(Door):
@@ -222,7 +221,7 @@ MUTANTS = {
     "TrustsRanges": Mutant(TrustsRanges, Kind.RANGES),
     "NeverCatchesUp": Mutant(NeverCatchesUp, since=1),
     "NeverReminds": Mutant(NeverReminds, since=1),
-    "ForgetsVotes": Mutant(door(ForgetsVotes), Kind.EQUIVOCATOR, since=1),
+    "ForgetsVotes": Mutant(door(ForgetsVotes), Kind.EQUIVOCATOR),
     "ForgetsProposals": Mutant(door(ForgetsProposals), Kind.SILENT, since=2),
     "BelievesBlocks": Mutant(door(BelievesBlocks), Kind.MISCOUNTER),
     "DoesNotWaitForTheDisk": Mutant(door(DoesNotWaitForTheDisk)),
