@@ -2,7 +2,7 @@
 The two doors of consensus: to the chain's content, which it never looks into, and to whoever signs.
 
 `Ledger` is implemented over engine and store (`node/ledger.py`) and in memory with a disk that fails
-(`simulation/disk.py`); both keep the same promises.
+(`node/simulation/ledger.py`); both keep the same promises.
 """
 
 from __future__ import annotations
