@@ -7,7 +7,7 @@ themselves never lose, repeat or reorder. What is drawn from the seed, and how, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import trio
@@ -26,11 +26,11 @@ class Hub:
         self._links = links
         self._nodes: dict[Peer, MemoryNetwork] = {}
 
-    def join(self, name: Peer) -> MemoryNetwork:
-        """Add a node, or the next life of one that crashed."""
+    def join(self, name: Peer, make: Callable[..., MemoryNetwork] = MemoryNetwork) -> MemoryNetwork:
+        """Add a node, or the next life of one that crashed; `make` may give it another kind of ears or mouth."""
         assert name not in self._nodes, f"{name} is in the network already"
         self._links.alive.add(name)
-        self._nodes[name] = node = MemoryNetwork(self._links, self._nodes, name)
+        self._nodes[name] = node = make(self._links, self._nodes, name)
         return node
 
     def crash(self, name: Peer) -> None:

@@ -24,6 +24,7 @@ from p2p.network import (
     Offence,
     Peer,
     Statistics,
+    Stream,
     check_name,
     check_size,
 )
@@ -97,7 +98,7 @@ class MemoryNetwork:
     def peers(self) -> tuple[Peer, ...]:
         return self._links.others(self._identity)
 
-    async def open(self, peer: Peer, protocol: str) -> MemoryStream:
+    async def open(self, peer: Peer, protocol: str) -> Stream:
         check_name(protocol)
         await trio.sleep(self._links.delay_s(self._identity, peer))
         if not self._links.linked(self._identity, peer) or protocol not in self._nodes[peer]._listeners:

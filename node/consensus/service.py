@@ -33,6 +33,8 @@ BEHIND_BLOCKS = 2
 """A peer whose certified height is that far above makes this node catch up by ranges instead of by votes."""
 ASK_TIMEOUT_S = 2.0
 CATCH_UP_BLOCKS = 64
+EARLY_GLANCE_MS = 50
+"""How often a node that waits for a block's time looks whether the view has passed meanwhile."""
 EVIDENCE_MAX = 64
 
 log = logger("consensus")
@@ -324,8 +326,8 @@ class Consensus:
 
     async def _not_too_early(self, link: Link) -> None:
         """A block of the future waits, unless its view has passed: then others have vouched for its time."""
-        while link.time_ms > self._now_ms() + self._ahead_ms and self.machine.view <= link.view:
-            await trio.sleep((link.time_ms - self._ahead_ms - self._now_ms()) / 1000)
+        while self.machine.view <= link.view and (early_ms := link.time_ms - self._ahead_ms - self._now_ms()) > 0:
+            await trio.sleep(min(early_ms, EARLY_GLANCE_MS) / 1000)
 
     # What arrives
 

@@ -133,13 +133,14 @@ class Simplex:
             self._out.actions.append(Accuse(contradicted, ballot))
         if quorum is not None:
             self._noted(quorum)
+        elif contradicted is None:
+            return []  # a vote that completes no quorum changes nothing that a rule looks at
         return self._settle(now_ms)
 
     def learn(self, quorums: Iterable[Quorum], now_ms: int) -> list[Action]:
         """Quorums whose signatures have been checked."""
-        for quorum in quorums:
-            self._learn(quorum)
-        return self._settle(now_ms)
+        new = [self._learn(quorum) for quorum in quorums]
+        return self._settle(now_ms) if any(new) else []
 
     def propose(self, link: Link, proofs: Iterable[Quorum], now_ms: int, own: bool = False) -> list[Action]:
         """
@@ -204,8 +205,9 @@ class Simplex:
 
     def wake_ms(self) -> int:
         """When `tick` has something to do."""
-        nullified = self._cast(self.view).nullified or self.me is None
-        return self._remind_ms if nullified else min(self._remind_ms, self._deadline_ms)
+        said = self._cast(self.view)
+        gives_up = self.me is not None and not said.nullified and said.finalised is None
+        return min(self._remind_ms, self._deadline_ms) if gives_up else self._remind_ms
 
     def reminder(self) -> Remind:
         """What a peer that is behind, or has lost messages, needs."""
@@ -383,14 +385,17 @@ class Simplex:
         proofs, self._out.proofs = tuple(self._out.proofs), []
         self._out.actions.append(Cast(said, link, proofs))
 
-    def _learn(self, quorum: Quorum) -> None:
+    def _learn(self, quorum: Quorum) -> bool:
+        """Whether it was new."""
         if not self.committed.view <= quorum.said.view <= self.view + VIEWS_AHEAD_MAX:
-            return
+            return False
         known = self._tally.quorum(quorum.said.view, quorum.said.kind)
         if known is not None and known.said != quorum.said:
             raise Corrupt(f"two quorums of one kind in view {quorum.said.view}: more than a third of the stake lies")
-        if self._tally.learn(quorum) is not None:
-            self._noted(quorum)
+        if self._tally.learn(quorum) is None:
+            return False
+        self._noted(quorum)
+        return True
 
     def _noted(self, quorum: Quorum) -> None:
         said, final = quorum.said, {self.committed.hash, *(one.hash for one in self._chain)}

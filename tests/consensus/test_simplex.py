@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from genesis.crypto import address_of
-from tests.consensus.town import KEYS, Liar, Silent, Town, Twins, Weather, storm
+from genesis import crypto
+from genesis.chain import VoteKind
+from node.consensus.simplex import Memory, Simplex
+from node.consensus.words import Link, Said
+from tests.consensus.town import GENESIS, KEYS, Liar, Silent, Town, Twins, Weather, rules_of, storm
 
 SEEDS = range(6)
 FAULTY = {"none": {}, "silent": {3: Silent}, "liar": {3: Liar}, "twins": {3: Twins}}
@@ -45,8 +48,20 @@ def test_no_fork_in_any_weather_and_progress_after_it(seed: int, faulty: str) ->
     height = town.height()
     town.run(town.now + 15_000)
     assert not town.broken
-    assert not town.accused & {address_of(KEYS[number]) for number in town.members}
+    assert not town.accused & {crypto.address_of(KEYS[number]) for number in town.members}
     assert town.height() > height + 20
+
+
+def test_a_view_that_was_voted_final_and_passes_its_time_wakes_nobody_again_and_again() -> None:
+    """It cannot be given up, so after its deadline there is nothing to do but to remind."""
+    rules, me = rules_of(4), crypto.address_of(KEYS[0])
+    link = Link(1, 1, crypto.sha256(b"block"), GENESIS.hash, me, 1)
+    said = tuple(Said(kind, 1, 1, link.hash) for kind in (VoteKind.NOTARISE, VoteKind.FINALISE))
+    machine = Simplex(rules, me, GENESIS, Memory(said, (link,)), 0)
+    machine.start(0)
+    late_ms = 10 * rules.timeout_ms
+    machine.tick(late_ms)
+    assert machine.wake_ms() > late_ms
 
 
 def test_all_crash_at_once_and_the_chain_goes_on() -> None:

@@ -1,0 +1,74 @@
+"""
+`tenor network simulate`: many seeds over all cores, or one again with its trace.
+
+The last line of stdout says with --json: seeds, and in how many of them there was a fork, a double signature, a loss, a
+stall. Seeds that fail are told on stderr as they are found. Exit code 1 when there is one.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from time import monotonic
+
+from node.simulation.scenario import draw
+from node.simulation.watch import DOUBLE_SIGNATURE, FORK, LOST, STALLED
+from node.simulation.world import Outcome, simulate
+
+CHUNK = 8
+"""Seeds a worker takes at a time."""
+PROGRESS_S = 5.0
+
+
+def campaign(seeds: range, jobs: int, as_json: bool) -> int:
+    """Run seeds side by side, print the sums, return the exit code."""
+    began, told, done, found = monotonic(), monotonic(), 0, Counter[str]()
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as workers:
+        chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+        for future in as_completed([workers.submit(run_chunk, chunk) for chunk in chunks]):
+            for outcome in future.result():
+                done += 1
+                found.update({finding.kind for finding in outcome.findings})
+                _tell(outcome)
+            if monotonic() - told > PROGRESS_S:
+                told = monotonic()
+                print(f"{done} of {len(seeds)} seeds, {found.total()} failing, {told - began:.0f} s", file=sys.stderr)
+    return _show(done, found, as_json)
+
+
+def run_chunk(seeds: Iterable[int]) -> list[Outcome]:
+    return [simulate(seed) for seed in seeds]
+
+
+def replay(seed: int, as_json: bool) -> int:
+    """Run one seed and print what it drew and what happened, a line an event."""
+    scenario, outcome = draw(seed), simulate(seed, traced=True)
+    for number, (stake, clock) in enumerate(zip(scenario.stakes, scenario.clocks, strict=True)):
+        kind = scenario.liars.get(number, "honest")
+        print(f"v{number}: stake {stake}, {kind}, clock {clock.offset_ms:+d} ms {clock.drift_ppm:+d} ppm")
+    for line in outcome.trace:
+        print(line)
+    print(f"height {outcome.height} after {outcome.virtual_s:.1f} s; digest of all events {outcome.digest}")
+    _tell(outcome)
+    return _show(1, Counter({finding.kind for finding in outcome.findings}), as_json)
+
+
+def _tell(outcome: Outcome) -> None:
+    for finding in outcome.findings:
+        print(f"seed {outcome.seed}: {finding.kind}: {finding.text}", file=sys.stderr, flush=True)
+    if outcome.findings:
+        print(f"  replay with --seed {outcome.seed}", file=sys.stderr, flush=True)
+
+
+def _show(seeds: int, found: Counter[str], as_json: bool) -> int:
+    result = {"seeds": seeds, **{kind: found[kind] for kind in (FORK, DOUBLE_SIGNATURE, LOST, STALLED)}}
+    if as_json:
+        print(json.dumps(result))
+    else:
+        for name, value in result.items():
+            print(f"{name:18} {value}")
+    return 1 if found else 0
