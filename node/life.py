@@ -183,6 +183,7 @@ class Life:
         with trio.move_on_after(DRAIN_S):
             while self._line.above():
                 await self._line.grown.wait()
+            await self._line.written()
 
     def _after_hand_over(self) -> Recovered:
         """Another validator set certifies the next block, of which nothing has run."""

@@ -27,6 +27,8 @@ from node.open_block import Anchor, OpenBlock
 from node.store import Note, Pages, Store, StoredBlock
 from node.tip import Tip, advance, span_withdrawals
 
+LOOK_S = 0.005
+
 log = logger("line")
 
 
@@ -100,6 +102,11 @@ class Line:
             await trio.to_thread.run_sync(self._store.put_checkpoint, height, copied.meta, copied.chunks)
             self._write_pending = False
             log.info("checkpoint", height=height, pages=sum(len(chunk.data) // 1024 for chunk in copied.chunks))
+
+    async def written(self) -> None:
+        """Wait until no checkpoint is on its way to the disk."""
+        while self._write_pending:
+            await trio.sleep(LOOK_S)
 
     # Where it stands
 

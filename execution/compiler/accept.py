@@ -21,6 +21,9 @@ from execution.compiler.scan import scan
 
 Result = TypeVar("Result")
 
+FILES_KEPT = 8
+"""Accepted trees that stay in memory, 17 MiB each at the most: what a program imports is read once."""
+
 ALLOWED: frozenset[type[ast.AST]] = frozenset((
     ast.Module, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg, ast.keyword, ast.alias, ast.ImportFrom,
     ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return, ast.Raise, ast.Delete, ast.Pass, ast.Break,
@@ -98,7 +101,7 @@ def on_own_stack(work: Callable[[], Result]) -> Result:
         return future.result()
 
 
-@lru_cache(maxsize=limits.FILES_KEPT)
+@lru_cache(maxsize=FILES_KEPT)
 def accept(source: Source) -> ast.Module:
     """
     Scan, parse and walk one file. The tree is kept, for programs that import one another: nobody changes it.

@@ -7,7 +7,6 @@ too.
 
 FILES_MAX = 16  # files of a bundle
 FILE_BYTES_MAX = 64 * 1024
-FILES_KEPT = 8  # accepted trees kept in memory: 17 MiB each at the most
 BUNDLE_BYTES_MAX = 256 * 1024  # of all files of a bundle
 PATH_CHARACTERS_MAX = 128
 LINE_CHARACTERS_MAX = 200

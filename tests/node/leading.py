@@ -78,8 +78,7 @@ class Leading:
         ]
         done = tuple(Certified(block, certified(block, self.spec)) for block in blocks)
         await self.ledger.keep(Kept(tuple(said), blocks, (), done))
-        while self.line._write_pending:
-            await trio.sleep(0.001)
+        await self.line.written()
 
     async def beside(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """Run something while checkpoints are written."""
