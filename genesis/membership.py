@@ -64,7 +64,7 @@ def certifying(sets: Sequence[ValidatorSet], parent_anchor: int, anchor: int) ->
 
 def eligible(sets: Sequence[ValidatorSet], before: int, anchor: int) -> list[ValidatorSet]:
     """
-    The sets that may have certified a block of which no more is known than its anchor, and that of some block before it.
+    The sets that may have certified a block of which no more is known than its anchor, and that of one before it.
 
     Who has a quorum of one of them could show a parent at whatever anchor suits: its header would exclude none.
     """
