@@ -38,13 +38,15 @@ class Pending:
     """
     A transaction and whoever waits for its outcome. work: what compiling a deployment gave.
 
-    epoch: of its lane when it was let in, or PAST. When one of lane 0 is refused, those behind it are of the past.
+    lane: that it was let into. epoch: of its lane then, or PAST. When one of lane 0 is refused, those behind it are of
+    the past.
     """
 
     signed: SignedTransaction
     done: Callable[[Any], None]
     work: Deployment | None = None
     epoch: int = 0
+    lane: _Lane | None = None
 
     @property
     def key(self) -> LaneKey:
@@ -206,7 +208,7 @@ class Mempool:
         self._check_sequence(signed, lane.next)
         lane.next = signed.transaction.sequence + 1
         lane.inside += 1
-        pending.epoch = lane.epoch
+        pending.lane, pending.epoch = lane, lane.epoch
         self._ids.add(signed.id)
         self._bytes += pending.size
         return lane
@@ -269,8 +271,12 @@ class Mempool:
             self.arrived.set()
 
     def settle(self, pending: Pending, refused: bool) -> None:
-        """Its outcome is known. Refused: its sequence was not used and may be used again."""
-        lane = self._lanes[pending.key]
+        """
+        Its outcome is known. Refused: its sequence was not used and may be used again. When the chain went back since
+        it was taken, that is of no interest to the lanes, which were learnt anew.
+        """
+        lane = pending.lane
+        assert lane is not None, "it was let in"
         if not refused:
             lane.inside -= 1
             return
