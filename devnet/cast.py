@@ -10,7 +10,7 @@ funded once.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
 import trio
@@ -23,6 +23,7 @@ from devnet.market import REPORTER_KEYS, Market, listing_calls
 from devnet.trader import Hear, Trader
 from genesis.crypto import keccak256
 from genesis.devkeys import development_key
+from genesis.errors import Invalid
 from genesis.spec import ChainSpec
 
 CAST: tuple[Role, ...] = ("maker",) * 5 + ("taker",) * 6 + ("gambler",)
@@ -32,10 +33,14 @@ END_S = 120.0
 """What is waited after the last block for the last withdrawal to be paid."""
 WITHDRAW_AT_BLOCK = 8
 PAY_S = 0.5
+REFUSED_S = 0.2
 
 
 class Cast:
-    """height: told by whoever watches the chain. fed_ms: how much of the feed has been played, in its own time."""
+    """
+    height: told by whoever watches the chain. fed_ms: how much of the feed has been played, in its own time. refused:
+    how often a node refused something to an agent.
+    """
 
     def __init__(
         self,
@@ -56,7 +61,7 @@ class Cast:
         self._hear = hear
         self._ticks = ticks
         self.prices = Prices(next(tick for tick in ticks if tick.after_ms >= fed_ms))
-        self.fed_ms, self.height = fed_ms, 0
+        self.fed_ms, self.height, self.refused = fed_ms, 0, 0
         self._withdrawn = trio.Event()
         self._traders = [self.trader(_agent_key(number), number) for number in range(len(CAST))]
 
@@ -70,7 +75,8 @@ class Cast:
             await self._list_market()
             for number, key in enumerate(REPORTER_KEYS):
                 reporter = self.trader(development_key(key), number)
-                nursery.start_soon(reporter.keep, partial(agents.report, reporter, self.prices))
+                report = partial(agents.report, reporter, self.prices)
+                nursery.start_soon(reporter.keep, partial(self._bear, report))
             nursery.start_soon(self._play_feed)
             for number, (role, trader) in enumerate(zip(CAST, self._traders, strict=True)):
                 nursery.start_soon(self._play, number, role, trader)
@@ -107,7 +113,17 @@ class Cast:
                     nursery.start_soon(self._withdraw, trader)
                 nursery.start_soon(ROLES[role], Stage(trader, self._market, self.prices, source))
 
-        await trader.keep(work)
+        await trader.keep(partial(self._bear, work))
+
+    async def _bear(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Begin again when a node refuses something, as one does when its leader fell."""
+        while True:
+            try:
+                await work()
+                return
+            except* Invalid:
+                self.refused += 1
+            await trio.sleep(REFUSED_S)
 
     async def _withdraw(self, trader: Trader) -> None:
         """Withdraw once, then claim what has become final."""

@@ -64,3 +64,19 @@ def devnet(
     folder = keep or resume
     kept = take_up(folder, Wanted(seed, feed, speed, validators, port), resume is not None)
     raise typer.Exit(run(kept, Options(blocks, folder, json), main_started()))
+
+
+@devnet_app.command()
+def chaos(
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the faults, and of the agents.")] = 1,
+    minutes: Annotated[float, typer.Option("--minutes", min=0, help="Until the last fault.")] = 1.0,
+    json: Json = False,
+) -> None:
+    """
+    Kill, stop, part and skew validators under agents that trade, as a seed draws it, and check what must hold.
+
+    Exit code 1 when roots differ, a certified receipt was lost or changed, or the books or the replay are not right.
+    """
+    from devnet.chaos import run
+
+    raise typer.Exit(run(seed, minutes, json))

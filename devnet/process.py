@@ -85,6 +85,13 @@ class NodeProcess:
         """Whether it stays away once it has ended."""
         self._held = held
 
+    async def restart(self) -> None:
+        """Ask it to leave, and return once its next life has begun."""
+        lives = self.restarts
+        self.send(signal.SIGTERM)
+        while self.restarts == lives or self.pid is None:
+            await trio.sleep(POLL_S)
+
     async def _wait_forked(self) -> int:
         assert self._forked is not None
         await trio.lowlevel.wait_readable(self._forked.sentinel)
