@@ -80,3 +80,20 @@ def chaos(
     from devnet.chaos import run
 
     raise typer.Exit(run(seed, minutes, json))
+
+
+@devnet_app.command()
+def soak(
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the agents.")] = 1,
+    minutes: Annotated[float, typer.Option("--minutes", min=0, help="How long.")] = 10.0,
+    rate: Annotated[float, typer.Option("--rate", min=1, help="Transfers a second.")] = 300.0,
+    restart_every: Annotated[
+        float, typer.Option("--restart-every", min=0, help="Seconds between restarts of whoever leads; 0 for none.")
+    ] = 60.0,
+    agents: Annotated[bool, typer.Option("--agents/--no-agents", help="Whether the agents trade, too.")] = False,
+    json: Json = False,
+) -> None:
+    """Load four validators for long, restart one after another, and say how their memory and files grow."""
+    from devnet.soak import run
+
+    raise typer.Exit(run(seed, minutes, rate, restart_every, agents, json))

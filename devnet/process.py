@@ -85,12 +85,16 @@ class NodeProcess:
         """Whether it stays away once it has ended."""
         self._held = held
 
-    async def restart(self) -> None:
-        """Ask it to leave, and return once its next life has begun."""
-        lives = self.restarts
+    async def restart(self) -> float:
+        """Ask it to leave, and return once its next life has begun; how many seconds it took to leave."""
+        lives, asked_s = self.restarts, trio.current_time()
         self.send(signal.SIGTERM)
-        while self.restarts == lives or self.pid is None:
+        while self.restarts == lives:
             await trio.sleep(POLL_S)
+        left_s = trio.current_time() - asked_s
+        while self.pid is None:
+            await trio.sleep(POLL_S)
+        return left_s
 
     async def _wait_forked(self) -> int:
         assert self._forked is not None
