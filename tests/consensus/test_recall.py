@@ -30,6 +30,8 @@ STAKES = {crypto.address_of(key): 1 for key in KEYS}
 RULES = Rules(toy.CHAIN, STAKES, 0, 1_000, 500, 4_000)
 NAMES = {crypto.address_of(key): f"v{number}" for number, key in enumerate(KEYS)}
 GLANCE_S = 0.05
+LED_AGAIN_S = 3.0
+"""It starts, and could lead the view again, in which no quorum has said anything."""
 
 
 class Village:
@@ -87,6 +89,7 @@ def story(make: Callable[..., Consensus]) -> Village:
                 leader.crash()
                 leader.disk._synced[:] = copy
                 village.watch.heights.pop(leader.place.name)  # what the copy lacks was not lost by it
+                await trio.sleep(LED_AGAIN_S)
                 hub.heal()
                 await village.grown(5)
                 await village.until(lambda: leader.service.machine.me is not None)
