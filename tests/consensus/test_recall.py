@@ -68,7 +68,8 @@ class Village:
 
 def story(make: Callable[..., Consensus]) -> Village:
     """
-    A leader's disk is copied; cut off from all but one, it proposes and votes; then its disk is the copy again.
+    A leader's disk is copied; cut off from all but one, it proposes and votes; then its disk is the copy again, and it
+    starts among those that have not heard of this.
     """
 
     async def live() -> Village:
@@ -78,9 +79,9 @@ def story(make: Callable[..., Consensus]) -> Village:
                 village.start()
                 await village.grown(5)
                 leader = village.leader
-                others = [one for one in village.members if one is not leader]
+                one, other, third = (member.place.name for member in village.members if member is not leader)
                 copy = bytes(leader.disk._synced)
-                hub.partition([[leader.place.name, others[0].place.name], [one.place.name for one in others[1:]]])
+                hub.partition([[leader.place.name, one], [other, third]])
                 assert leader.service is not None
                 voted = leader.service.counters.voted
                 await village.until(lambda: leader.service.counters.voted > voted)
@@ -89,6 +90,7 @@ def story(make: Callable[..., Consensus]) -> Village:
                 leader.crash()
                 leader.disk._synced[:] = copy
                 village.watch.heights.pop(leader.place.name)  # what the copy lacks was not lost by it
+                hub.partition([[leader.place.name, other], [one, third]])
                 await trio.sleep(LED_AGAIN_S)
                 hub.heal()
                 await village.grown(5)
