@@ -38,15 +38,15 @@ class Pending:
     """
     A transaction and whoever waits for its outcome. work: what compiling a deployment gave.
 
-    lane: that it was let into. epoch: of its lane then, or PAST. When one of lane 0 is refused, those behind it are of
+    lane: where it was let in. epoch: of that lane then, or PAST. When one of lane 0 is refused, those behind it are of
     the past.
     """
 
     signed: SignedTransaction
     done: Callable[[Any], None]
     work: Deployment | None = None
-    epoch: int = 0
     lane: _Lane | None = None
+    epoch: int = 0
 
     @property
     def key(self) -> LaneKey:
@@ -272,11 +272,11 @@ class Mempool:
 
     def settle(self, pending: Pending, refused: bool) -> None:
         """
-        Its outcome is known. Refused: its sequence was not used and may be used again. When the chain went back since
-        it was taken, that is of no interest to the lanes, which were learnt anew.
+        Its outcome is known. Refused: its sequence was not used and may be used again. Of one that was taken before the
+        chain went back nothing is learnt: its lane has been forgotten.
         """
         lane = pending.lane
-        assert lane is not None, "it was let in"
+        assert lane is not None, "only what was let in is settled"
         if not refused:
             lane.inside -= 1
             return

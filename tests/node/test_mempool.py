@@ -337,14 +337,16 @@ def test_a_lane_at_rest_that_disagrees_is_asked_for_again_a_busy_one_is_not() ->
     assert pool.sequences() == [2]
 
 
-def test_a_transaction_handed_over_before_the_chain_went_back_is_settled_after_it() -> None:
-    """Its lane is not known any more, or is another one, which expects what it expects."""
-    pool = Pool()
-    for lane in (0, 1):
-        pool.put(transaction(0, lane=lane))
-    first, second = pool.take(*TAKE)
-    assert pool.empty() == []
-    pool.settle(first, refused=False)
-    pool.put(transaction(5, lane=1), used=4)
-    pool.settle(second, refused=True)
-    pool.put(transaction(6, lane=1))
+def test_what_was_taken_before_the_chain_went_back_settles_after_it() -> None:
+    """Another node was asked to run it meanwhile."""
+    for refused in (False, True):
+        pool = Pool()
+        for lane in (0, 1):
+            pool.put(transaction(0, lane=lane))
+        taken = pool.take(*TAKE)
+        assert pool.empty() == []
+        pool.put(transaction(1, lane=0), used=0)
+        for pending in taken:
+            pool.settle(pending, refused)
+        assert [pending.signed for pending in pool.take(*TAKE)] == [transaction(1, lane=0)]
+        pool.put(transaction(2, lane=0))
