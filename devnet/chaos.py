@@ -42,6 +42,7 @@ def show(summary: dict[str, Any], json: bool) -> None:
 
 
 async def _weather(site: Site, seed: int, minutes: float) -> dict[str, Any]:
+    site.pulse.begin()
     end_s = trio.current_time() + 60 * minutes
     counts: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
     for fault in draw(seed, VALIDATORS):

@@ -97,3 +97,15 @@ def soak(
     from devnet.soak import run
 
     raise typer.Exit(run(seed, minutes, rate, restart_every, agents, json))
+
+
+@devnet_app.command()
+def roll(
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the run.")] = 1,
+    rate: Annotated[float, typer.Option("--rate", min=1, help="Transfers a second.")] = 100.0,
+    json: Json = False,
+) -> None:
+    """Restart four validators under load, one after another, as an operator does, and check what must hold."""
+    from devnet.rolling import run
+
+    raise typer.Exit(run(seed, rate, json))

@@ -56,6 +56,11 @@ class Pulse:
     heights: dict[int, int] = field(default_factory=dict)
     _last_s: float | None = None
 
+    def begin(self) -> None:
+        """What was before does not count."""
+        self.longest_s = self.outage_s = 0.0
+        self._last_s = None
+
     def heard(self, node: int, height: int) -> None:
         self.heights[node] = max(height, self.heights.get(node, 0))
         if height <= self.height:

@@ -58,7 +58,7 @@ def soaked(seed: int, minutes: float, rate: float, restart_every_s: float, tradi
         looks: list[list[Look]] = [[] for _ in site.nodes]
         leaving_s: list[float] = []
         begun_s = trio.current_time()
-        site.pulse.longest_s = 0.0
+        site.pulse.begin()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(load.run)
             nursery.start_soon(_watch, site, looks)
