@@ -62,6 +62,7 @@ class Service:
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._received: set[bytes] = set()
         self._line: Line | None = None
+        self._leaving = False
         self.forwarder: Forwarder | None = None
         self.consensus: Consensus | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -79,6 +80,10 @@ class Service:
             "tenor_call": self._call,
             "tenor_simulate": self._simulate,
         }
+
+    def leave(self) -> None:
+        """Take no transaction any more; what is asked is answered until the node ends."""
+        self._leaving = True
 
     async def attach(self, line: Line) -> None:
         """Called before the node serves, and again whenever the chain has gone back."""
@@ -133,6 +138,8 @@ class Service:
 
     async def _send(self, payload: dict[str, Any]) -> Any:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
+        if self._leaving:
+            raise Unavailable("This node is leaving; send to another one, or again once it is back.")
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
         frame = _Frame(signed, payload["wait"] == "executed")
         if self.forwarder is not None and self.forwarder.takes():
