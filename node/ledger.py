@@ -68,6 +68,12 @@ class ChainLedger:
         self._sequencer.stand_back()
         self._untidy.set()
 
+    async def beside(self, work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+        return await trio.to_thread.run_sync(work)
+
+    def prepare(self, block: Block) -> None:
+        self._line.prepare(block)
+
     async def execute(self, block: Block, vouched: bool) -> bool:
         if self._line.holds(block.hash()):
             return True
@@ -94,8 +100,8 @@ class ChainLedger:
 
     def _pass(self, executed: Executed) -> None:
         """Lanes move on with what others' blocks hold."""
-        for batch in executed.block.body.batches:
-            for signed in batch.open():
+        for batch in executed.opened:
+            for signed in batch:
                 self._mempool.passed((signed.signer, signed.transaction.lane), signed.transaction.sequence)
 
     async def keep(self, kept: Kept) -> None:
