@@ -86,14 +86,14 @@ class Ranges:
         """Bring windows from one peer until it fails or has no more."""
         try:
             while (window := await windows.claim()) is not None:
-                blocks = await self._window(peer, *window)
+                blocks = await self._window(windows, peer, *window)
                 windows.put(window, blocks)
                 if not blocks:
                     return
         finally:
             windows.leave()
 
-    async def _window(self, peer: Peer, first: int, last: int) -> list[Fetched]:
+    async def _window(self, windows: _Windows, peer: Peer, first: int, last: int) -> list[Fetched]:
         """As many blocks of the window as the peer brings; none when it fails."""
         try:
             data = await self._network.request(peer, wire.RANGE, wire.encode_range(first, last), ANSWER_TIMEOUT_S)
@@ -104,8 +104,10 @@ class Ranges:
         try:
             blocks = await self._beside(partial(self._checked, data, first, last))
         except Invalid as error:
-            self.lies += 1
-            self._network.report(peer, Offence.FORGED)
+            if peer not in windows.liars:
+                windows.liars.add(peer)
+                self.lies += 1
+                self._network.report(peer, Offence.FORGED)
             log.warning("peer brings blocks that nobody certified", peer=peer, first=first, reason=str(error))
             return []
         except Unavailable as error:
@@ -134,15 +136,17 @@ class Ranges:
 class _Windows:
     """
     What is asked for and what has come. next_height: to be handed on next. fresh: lowest height never asked for.
-    askers: tasks that still bring something.
+    on_way: windows claimed and not put. askers: tasks that still bring something. liars: reported, once each.
     """
 
     next_height: int
     last: int
     askers: int
     fresh: int = 0
+    on_way: int = 0
     again: list[tuple[int, int]] = field(default_factory=list)
     ready: dict[int, Fetched] = field(default_factory=dict)
+    liars: set[Peer] = field(default_factory=set)
     changed: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
@@ -152,17 +156,19 @@ class _Windows:
         """First and last height to ask for, the lowest first; None when no more will be."""
         while True:
             if self.again:
-                self.again.sort()
-                return self.again.pop(0)
-            if self.fresh > self.last:
-                return None
-            if self.fresh < self.next_height + WINDOWS_AHEAD_MAX * WINDOW_BLOCKS:
+                self.on_way += 1
+                return self.again.pop(self.again.index(min(self.again)))
+            if self.fresh <= min(self.last, self.next_height + WINDOWS_AHEAD_MAX * WINDOW_BLOCKS):
+                self.on_way += 1
                 first, self.fresh = self.fresh, self.fresh + WINDOW_BLOCKS
                 return first, min(self.last, self.fresh - 1)
+            if self.fresh > self.last and not self.on_way:
+                return None
             await self.changed.wait()
 
     def put(self, window: tuple[int, int], blocks: Sequence[Fetched]) -> None:
-        """What of the window has come; the rest is asked for again."""
+        """What of a claimed window has come; the rest is asked for again."""
+        self.on_way -= 1
         for one in blocks:
             self.ready[one.certified.block.header.height] = one
         first = window[0] + len(blocks)
