@@ -18,6 +18,7 @@ import trio
 from execution.executor import BatchResult, Executor, Sealed
 from execution.transition import apply_batch, opening_of, seal_block
 from execution.vm import upgrade
+from execution.vm.checkpoint import encode_trees
 from genesis import codec
 from genesis.chain import Block, Certificate, Header, Receipt, SignedTransaction, Withdrawal
 from genesis.errors import Invalid, Unavailable
@@ -59,6 +60,7 @@ class Copied:
     since: int | None
     meta: bytes
     chunks: tuple[Pages, ...]
+    trees: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Line:
         """Write checkpoints beside the chain's work, one at a time."""
         task_status.started()
         async for height, copied in self._writing:
-            await trio.to_thread.run_sync(self._store.put_checkpoint, height, copied.meta, copied.chunks)
+            await trio.to_thread.run_sync(self._store.put_checkpoint, height, copied.meta, copied.chunks, copied.trees)
             self._write_pending = False
             log.info("checkpoint", height=height, pages=sum(len(chunk.data) // 1024 for chunk in copied.chunks))
 
@@ -219,8 +221,7 @@ class Line:
         """A block just sealed here becomes the newest. Needs `turn`."""
         if executed.tip.height % self._checkpoint_blocks == 0 and not self._write_pending:
             since = self._checkpoint
-            meta, chunks = await self._engine.run(_copy_pages, self._executor, since)
-            executed = replace(executed, copied=Copied(since, meta, chunks))
+            executed = replace(executed, copied=await self._engine.run(_copy_pages, self._executor, since))
         self._above.append(executed)
 
     async def store(self, certified: Sequence[tuple[bytes, Certificate]], notes: Sequence[Note], decided: int) -> None:
@@ -337,6 +338,6 @@ def _stored(executed: Executed, certificate: Certificate) -> StoredBlock:
     )
 
 
-def _copy_pages(executor: Executor, since: int | None) -> tuple[bytes, tuple[Pages, ...]]:
+def _copy_pages(executor: Executor, since: int | None) -> Copied:
     chunks = tuple(Pages(c.program, c.first_page, c.pages) for c in executor.export(since))
-    return executor.checkpoint_meta(), chunks
+    return Copied(since, executor.checkpoint_meta(), chunks, encode_trees(executor.trees()))
