@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
@@ -47,6 +47,12 @@ RECEIPTS_KEPT = 50_000
 """Receipts of the newest blocks held in memory, so that asking for them costs no disk."""
 
 
+class Follows(Protocol):
+    """Set on a node that does not take part in consensus."""
+
+    def view(self) -> dict[str, Any]: ...
+
+
 class Service:
     """Also the line's Listener."""
 
@@ -64,6 +70,7 @@ class Service:
         self._line: Line | None = None
         self.forwarder: Forwarder | None = None
         self.consensus: Consensus | None = None
+        self.following: Follows | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getConsensus": self._consensus_view,
@@ -134,6 +141,8 @@ class Service:
     async def _send(self, payload: dict[str, Any]) -> Any:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
+        if self.following is not None:
+            raise Unavailable("This node only follows; send transactions to a validator's node.")
         frame = _Frame(signed, payload["wait"] == "executed")
         if self.forwarder is not None and self.forwarder.takes():
             return self._elsewhere(frame, signed)
@@ -241,6 +250,8 @@ class Service:
         }
 
     async def _consensus_view(self) -> dict[str, Any]:
+        if self.following is not None:
+            return self.following.view()
         if self.consensus is None:
             raise Unavailable("The node is still coming up; ask again in a moment.")
         return self.consensus.view()

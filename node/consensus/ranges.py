@@ -86,9 +86,10 @@ class Ranges:
         """Bring windows from one peer until it fails or has no more."""
         try:
             while (window := await windows.claim()) is not None:
-                blocks = await self._window(windows, peer, *window)
+                blocks = [] if peer in windows.gone else await self._window(windows, peer, *window)
                 windows.put(window, blocks)
                 if not blocks:
+                    windows.gone.add(peer)
                     return
         finally:
             windows.leave()
@@ -104,8 +105,8 @@ class Ranges:
         try:
             blocks = await self._beside(partial(self._checked, data, first, last))
         except Invalid as error:
-            if peer not in windows.liars:
-                windows.liars.add(peer)
+            if peer not in windows.gone:
+                windows.gone.add(peer)
                 self.lies += 1
                 self._network.report(peer, Offence.FORGED)
             log.warning("peer brings blocks that nobody certified", peer=peer, first=first, reason=str(error))
@@ -136,7 +137,8 @@ class Ranges:
 class _Windows:
     """
     What is asked for and what has come. next_height: to be handed on next. fresh: lowest height never asked for.
-    on_way: windows claimed and not put. askers: tasks that still bring something. liars: reported, once each.
+    on_way: windows claimed and not put. askers: tasks that still bring something. gone: peers
+    that have failed or have no more.
     """
 
     next_height: int
@@ -146,7 +148,7 @@ class _Windows:
     on_way: int = 0
     again: list[tuple[int, int]] = field(default_factory=list)
     ready: dict[int, Fetched] = field(default_factory=dict)
-    liars: set[Peer] = field(default_factory=set)
+    gone: set[Peer] = field(default_factory=set)
     changed: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
