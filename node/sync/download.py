@@ -163,12 +163,12 @@ class Download:
         span had before it. Raises Invalid, or Corrupt where our own decoders say so.
         """
         header_row, body, receipts = codec.decode_array(data, 3, wire.SIZES_MAX[wire.BLOCK], "A block with results")
-        block, certificate = stored_block(StoredBlock(height, header_row, body, receipts))
-        header = block.header
         try:
+            block, certificate = stored_block(StoredBlock(height, header_row, body, receipts))
             results = decode_results(receipts)
         except (TypeError, ValueError) as error:
-            raise Invalid(f"The results of block {height} do not decode: {error}", "malformed") from error
+            raise Invalid(f"Block {height} and its results do not decode: {error}", "malformed") from error
+        header = block.header
         span = None if burnt is None else chain.withdrawals_root([*burnt, *results.withdrawals])
         right = (
             header.height == height
@@ -202,29 +202,43 @@ class Download:
         while self._left and self._sources:  # once more for what a peer that fails leaves to those that had ended
             async with trio.open_nursery() as nursery:
                 for peer in self._sources:
-                    for _ in range(ASKED_OF_PEER_MAX):
-                        nursery.start_soon(self._bring_pages, peer)
+                    nursery.start_soon(self._ask, peer)
         if self._left:
             raise Unavailable(f"{len(self._left)} pieces of the snapshot of {self._height} are brought by no peer.")
 
-    async def _bring_pages(self, peer: Peer) -> None:
-        while self._left and peer in self._sources:
+    async def _ask(self, peer: Peer) -> None:
+        """Ask one peer for piece after piece, until none is left or one fails."""
+        async with trio.open_nursery() as nursery:
+            for _ in range(ASKED_OF_PEER_MAX):
+                nursery.start_soon(self._bring_pages, peer, nursery.cancel_scope)
+
+    async def _bring_pages(self, peer: Peer, scope: trio.CancelScope) -> None:
+        while self._left:
             wanted = self._left.popleft()
-            if wanted.hash == ABSENT:
-                continue
             try:
-                question = wire.encode_numbers(self._height, wanted.program, wanted.number)
-                data = await self._network.request(peer, wire.PAGES, question, ANSWER_TIMEOUT_S)
-            except (Invalid, Unavailable) as error:
+                kept = wanted.hash == ABSENT or await self._piece(peer, wanted)
+            except BaseException:
                 self._left.append(wanted)
-                self._leave_out(peer, error, lied=False)
-                return
-            try:
-                await trio.to_thread.run_sync(self._keep, wanted, data)
-            except Invalid as error:
+                raise
+            if not kept:
                 self._left.append(wanted)
-                self._leave_out(peer, error, lied=True)
+                scope.cancel()
                 return
+
+    async def _piece(self, peer: Peer, wanted: _Subtree) -> bool:
+        """Whether the peer has brought it."""
+        question = wire.encode_numbers(self._height, wanted.program, wanted.number)
+        try:
+            data = await self._network.request(peer, wire.PAGES, question, ANSWER_TIMEOUT_S)
+        except (Invalid, Unavailable) as error:
+            self._leave_out(peer, error, lied=False)
+            return False
+        try:
+            await trio.to_thread.run_sync(self._keep, wanted, data)
+        except Invalid as error:
+            self._leave_out(peer, error, lied=True)
+            return False
+        return True
 
     def _keep(self, wanted: _Subtree, data: bytes) -> None:
         """Raises Invalid unless the pages have the hash wanted."""
