@@ -38,6 +38,7 @@ from node.service import Service
 from node.store import Store
 from node.sync.following import Following
 from node.sync.joining import come_level
+from node.sync.pruning import Pruner
 from node.sync.serving import Snapshots
 from settlement.adapter import SettlementAdapter
 from settlement.contract import Terms
@@ -151,6 +152,7 @@ async def _serve(
             nursery.cancel_scope.cancel()
 
         await nursery.start(live)
+        await nursery.start(Pruner(spec, store, config.sync, stages).run)
         path = link_path(config.node.folder)
         await nursery.start(link.serve, path)
         port = await nursery.start(run_gateway, config.gateway, path)

@@ -276,12 +276,19 @@ class Service:
             return self._staged(Receipt.decode(recent))
         position = await trio.to_thread.run_sync(self._store.position, transaction)
         if position is not None:
+            await trio.to_thread.run_sync(self._store.check_kept, position.height)
             blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
             assert blob is not None, "the index names stored blocks only"
             return self._staged(receipt_in(blob, position.index))
         if transaction in self._received:
             return None
         reverted = await trio.to_thread.run_sync(self._store.reverted, transaction)
+        if reverted is None and (first := await trio.to_thread.run_sync(self._store.first)) > 1:
+            raise Invalid(
+                f"No block from {first} on holds 0x{transaction.hex()}; older ones are pruned here, ask a node that "
+                "keeps all.",
+                "pruned",
+            )
         if reverted is None:
             raise Invalid(f"Nothing is known here of transaction 0x{transaction.hex()}.", "not_found")
         return Receipt.decode(reverted, "reverted")
@@ -289,6 +296,7 @@ class Service:
     async def _block(self, height: int | None) -> dict[str, Any]:
         tip = self._tip()
         wanted = height if height is not None else tip.header.height if tip.header else 0
+        await trio.to_thread.run_sync(self._store.check_kept, max(wanted, 1))
         rows = await trio.to_thread.run_sync(lambda: list(self._store.blocks(wanted, wanted)))
         if not rows:
             raise Invalid(

@@ -201,6 +201,14 @@ class Store:
         row = self._get(_FIRST)
         return 1 if row is None else int(_U64.unpack(row)[0])
 
+    def check_kept(self, height: int) -> None:
+        """Raises Invalid "pruned" for a block that is not here any more."""
+        first = self.first()
+        if height < first:
+            raise Invalid(
+                f"Block {height} is pruned: this node keeps blocks from {first} on; ask one that keeps all.", "pruned"
+            )
+
     def put(self, blocks: Sequence[StoredBlock], notes: Sequence[Note] = (), decided: int = 0) -> None:
         """
         Write blocks with everything that belongs to them, and notes, in one synced write. Heights follow one another;
@@ -436,6 +444,13 @@ class Store:
                     batch.delete(_TRANSACTION + transaction)
             for kind in (_HEADER, _BODY, _RECEIPTS):
                 batch.delete(kind + key)
+
+    def compact_pruned(self) -> None:
+        """Give the room of swept blocks back to the disk; as long as it takes."""
+        end = _U64.pack(self.first())
+        with self._guarded("compact"):
+            for kind in (_HEADER, _BODY, _RECEIPTS):
+                self._db.compact_range(start=kind, stop=kind + end)
 
     def size(self, first: int, last: int) -> int:
         """About the bytes that these blocks have on disk, but for the index and what was written just now."""

@@ -9,6 +9,7 @@ several in one synced write when they come quickly.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import trio
@@ -19,9 +20,11 @@ from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
+from node.consensus import wire
 from node.consensus.doors import Certified
 from node.consensus.ranges import WINDOW_BLOCKS, Fetched, Ranges
 from node.engine import EngineThread
+from node.ledger import certified_blocks
 from node.life import Place
 from node.line import Line
 from node.log import logger
@@ -91,6 +94,7 @@ class Following:
             await nursery.start(self._line.run)
             await nursery.start(self._batcher.run)
             nursery.start_soon(self._learn_sets)
+            self._place.network.serve(wire.RANGE, self._answer_range)
             task_status.started()
             async with trio.open_nursery() as working:
                 working.start_soon(self._store_blocks)
@@ -167,6 +171,13 @@ class Following:
                 blocks.append(self._storing.receive_nowait())
             pairs = [(one.block.hash(), one.certificate) for one in blocks]
             await self._line.store(pairs, (), blocks[-1].block.header.view)
+
+    async def _answer_range(self, peer: Peer, payload: bytes) -> bytes:
+        """For those who follow this node."""
+        first, last = wire.decode_range(payload)
+        last = min(last, first + WINDOW_BLOCKS - 1)
+        read = partial(certified_blocks, self._store, first, last, wire.RANGE_BYTES_MAX)
+        return wire.encode_certified(await trio.to_thread.run_sync(read))
 
     def _check(self, one: Certified) -> None:
         """On a thread. Raises Invalid, or Unavailable where the set is not known here yet."""
