@@ -1,7 +1,7 @@
 """
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
-    settlement, engine, store → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
+    engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
         core link · gateway process · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
         or, of a node that follows, following: line · batcher · ranges
 
@@ -96,12 +96,12 @@ async def _run(
     open_settlement = open_local(
         config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
     )
-    async with open_settlement as adapter, _engine() as engine:
+    async with _engine() as engine:
         give_engine(spec)
         executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
-            async with trio.open_nursery() as nursery:
+            async with open_settlement as adapter, trio.open_nursery() as nursery:
                 if place is not None:
                     snapshots = Snapshots(store, place.network)
                     snapshots.serve()
