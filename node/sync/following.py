@@ -157,9 +157,9 @@ class Following:
                 "back behind it. Move the data folder away and start again; the node takes a snapshot."
             )
         async with self._line.turn:
-            done = await self._line.execute(one.block)
-        if done is None:
-            raise Corrupt(f"block {header.height}, which a quorum certified, came out differently here.")
+            if await self._line.execute(one.block) is None:
+                raise Corrupt(f"block {header.height}, which a quorum certified, came out differently here.")
+            self._line.decide(header.hash())
         await self._to_store.send(one)
         return not self._stop.is_set()
 

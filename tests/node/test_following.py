@@ -89,6 +89,7 @@ def play(folder: Path, test: Callable[[Pair], Awaitable[None]]) -> None:
     trio.run(main)
 
 
+@pytest.mark.slow
 def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Path) -> None:
     async def test(town: Pair) -> None:
         validator = await town.start("validator", sequencer__checkpoint_blocks="8")
@@ -117,6 +118,7 @@ def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Pat
     play(tmp_path, test)
 
 
+@pytest.mark.slow
 def test_a_fresh_follower_takes_a_snapshot_and_says_what_it_lacks(tmp_path: Path) -> None:
     async def test(town: Pair) -> None:
         validator = await town.start("validator", sequencer__checkpoint_blocks="8")
