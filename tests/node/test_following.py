@@ -15,9 +15,12 @@ from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid, Unavailable
 from node.app import Ready, run_node
 from node.client import Client, connect
+from node.config import NOWHERE, load
 from node.life import Place
 from node.programs import Programs
+from p2p.identity import NodeKey
 from p2p.memory import Hub, open_memory_network
+from tests.node.command import tenor
 from tests.node.running import SPEC, config_of, transaction
 
 VALIDATOR = development_address(0)
@@ -138,3 +141,16 @@ def test_a_fresh_follower_takes_a_snapshot_and_says_what_it_lacks(tmp_path: Path
             assert caught.value.code == "pruned"
 
     play(tmp_path, test)
+
+
+def test_a_follower_is_made_without_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    peers = tmp_path / "peers"
+    name = NodeKey(b"\1" * 32).peer
+    peers.write_text(f"0x{VALIDATOR.hex()} /ip4/127.0.0.1/tcp/26600/p2p/{name}\n")
+    made = tenor(capsys, "node", "init", tmp_path / "reader", "--follow", peers, "--json")
+    assert made.code == 0, made.err
+    assert sorted(path.name for path in (tmp_path / "reader").iterdir()) == ["node.key", "node.toml"]
+    config = load(tmp_path / "reader" / "node.toml").network
+    assert (config.peers, config.listen) == (peers, NOWHERE)
+    refused = tenor(capsys, "node", "init", tmp_path / "other", "--follow", tmp_path / "nothing", "--json")
+    assert (refused.code, refused.result["code"]) == (1, "bad_config")
