@@ -63,6 +63,8 @@ class Ranges:
         self._network, self._check, self._prepare, self._beside = network, check, prepare, beside
         self._slow: Counter[Peer] = Counter()
         self.lies = 0
+        self.pruned = False
+        """Whether the last fetch asked somebody for blocks that are pruned there."""
 
     async def fetch(self, peers: Sequence[Peer], first: int, last: int, take: Take) -> None:
         """
@@ -71,6 +73,7 @@ class Ranges:
         Args:
             peers: in order of preference. last: how far they claim to be; a lie costs a few empty answers.
         """
+        self.pruned = False
         asked = sorted(peers, key=lambda peer: self._slow[peer])[:PEERS_MAX]
         windows = _Windows(first, last, len(asked) * ASKED_OF_PEER_MAX)
         async with trio.open_nursery() as nursery:
@@ -100,6 +103,7 @@ class Ranges:
             data = await self._network.request(peer, wire.RANGE, wire.encode_range(first, last), ANSWER_TIMEOUT_S)
         except (Invalid, Unavailable) as error:
             self._slow[peer] += 1
+            self.pruned |= isinstance(error, Invalid) and error.code == "pruned"
             log.info("peer does not answer for blocks", peer=peer, first=first, reason=str(error))
             return []
         try:

@@ -191,6 +191,8 @@ class Consensus:
             return f"its address is not in validator set {self._rules.version}"
         if self.diverged is not None:
             return f"block {self.diverged.height}, which a quorum stands behind, came out differently here"
+        if self._ranges.pruned:
+            return "its peers have pruned the blocks it lacks; start it again, and it takes a snapshot"
         return self._away or ("it catches up" if self._catching_up else "")
 
     # The loop

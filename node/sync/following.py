@@ -33,6 +33,7 @@ from node.open_block import OpenBlock
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
+from node.sync.joining import OFFERS_WAIT_S, Joining
 from p2p.network import Peer
 from settlement.adapter import SettlementAdapter
 
@@ -135,10 +136,21 @@ class Following:
             first = self._line.newest().height + 1
             await self._ranges.fetch(self._peers(), first, first + reach - 1, self._take)
             came = self._line.newest().height + 1 - first
+            if came == 0 and self._ranges.pruned:
+                await self._check_pruned()
             reach = min(REACH_BLOCKS_MAX, reach * REACH_GROWTH) if came == reach else WINDOW_BLOCKS
             if came < WINDOW_BLOCKS:
                 with trio.move_on_after(self._spec.block_time_ms / 1000 / POLLS_A_BLOCK):
                     await self._stop.wait()
+
+    async def _check_pruned(self) -> None:
+        """Raises Unavailable when no validator has the next block any more."""
+        joining = Joining(self._spec, self._store, self._place.network, self._place.peers)
+        await joining.ask(OFFERS_WAIT_S, self._membership.sets[-1].stakes)
+        if joining.lacks_pruned():
+            raise Unavailable(
+                "Validators have pruned the blocks that this node lacks; start it again, and it takes a snapshot."
+            )
 
     def _peers(self) -> Sequence[Peer]:
         """Validators' nodes that are connected, each first in its turn."""

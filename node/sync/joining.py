@@ -70,8 +70,12 @@ class Joining:
         """Whether somebody offers one so far ahead, or blocks that this node lacks are pruned wherever it can ask."""
         own = self._store.head() or 0
         best = max((height for offer in self.offers.values() for height in offer.heights), default=0)
-        pruned = bool(self.offers) and min(offer.first for offer in self.offers.values()) > own + 1
-        return best > own and (best >= own + behind_blocks or pruned)
+        return best > own and (best >= own + behind_blocks or self.lacks_pruned())
+
+    def lacks_pruned(self) -> bool:
+        """Whether whoever has answered has pruned the next block."""
+        own = self._store.head() or 0
+        return bool(self.offers) and min(offer.first for offer in self.offers.values()) > own + 1
 
     async def take_snapshot(self, sets: Sequence[ValidatorSet]) -> bool:
         """Take the newest one offered whose code enough validators vouch for, or the next; whether one was taken."""

@@ -200,6 +200,7 @@ def test_a_height_nobody_has_ends_the_fetch() -> None:
         town = Town(hub, a=honest(), pruned=refuses)
         await town.fetch(1 << 50)
         assert town.taken == list(range(1, len(chain()) + 1))
+        assert town.ranges.pruned
         assert town.network.statistics().offences == 0
 
     play(test)
