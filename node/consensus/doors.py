@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from genesis.chain import Block, Certificate, Header
+from node.consensus.accusation import Accusation
 from node.consensus.words import Link, Quorum, Rules, Said
 
 
@@ -61,6 +62,12 @@ class Ledger(Protocol):
     def stand_back(self) -> None:
         """Stop building; what was taken in waits for whoever leads now."""
 
+    async def beside(self, work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+        """Run what takes long to compute where it holds nobody up."""
+
+    def prepare(self, block: Block) -> None:
+        """Do ahead what can be done of executing a certified block; only speed depends on it. Called by such work."""
+
     async def execute(self, block: Block, vouched: bool) -> bool:
         """
         Run a block whose parent has been executed; whether everything its header says came out, and, unless a quorum
@@ -77,6 +84,9 @@ class Ledger(Protocol):
         Raises:
             Corrupt: the disk failed; nothing may be signed any more.
         """
+
+    async def accuse(self, accusation: Accusation) -> None:
+        """Keep a proof that a validator contradicted itself, synced; nothing when it is known. Raises Corrupt."""
 
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         """Stored blocks from `first` on, at least one if there is any, in all not much above bytes_max."""
