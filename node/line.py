@@ -204,7 +204,7 @@ class Line:
         """A block just sealed here becomes the newest. Needs `turn`."""
         if executed.tip.height % self._checkpoint_blocks == 0 and not self._write_pending:
             since = self._checkpoint
-            meta, chunks = await self._engine.run(_copy_pages, self._executor, since)
+            meta, chunks = await self._engine.run(copy_pages, self._executor, since)
             copied = Copied(since, meta, chunks)
             executed = Executed(
                 executed.block, executed.tip, executed.parent, executed.open_block, executed.burnt, executed.sealed,
@@ -230,7 +230,7 @@ class Line:
 
         def write() -> None:
             """On a thread: nothing changes a sealed block any more."""
-            rows = [_stored(one, certificate) for one, certificate in zip(found, certificates, strict=True)]
+            rows = [stored_row(one, certificate) for one, certificate in zip(found, certificates, strict=True)]
             self._store.put(rows, notes, decided)
 
         await trio.to_thread.run_sync(write)
@@ -314,7 +314,8 @@ def _show(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _stored(executed: Executed, certificate: Certificate) -> StoredBlock:
+def stored_row(executed: Executed, certificate: Certificate) -> StoredBlock:
+    """What the store keeps of a block."""
     header = executed.block.header
     return StoredBlock(
         header.height,
@@ -325,6 +326,7 @@ def _stored(executed: Executed, certificate: Certificate) -> StoredBlock:
     )
 
 
-def _copy_pages(executor: Executor, since: int | None) -> tuple[bytes, tuple[Pages, ...]]:
+def copy_pages(executor: Executor, since: int | None) -> tuple[bytes, tuple[Pages, ...]]:
+    """A checkpoint's meta, and its pages that changed since the one of a height; None: all pages."""
     chunks = tuple(Pages(c.program, c.first_page, c.pages) for c in executor.export(since))
     return executor.checkpoint_meta(), chunks
