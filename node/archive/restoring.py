@@ -101,7 +101,8 @@ class _Restoring:
                     waiting.clear()
                 progress(frame.height, head.last)
             if tip.header is not None:
-                store.put_checkpoint(tip.height, *copy_pages(machine, None))
+                copied = copy_pages(machine, None)
+                store.put_checkpoint(tip.height, copied.meta, copied.chunks, copied.trees)
         return tip
 
     def _checked_sets(self, store: Store) -> Sequence[ValidatorSet]:

@@ -36,7 +36,7 @@ def export(folder: Path, spec: ChainSpec, path: Path, progress: Progress) -> Hea
     genesis = genesis_hash(spec, root)
     with Store(folder / STORE_FOLDER, genesis) as store:
         last = store.head() or 0
-        if last and store.header(1) is None:
+        if store.first() > 1:
             raise Invalid(f"{folder} has dropped its first blocks; export from a node that keeps them.", "pruned")
         code = (folder / CODE_FILE).read_bytes()
         sets, rollbacks = (store.cursor(name) or b"" for name in (SETS, ROLLBACKS))
