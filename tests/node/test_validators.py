@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import trio
 
 from genesis.chain import Receipt
 from genesis.devkeys import development_address, development_key
+from genesis.errors import Unavailable
 from genesis.spec import ChainSpec, Validator
 from node.app import Ready, run_node
 from node.client import Client, connect
@@ -129,6 +130,31 @@ def test_four_nodes_certify_one_chain_and_take_transactions_anywhere(tmp_path: P
         await town.level()
         balances = [await m.client.account(development_address(7)) for m in town.members.values()]
         assert len({str(one["balances"]) for one in balances}) == 1
+
+    play(tmp_path, test)
+
+
+async def certified(client: Client, transaction: bytes) -> Receipt:
+    """Raises Invalid when the node has not heard of it."""
+    while True:
+        with suppress(Unavailable):  # it waits again, since its leader fell
+            receipt = await client.receipt(transaction)
+            if receipt.stage != "executed":
+                return receipt
+        await trio.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_a_node_that_does_not_lead_knows_what_it_has_told(tmp_path: Path) -> None:
+    """Of a transaction that the leader has run, before the block is there and after."""
+
+    async def test(town: Town) -> None:
+        await town.grown(0, 2)
+        follower = (await town.leader() + 1) % COUNT
+        for _ in range(10):
+            told = await town.pay(follower)
+            again = await certified(town.members[follower].client, told.transaction)
+            assert (again.status, again.results) == ("done", told.results)
 
     play(tmp_path, test)
 
