@@ -1,7 +1,7 @@
 """
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
-    store, engine → recovery → nursery: core link · gateway process · life: inbox · batcher · line · ledger ·
+    store, engine → recovery → nursery: core link · gateway process · vitals · life: inbox · batcher · line · ledger ·
                                         consensus · forwarder · sequencer
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -26,14 +27,17 @@ from node.compiled import genesis_code
 from node.config import Config
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
+from node.gateway.frames import WATCH
 from node.gateway_process import run_gateway
 from node.genesis_code import folder_plan
 from node.life import Life, Place, progress
 from node.log import logger
 from node.mempool import Mempool
+from node.meters import Meters
 from node.recovery import Recovered, recover
 from node.service import Service
 from node.store import Store
+from node.vitals.core import Vitals
 from settlement.contract import Terms
 from settlement.local import open_local, wall_clock_ms
 
@@ -112,11 +116,20 @@ async def _serve(
     async with open_settlement as adapter, trio.open_nursery() as nursery:
         mempool = Mempool(spec, config.sequencer.mempool_transactions_max)
         stages = Stages()
+        meters = Meters()
         service = Service(spec, store, engine, executor, mempool, stages)
-        link = service.link = CoreLink(service.handle)
+
+        async def answer(method: str, payload: Any) -> Any:
+            return await vitals.report() if method == WATCH else await service.handle(method, payload)
+
+        link = service.link = CoreLink(answer)
         life = Life(
             spec, config.sequencer, key, store, engine, executor, adapter, mempool, service, stages, poll_s,
-            genesis_root, place,
+            genesis_root, meters, place,
+        )  # fmt: skip
+        vitals = Vitals(
+            spec, config.node.folder, store, engine, executor, mempool, stages, meters, life,
+            config.settlement.block_time_ms,
         )  # fmt: skip
         await life.begin(recovered)
 
@@ -125,6 +138,7 @@ async def _serve(
             nursery.cancel_scope.cancel()
 
         await nursery.start(live)
+        await nursery.start(vitals.run)
         path = link_path(config.node.folder)
         await nursery.start(link.serve, path)
         port = await nursery.start(run_gateway, config.gateway, path)

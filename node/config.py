@@ -59,6 +59,8 @@ class GatewayConfig:
     connections_max: int = _whole(1_000, 1, 100_000, "open connections")
     subscriptions_max: int = _whole(64, 1, 10_000, "subscriptions of one connection")
     threads: int = _whole(2, 1, 64, "threads that recover signers")
+    metrics: str = _choice("local", "local", "all", "off")
+    """Who is shown /metrics and /status: this machine, everybody, nobody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from node.line import Line
 from node.log import logger
 from node.membership import Membership
 from node.mempool import Mempool
+from node.meters import Meters
 from node.open_block import OpenBlock, decode_logged
 from node.recovery import Recovered
 from node.reorganisation import collect, fork_height, rollbacks, state_at, truncate
@@ -76,9 +77,11 @@ class Life:
         stages: Stages,
         poll_s: float,
         genesis_root: bytes,
+        meters: Meters,
         place: Place | None = None,
     ) -> None:
         """place: none on a chain of one."""
+        self._meters = meters
         self._network = place.network if place else None
         self._peers = place.peers if place else {}
         self._spec, self._config, self._key, self._store = spec, config, key, store
@@ -87,6 +90,16 @@ class Life:
         self._poll_s, self._genesis_root = poll_s, genesis_root
         self._membership = Membership.of(spec, store)
         self._stopped = self._told = False
+
+    @property
+    def line(self) -> Line:
+        """Of this stretch of life; another one after going back or handing over. So is `consensus`."""
+        return self._line
+
+    @property
+    def consensus(self) -> Consensus:
+        """Once `run` has started."""
+        return self._consensus
 
     def stop(self) -> None:
         """Seal the open block, then return from run."""
@@ -112,11 +125,12 @@ class Life:
         )  # fmt: skip
         self._line = line = Line(
             spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
-            recovered.checkpoint,
+            recovered.checkpoint, self._meters,
         )  # fmt: skip
         self._sequencer = Sequencer(
             spec, self._config, self._key, line, self._store, self._engine, self._executor, self._mempool, self._inbox,
             self, members.version, alone, spread=lambda batch: self._forwarder.spread(batch),
+            meters=self._meters,
         )  # fmt: skip
         judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
         view_floor = max((one.view for one in before), default=0)
@@ -202,6 +216,7 @@ class Life:
     # What the line tells
 
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
+        self._meters.executed(receipts, result)
         await self._service.executed(open_block, receipts, result)
 
     async def sealed(self, block: Block, certificate: Certificate, open_block: OpenBlock) -> None:
@@ -213,6 +228,7 @@ class Life:
         await self._service.reopened(open_block)
 
     async def reverted(self, receipts: Sequence[Receipt]) -> None:
+        self._meters.reverted += len(receipts)
         await self._service.reverted(receipts)
 
     async def _go_back(self) -> Recovered:
@@ -234,6 +250,7 @@ class Life:
         )
         back, refused = await put_back(self._mempool, self._engine, self._executor, given_up, _now_ms())
         self._stages.posted = min(self._stages.posted, fork)
+        self._meters.reverted += len(given_up.receipts)
         await self._service.rolled_back(fork + 1, height, given_up.receipts)
         log.warning(
             "settlement took back a block that deposits were read from: blocks given up, signed anew in higher views",

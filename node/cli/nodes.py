@@ -91,13 +91,32 @@ def run(
 
 @app.command()
 def status(url: Url = URL, json: Json = False) -> None:
-    """Show where a node's chain stands."""
+    """Show where a node's chain stands, and if the node does not vote, why and what to do."""
     from node.client import Client, blocking
+    from node.watch.words import sentences
 
     async def ask(client: Client) -> Any:
-        return {**await client.chain_info(), "consensus": await client.consensus()}
+        consensus = await client.consensus()
+        return {"status": " ".join(sentences(consensus)), **await client.chain_info(), "consensus": consensus}
 
     show(blocking(url, ask), json)
+
+
+@app.command()
+def alerts(
+    file: Annotated[Path | None, typer.Argument(help="Where to write them; standard output otherwise.")] = None,
+    job: Annotated[str, typer.Option(help="Under which Prometheus scrapes the nodes.")] = "tenor",
+    json: Json = False,
+) -> None:
+    """Write the alert rules for Prometheus. What each means, and what to do, is in node/RUNBOOK.md."""
+    from node.watch.rules import RULES, rules_text
+
+    if file is None and not json:
+        print(rules_text(job), end="")
+        return
+    if file is not None:
+        file.write_text(rules_text(job))
+    show({"file": file, "alerts": [rule.name for rule in RULES]}, json)
 
 
 async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:

@@ -17,14 +17,15 @@ import trio
 
 from genesis.chain import Block, check_certificate
 from genesis.errors import Invalid, Unavailable
-from node.consensus import wire
+from node.consensus import reasons, wire
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
 from node.consensus.doors import Certified, Kept, Ledger, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
+from node.consensus.reasons import Reason
 from node.consensus.simplex import Memory, Simplex
 from node.consensus.words import Ballot, Link, Quorum, Rules, Said, ballot_of, check_quorum
 from node.log import logger
-from p2p.network import Message, Network, Peer
+from p2p.network import Message, Network, Peer, Statistics
 
 EVENTS_WAITING_MAX = 4_096
 VIEWS_AHEAD_PUSHED_MAX = 4
@@ -113,6 +114,7 @@ class Consensus:
         self._executing: deque[tuple[Link, bool]] = deque()
         self._work = trio.Event()
         self._catching_up = False
+        self._held_up, self._early_ms = "", 0
         self.counters = Counters()
         self.evidence: list[tuple[Ballot, Ballot]] = []
         self.exposed: list[tuple[Link, Link]] = []
@@ -153,17 +155,19 @@ class Consensus:
         }
 
     def view(self) -> dict[str, Any]:
-        """For people: who leads, what this node waits for, and if it does not vote, why."""
-        standing, connected = self.machine.standing(), set(self._network.peers())
+        """For people: who leads, what this node waits for, and if it does not vote, why and what to do."""
+        standing, connected = self.machine.standing(), self.connected()
         me = self._signer.address if self._signer else None
         members = [
-            {"address": address, "stake": stake, "connected": address == me or self._peers.get(address) in connected}
+            {"address": address, "stake": stake, "connected": address in connected}
             for address, stake in self._rules.stakes.items()
         ]
+        found = self.reasons()
         return {
             "validator": me,
             "votes": self.machine.me is not None,
-            "why": self._why(),
+            "why": found[0].why if found else "",
+            "remedy": found[0].remedy if found else "",
             "view": standing.view,
             "leader": standing.leader,
             "waits_for": standing.waits,
@@ -174,15 +178,46 @@ class Consensus:
             "counters": self.statistics(),
         }
 
-    def _why(self) -> str:
-        """Why this node does not vote; empty when it does."""
+    def reasons(self) -> list[Reason]:
+        """Why this node's votes do not count, the gravest first; empty when they do."""
         if self._signer is None:
-            return "it only follows"
-        if self.machine.me is None and self.diverged is None:
-            return f"its address is not in validator set {self._rules.version}"
+            return [reasons.follows()]
         if self.diverged is not None:
-            return f"block {self.diverged.height}, which a quorum stands behind, came out differently here"
-        return "it catches up" if self._catching_up else ""
+            return [reasons.diverged(self.diverged.height)]
+        if self.machine.me is None:
+            return [reasons.not_in_set(self._rules.version)]
+        found: list[Reason] = []
+        connected = self.connected()
+        if not self._rules.has_quorum(connected):
+            stakes = self._rules.stakes
+            found.append(reasons.cut_off(sum(stakes[one] for one in connected), 2 * sum(stakes.values()) // 3 + 1))
+        if self._catching_up:
+            found.append(reasons.catching_up(self.machine.committed.height))
+        if self._early_ms:
+            found.append(reasons.clock(self._early_ms))
+        if self._held_up:
+            found.append(reasons.held_up(self._held_up))
+        return found
+
+    def connected(self) -> set[bytes]:
+        """Validators of the set that can be reached now, this one included."""
+        names = set(self._network.peers())
+        return {one for one in self._rules.stakes if one == self.machine.me or self._peers.get(one) in names}
+
+    def spare(self) -> int | None:
+        """How many connected validators may be lost, heaviest first, with a quorum left; None when alone."""
+        if not self._peers:
+            return None
+        others = sorted(self.connected() - {self.machine.me}, key=lambda one: self._rules.stakes[one])
+        own = self.connected() - set(others)
+        spare = 0
+        while others and self._rules.has_quorum((*others[:-1], *own)):
+            others.pop()
+            spare += 1
+        return spare
+
+    def network(self) -> Statistics:
+        return self._network.statistics()
 
     # The loop
 
@@ -274,6 +309,7 @@ class Consensus:
             work()
         if stage.committed:
             self.counters.committed += len(stage.committed)
+            self._held_up = ""
             self._forget()
 
     async def _sign(self, said: Said) -> Ballot:
@@ -319,15 +355,19 @@ class Consensus:
                 await self._not_too_early(link)
                 good = await self._ledger.execute(block, vouched)
             except Unavailable as error:
+                self._held_up = str(error)
                 log.info("block not executed now", height=link.height, reason=str(error))
                 self._event(partial(self.machine.dropped, link))
             else:
+                self._held_up = ""
                 self._event(partial(self.machine.executed, link, good))
 
     async def _not_too_early(self, link: Link) -> None:
         """A block of the future waits, unless its view has passed: then others have vouched for its time."""
         while self.machine.view <= link.view and (early_ms := link.time_ms - self._ahead_ms - self._now_ms()) > 0:
+            self._early_ms = early_ms
             await trio.sleep(min(early_ms, EARLY_GLANCE_MS) / 1000)
+        self._early_ms = 0
 
     # What arrives
 

@@ -24,6 +24,8 @@ FRAME_BYTES_MAX = 64 << 20
 READ_BYTES = 256 << 10
 SUBSCRIBE, UNSUBSCRIBE = "subscribe", "unsubscribe"
 SEND = "sendTransactions"
+WATCH = "watch"
+"""The gateway's own question for the core's numbers; no client can ask it."""
 
 _HEAD = struct.Struct(">I")
 

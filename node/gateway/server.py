@@ -1,5 +1,5 @@
 """
-The routes: POST / and WebSocket /ws for JSON-RPC, GET /health.
+The routes: POST / and WebSocket /ws for JSON-RPC, GET /health, and those of `watching`.
 
 A body is refused as soon as it is known to be too long. On a WebSocket up to IN_HAND_MAX requests run at once, and
 transactions still reach the core in the order they came; more is not read until one is answered. A client that leaves
@@ -28,7 +28,9 @@ from node.gateway.dispatch import Dispatcher
 from node.gateway.link import Link
 from node.gateway.methods import BadParams, fields
 from node.gateway.subscriptions import SUBSCRIBE_PARAMETERS, UNSUBSCRIBE_PARAMETERS, Subscription, Subscriptions
+from node.gateway.traffic import Traffic
 from node.gateway.transactions import Ticket
+from node.gateway.watching import operator_routes
 
 IN_HAND_MAX = 64
 UNREAD_MAX = 4_096
@@ -38,7 +40,8 @@ TRY_AGAIN_LATER = 1013
 def application(link: Link, limits: GatewayConfig) -> Starlette:
     """Return the ASGI application; the link runs as long as it does."""
     pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="recover")
-    dispatcher = Dispatcher(link, pool, limits)
+    traffic = Traffic()
+    dispatcher = Dispatcher(link, pool, limits, traffic)
     subscriptions = Subscriptions(link)
 
     async def rpc(request: Request) -> Response:
@@ -56,7 +59,11 @@ def application(link: Link, limits: GatewayConfig) -> Starlette:
 
     async def socket(websocket: WebSocket) -> None:
         await websocket.accept()
-        await Connection(websocket, dispatcher, subscriptions, limits).run()
+        traffic.websockets += 1
+        try:
+            await Connection(websocket, dispatcher, subscriptions, limits).run()
+        finally:
+            traffic.websockets -= 1
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -74,6 +81,7 @@ def application(link: Link, limits: GatewayConfig) -> Starlette:
             Route("/", rpc, methods=["POST"]),
             Route("/health", health, methods=["GET"]),
             WebSocketRoute("/ws", socket),
+            *operator_routes(link, traffic, subscriptions, limits.metrics),
         ],
         lifespan=lifespan,
     )
