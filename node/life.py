@@ -21,8 +21,8 @@ from genesis.errors import Corrupt, Unavailable
 from genesis.spec import ChainSpec
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
+from node.consensus.doors import Signer
 from node.consensus.service import Consensus
-from node.consensus.signer import KeySigner
 from node.consensus.words import rules_of
 from node.engine import EngineThread
 from node.forwarder import Forwarder
@@ -67,7 +67,7 @@ class Life:
         self,
         spec: ChainSpec,
         config: SequencerConfig,
-        key: bytes,
+        signer: Signer,
         store: Store,
         engine: EngineThread,
         executor: Executor,
@@ -84,7 +84,7 @@ class Life:
         self._meters = meters
         self._network = place.network if place else None
         self._peers = place.peers if place else {}
-        self._spec, self._config, self._key, self._store = spec, config, key, store
+        self._spec, self._config, self._signer, self._store = spec, config, signer, store
         self._engine, self._executor, self._adapter = engine, executor, adapter
         self._mempool, self._service, self._stages = mempool, service, stages
         self._poll_s, self._genesis_root = poll_s, genesis_root
@@ -128,8 +128,8 @@ class Life:
             recovered.checkpoint, self._meters,
         )  # fmt: skip
         self._sequencer = Sequencer(
-            spec, self._config, self._key, line, self._store, self._engine, self._executor, self._mempool, self._inbox,
-            self, members.version, alone, spread=lambda batch: self._forwarder.spread(batch),
+            spec, self._config, self._signer, line, self._store, self._engine, self._executor, self._mempool,
+            self._inbox, self, members.version, alone, spread=lambda batch: self._forwarder.spread(batch),
             meters=self._meters,
         )  # fmt: skip
         judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
@@ -159,7 +159,7 @@ class Life:
                 for service in (self._inbox, self._batcher, self._line, self._ledger):
                     await nursery.start(service.run)
                 self._consensus = Consensus(
-                    rules_of(self._spec, self._set), KeySigner(self._key), network, self._peers, self._ledger, _now_ms,
+                    rules_of(self._spec, self._set), self._signer, network, self._peers, self._ledger, _now_ms,
                     self._spec.time_ahead_ms_max,
                 )  # fmt: skip
                 self._forwarder = Forwarder(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Word = Literal["follows", "not_in_set", "diverged", "catching_up", "cut_off", "clock", "held_up"]
+Word = Literal["follows", "not_in_set", "diverged", "catching_up", "cut_off", "signer_away", "clock", "held_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,14 @@ def cut_off(stake: int, needed: int) -> Reason:
     )
 
 
+def signer_away(reason: str) -> Reason:
+    return Reason(
+        "signer_away",
+        f"its signer is away: {reason.rstrip('.')}",
+        "Start `tenor signer run` again; the votes that wait are asked for then.",
+    )
+
+
 def clock(ahead_ms: int) -> Reason:
     return Reason(
         "clock",
@@ -65,8 +73,19 @@ def clock(ahead_ms: int) -> Reason:
 
 def held_up(reason: str) -> Reason:
     return Reason(
-        "held_up", f"it cannot check the block proposed: {reason}", "Look at what it names; it votes again by itself."
+        "held_up",
+        f"it cannot check the block proposed: {reason.rstrip('.')}",
+        "Look at what it names; it votes again by itself.",
     )
 
 
-WORDS: tuple[Word, ...] = ("follows", "not_in_set", "diverged", "catching_up", "cut_off", "clock", "held_up")
+WORDS: tuple[Word, ...] = (
+    "follows",
+    "not_in_set",
+    "diverged",
+    "catching_up",
+    "cut_off",
+    "signer_away",
+    "clock",
+    "held_up",
+)
