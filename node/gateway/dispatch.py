@@ -16,8 +16,10 @@ from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from node import rpc_codes
 from node.config import GatewayConfig
 from node.gateway import wire
+from node.gateway.caps import Caps, OverLimit
 from node.gateway.link import Link
 from node.gateway.methods import OTHERS, READS, WAIT, BadParams, Parameter, array_of, fields
+from node.gateway.reads import Reads
 from node.gateway.traffic import Traffic
 from node.gateway.transactions import Ticket, send
 
@@ -30,13 +32,20 @@ _IDS = (str, int, float, type(None))
 class Dispatcher:
     def __init__(self, link: Link, pool: ThreadPoolExecutor, limits: GatewayConfig, traffic: Traffic) -> None:
         self._link = link
+        self._reads = Reads(link, Caps(limits))
         self._traffic = traffic
         self._pool = pool
         self._limits = limits
         self._send_many = (Parameter("transactions", array_of(_as_it_is, limits.batch_calls_max)), WAIT)
 
-    async def answer(self, data: bytes, ticket: Ticket, special: Special | None) -> str | None:
-        """Return the response text, None when nothing is to be answered. ticket: the message's place in its line."""
+    async def answer(self, data: bytes, ticket: Ticket, special: Special | None, address: str = "") -> str | None:
+        """
+        Return the response text, None when nothing is to be answered.
+
+        Args:
+            ticket: the message's place in its line.
+            address: where it came from.
+        """
         try:
             request = wire.parse(data, self._limits.depth_max)
         except wire.NotJson as error:
@@ -44,14 +53,16 @@ class Dispatcher:
         except wire.TooDeep as error:
             return self._refused(None, rpc_codes.INVALID_REQUEST, str(error), "too_deep")
         if not isinstance(request, list):
-            return await self._one(request, ticket, special)
+            return await self._one(request, ticket, special, address)
         if not 1 <= len(request) <= self._limits.batch_calls_max:
             message = f"A batch has 1 to {self._limits.batch_calls_max} requests, not {len(request)}."
             return self._refused(None, rpc_codes.INVALID_REQUEST, message, "batch_size")
-        answers = [text for text in await self._batch(request, ticket, special) if text is not None]
+        answers = [text for text in await self._batch(request, ticket, special, address) if text is not None]
         return f"[{','.join(answers)}]" if answers else None
 
-    async def _batch(self, requests: list[Any], ticket: Ticket, special: Special | None) -> list[str | None]:
+    async def _batch(
+        self, requests: list[Any], ticket: Ticket, special: Special | None, address: str
+    ) -> list[str | None]:
         answers: list[str | None] = [None] * len(requests)
         sends: dict[int, dict[str, Any]] = {}
         for index, request in enumerate(requests):
@@ -66,7 +77,7 @@ class Dispatcher:
                 answers[index] = self._response(requests[index], result)
 
         async def run_other(index: int) -> None:
-            answers[index] = await self._one(requests[index], ticket, special)
+            answers[index] = await self._one(requests[index], ticket, special, address)
 
         others = [run_other(index) for index in range(len(requests)) if index not in sends]
         if not others:
@@ -75,7 +86,7 @@ class Dispatcher:
             await asyncio.gather(*others, *([run_sends()] if sends else []))
         return answers
 
-    async def _one(self, request: Any, ticket: Ticket, special: Special | None) -> str | None:
+    async def _one(self, request: Any, ticket: Ticket, special: Special | None, address: str) -> str | None:
         problem = _malformed(request)
         if problem is not None:
             identity = request.get("id") if isinstance(request, dict) else None
@@ -83,14 +94,14 @@ class Dispatcher:
             return self._refused(echo, rpc_codes.INVALID_REQUEST, problem, "invalid_request")
         self._traffic.asked(request["method"])
         try:
-            result = await self._result(request["method"], request.get("params", []), ticket, special)
+            result = await self._result(request["method"], request.get("params", []), ticket, special, address)
         except TenorError as error:
             result = error
         return self._response(request, result)
 
-    async def _result(self, method: str, params: object, ticket: Ticket, special: Special | None) -> Any:
+    async def _result(self, method: str, params: object, ticket: Ticket, special: Special | None, address: str) -> Any:
         if method in READS:
-            return await self._link.ask(method, fields(READS[method], params, method))
+            return await self._reads.ask(method, fields(READS[method], params, method), address)
         if method == "tenor_sendTransaction":
             given = fields(SEND_ONE, params, method)
             return (await self._send(ticket, [given["transaction"]], [given["wait"]]))[0]
@@ -174,6 +185,9 @@ def _body(error: TenorError) -> dict[str, Any]:
     if isinstance(error, Invalid):
         number = getattr(error, "number", None) or rpc_codes.number(error.code)
         return {"code": number, "message": str(error), "data": {"code": error.code}}
+    if isinstance(error, OverLimit):
+        data = {"code": "over_limit", "limit": error.limit, "retry_ms": error.retry_ms}
+        return {"code": rpc_codes.OVER_LIMIT, "message": str(error), "data": data}
     if isinstance(error, Unavailable):
         return {"code": rpc_codes.UNAVAILABLE, "message": str(error), "data": {"code": "unavailable"}}
     if isinstance(error, Corrupt):

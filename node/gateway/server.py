@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -51,7 +51,7 @@ def application(link: Link, limits: GatewayConfig) -> Starlette:
             return Response(status_code=400)
         if data is None:
             return _too_large(limits.body_bytes_max)
-        text = await dispatcher.answer(data, Ticket(), None)
+        text = await dispatcher.answer(data, Ticket(), None, _address(request))
         return Response(status_code=204) if text is None else Response(text, media_type="application/json")
 
     async def health(_: Request) -> Response:
@@ -94,6 +94,7 @@ class Connection:
         self, websocket: WebSocket, dispatcher: Dispatcher, subscriptions: Subscriptions, limits: GatewayConfig
     ) -> None:
         self._websocket = websocket
+        self._address = _address(websocket)
         self._dispatcher = dispatcher
         self._subscriptions = subscriptions
         self._limits = limits
@@ -128,7 +129,7 @@ class Connection:
     async def _answer(self, data: bytes, ticket: Ticket) -> None:
         fresh: list[tuple[Subscription, int]] = []
         try:
-            text = await self._dispatcher.answer(data, ticket, partial(self._special, fresh))
+            text = await self._dispatcher.answer(data, ticket, partial(self._special, fresh), self._address)
         finally:
             ticket.leave()
             self._in_hand.release()
@@ -176,6 +177,10 @@ class Connection:
         if self._cut is None:
             closing = self._websocket.close(TRY_AGAIN_LATER, reason[:120])
             self._cut = asyncio.create_task(_quietly(closing))
+
+
+def _address(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""
 
 
 async def _quietly(closing: Any) -> None:
