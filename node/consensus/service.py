@@ -98,6 +98,7 @@ class Consensus:
         """
         self._rules, self._signer, self._network, self._ledger = rules, signer, network, ledger
         self._peers = dict(peers)
+        self._addresses = {peer: address for address, peer in peers.items()}
         self._now_ms, self._ahead_ms = now_ms, time_ahead_ms_max
         rooms = {wire.VOTES: VOTES_WAITING_MAX, wire.BLOCKS: BLOCKS_WAITING_MAX}
         self._post = Post(network, tuple(sorted(self._peers.values())), rooms, self._greet, self._lost)
@@ -492,6 +493,7 @@ class Consensus:
         """A stream to a peer has come about."""
 
         def event(_: int) -> list[Action]:
+            self.machine.trust(self._addresses[peer])
             self._stage.after.append(partial(self._remind, peer))
             return []
 
@@ -499,9 +501,19 @@ class Consensus:
 
     def _lost(self, peer: Peer) -> None:
         """A stream to a peer broke: if it leads, waiting for its time-out is waiting in vain."""
-        for address, name in self._peers.items():
-            if name == peer:
-                self._event(partial(self.machine.suspect, address))
+        address = self._addresses[peer]
+
+        def event(now_ms: int) -> list[Action]:
+            self._stage.after.append(partial(self._pass_on, address))
+            return self.machine.suspect(address, now_ms)
+
+        self._event(event)
+
+    def _pass_on(self, proposer: bytes) -> None:
+        """What a leader proposed that broke off goes to the others from here: it may have reached nobody else."""
+        for block in self._blocks.values():
+            if block.header.view == self.machine.view and block.header.proposer == proposer:
+                self._post.send(wire.BLOCKS, wire.Proposal(block, ()).encode())
 
     def _remind(self, peer: Peer) -> None:
         """Tell one peer what it may have missed. Called when all that was said is synced."""
