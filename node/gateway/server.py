@@ -25,6 +25,7 @@ from genesis.errors import TenorError
 from node import rpc_codes
 from node.config import GatewayConfig
 from node.gateway.dispatch import Dispatcher
+from node.gateway.doorway import TRY_AGAIN_LATER, Doorway
 from node.gateway.link import Link
 from node.gateway.methods import BadParams, fields
 from node.gateway.subscriptions import SUBSCRIBE_PARAMETERS, UNSUBSCRIBE_PARAMETERS, Subscription, Subscriptions
@@ -34,10 +35,9 @@ from node.gateway.watching import operator_routes
 
 IN_HAND_MAX = 64
 UNREAD_MAX = 4_096
-TRY_AGAIN_LATER = 1013
 
 
-def application(link: Link, limits: GatewayConfig) -> Starlette:
+def application(link: Link, limits: GatewayConfig, doorway: Doorway) -> Starlette:
     """Return the ASGI application; the link runs as long as it does."""
     pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="recover")
     traffic = Traffic()
@@ -67,7 +67,7 @@ def application(link: Link, limits: GatewayConfig) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        running = asyncio.create_task(link.run())
+        running = asyncio.gather(link.run(), doorway.watch())
         try:
             yield
         finally:
@@ -81,7 +81,7 @@ def application(link: Link, limits: GatewayConfig) -> Starlette:
             Route("/", rpc, methods=["POST"]),
             Route("/health", health, methods=["GET"]),
             WebSocketRoute("/ws", socket),
-            *operator_routes(link, traffic, subscriptions, limits.metrics),
+            *operator_routes(link, (traffic, subscriptions, doorway), limits.metrics),
         ],
         lifespan=lifespan,
     )

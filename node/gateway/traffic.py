@@ -27,7 +27,7 @@ class Traffic:
         self.requests[method if method in _KNOWN else UNKNOWN] += 1
 
     def samples(self) -> Iterator[Sample]:
-        yield sample("tenor_gateway_connections", self.websockets, kind="websocket")
+        yield sample("tenor_gateway_websockets", self.websockets)
         for method, count in self.requests.items():
             yield sample("tenor_gateway_requests_total", count, method=method)
         for code, count in self.refusals.items():

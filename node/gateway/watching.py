@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -19,8 +21,6 @@ from starlette.routing import Route
 from genesis.errors import TenorError
 from node.gateway.frames import WATCH
 from node.gateway.link import Link
-from node.gateway.subscriptions import Subscriptions
-from node.gateway.traffic import Traffic
 from node.watch.metrics import CONTENT_TYPE, exposition
 from node.watch.page import status_page
 from node.watch.samples import Sample, sample
@@ -31,7 +31,13 @@ ANSWER_S = 5.0
 """A core that takes longer counts as silent: Prometheus waits ten seconds by default."""
 
 
-def operator_routes(link: Link, traffic: Traffic, subscriptions: Subscriptions, whom: str) -> list[Route]:
+class Counted(Protocol):
+    """What has numbers of its own."""
+
+    def samples(self) -> Iterable[Sample]: ...
+
+
+def operator_routes(link: Link, counted: Sequence[Counted], whom: str) -> list[Route]:
     """whom: LOCAL, ALL or OFF."""
 
     async def gather() -> tuple[list[Sample], dict[str, Any] | None]:
@@ -42,8 +48,8 @@ def operator_routes(link: Link, traffic: Traffic, subscriptions: Subscriptions, 
                 consensus = await link.ask("tenor_getConsensus", {})
         except (TenorError, TimeoutError):
             core, consensus = [], None
-        own = [sample("tenor_core_up", consensus is not None), *traffic.samples(), *subscriptions.samples()]
-        return [*map(tuple, core), *own], consensus
+        own = [sample("tenor_core_up", consensus is not None)]
+        return [*map(tuple, core), *own, *chain.from_iterable(one.samples() for one in counted)], consensus
 
     async def metrics(request: Request) -> Response:
         if not _welcome(request, whom):
