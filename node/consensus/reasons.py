@@ -5,9 +5,12 @@ Why a node's votes do not count, in sentences, and what its operator can do: the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-Word = Literal["follows", "not_in_set", "diverged", "catching_up", "cut_off", "signer_away", "clock", "held_up"]
+Word = Literal[
+    "follows", "not_in_set", "diverged", "recalling", "catching_up", "cut_off", "signer_away", "clock", "held_up"
+]  # fmt: skip
+WORDS: tuple[Word, ...] = get_args(Word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,11 @@ def catching_up(height: int) -> Reason:
     )
 
 
+def recalling(what: str) -> Reason:
+    """what: as `recall` says it."""
+    return Reason("recalling", what, "Wait; without answers, see that other validators run and can be reached.")
+
+
 def cut_off(stake: int, needed: int) -> Reason:
     return Reason(
         "cut_off",
@@ -77,15 +85,3 @@ def held_up(reason: str) -> Reason:
         f"it cannot check the block proposed: {reason.rstrip('.')}",
         "Look at what it names; it votes again by itself.",
     )
-
-
-WORDS: tuple[Word, ...] = (
-    "follows",
-    "not_in_set",
-    "diverged",
-    "catching_up",
-    "cut_off",
-    "signer_away",
-    "clock",
-    "held_up",
-)
