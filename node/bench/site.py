@@ -13,7 +13,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,15 +73,20 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(folder: Path, keys: Sequence[bytes]) -> AsyncIterator[Site]:
+async def open_site(
+    folder: Path, keys: Sequence[bytes], settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Site]:
     """
     A running node with a market whose price is reported, and an account with money for each key.
+
+    Args:
+        settings: of the configuration, beside those that a site needs.
 
     Raises:
         Unavailable: the node does not start.
         Corrupt: its market cannot be set up.
     """
-    config, log = _write_folder(folder), folder / "node.log"
+    config, log = _write_folder(folder, settings or {}), folder / "node.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-c", _COMMAND, "node", "run", "--config", str(config)],
@@ -108,7 +113,7 @@ def account_keys(count: int) -> list[bytes]:
     return [keccak256(b"tenor bench account %d" % number) for number in range(count)]
 
 
-def _write_folder(folder: Path) -> Path:
+def _write_folder(folder: Path, settings: Mapping[str, str]) -> Path:
     secret = secrets.token_urlsafe(16)
     keystore.save(folder / "validator.json", development_key(0), secret, keystore.SCRYPT_N_LIGHT)
     (folder / "validator.password").write_text(secret + "\n")
@@ -120,6 +125,7 @@ def _write_folder(folder: Path) -> Path:
         "keys.password_file": str(folder / "validator.password"),
         "gateway.port": "0",
         "settlement.file": str(folder / "settlement.sqlite"),
+        **settings,
     }
     (folder / "node.toml").write_text(render(load(None, flags)))
     return folder / "node.toml"

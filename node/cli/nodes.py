@@ -137,7 +137,9 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
     from node.collector import settle
     from node.log import Format, configure
     from node.place import open_place
+    from node.watch.process import raise_open_files
 
+    raise_open_files()
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
     async with _signer(config, spec) as signer, trio.open_nursery() as nursery:
