@@ -30,6 +30,8 @@ STAKES = {crypto.address_of(key): 1 for key in KEYS}
 RULES = Rules(toy.CHAIN, STAKES, 0, 1_000, 500, 4_000)
 NAMES = {crypto.address_of(key): f"v{number}" for number, key in enumerate(KEYS)}
 GLANCE_S = 0.05
+LED_AGAIN_S = 3.0
+"""It starts, and could lead the view again, in which no quorum has said anything."""
 
 
 class Village:
@@ -66,7 +68,8 @@ class Village:
 
 def story(make: Callable[..., Consensus]) -> Village:
     """
-    A leader's disk is copied; cut off from all but one, it proposes and votes; then its disk is the copy again.
+    A leader's disk is copied; cut off from all but one, it proposes and votes; then its disk is the copy again, and it
+    starts among those that have not heard of this.
     """
 
     async def live() -> Village:
@@ -76,9 +79,9 @@ def story(make: Callable[..., Consensus]) -> Village:
                 village.start()
                 await village.grown(5)
                 leader = village.leader
-                others = [one for one in village.members if one is not leader]
+                one, other, third = (member.place.name for member in village.members if member is not leader)
                 copy = bytes(leader.disk._synced)
-                hub.partition([[leader.place.name, others[0].place.name], [one.place.name for one in others[1:]]])
+                hub.partition([[leader.place.name, one], [other, third]])
                 assert leader.service is not None
                 voted = leader.service.counters.voted
                 await village.until(lambda: leader.service.counters.voted > voted)
@@ -87,6 +90,8 @@ def story(make: Callable[..., Consensus]) -> Village:
                 leader.crash()
                 leader.disk._synced[:] = copy
                 village.watch.heights.pop(leader.place.name)  # what the copy lacks was not lost by it
+                hub.partition([[leader.place.name, other], [one, third]])
+                await trio.sleep(LED_AGAIN_S)
                 hub.heal()
                 await village.grown(5)
                 await village.until(lambda: leader.service.machine.me is not None)
