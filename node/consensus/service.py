@@ -18,6 +18,7 @@ import trio
 from genesis.chain import Block, check_certificate
 from genesis.errors import Invalid, Unavailable
 from node.consensus import reasons, recall, wire
+from node.consensus.accusation import Accusation
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
 from node.consensus.doors import Certified, Kept, Ledger, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
@@ -320,6 +321,8 @@ class Consensus:
             case Accuse(first, second):
                 self.evidence = [*self.evidence, (first, second)][:EVIDENCE_MAX]
                 log.error("validator has voted twice", validator=first.signer.hex(), view=first.said.view)
+                if first.said.hash != second.said.hash:  # of one block at two heights settlement knows nothing
+                    self._accuse(Accusation.of_votes(first, second, self._rules))
             case Expose(one, other):
                 self.exposed = [*self.exposed, (one, other)][:EVIDENCE_MAX]
                 log.error("leader has proposed twice", validator=one.proposer.hex(), view=one.view)
@@ -402,6 +405,14 @@ class Consensus:
             return [] if silent else [cast for cast in waiting if cast.said.view > self.machine.committed.view]
 
         self._event(event)
+
+    def _accuse_proposer(self, two: Expose) -> None:
+        first, second = self._blocks.get(two.first.hash), self._blocks.get(two.second.hash)
+        if first is not None and second is not None:
+            self._accuse(Accusation.of_blocks(first, second))
+
+    def _accuse(self, accusation: Accusation) -> None:
+        self._stage.after.append(partial(self._nursery.start_soon, self._ledger.accuse, accusation))
 
     def _event(self, event: Event) -> None:
         """Queue an event of this node's own; the queue is never full of those alone."""
@@ -512,6 +523,8 @@ class Consensus:
             link = Link.of(block.header)
             self._blocks.setdefault(link.hash, block)
             actions = self.machine.propose(link, proofs, now_ms)
+            for two in (action for action in actions if isinstance(action, Expose)):
+                self._accuse_proposer(two)
             if self.machine.block(link.hash) is None and link.hash != self.machine.committed.hash:
                 del self._blocks[link.hash]
             return actions
