@@ -43,7 +43,7 @@ from node.store import Store
 from node.tip import Tip
 from node.waiting_again import put_back
 from p2p.memory import open_memory_network
-from p2p.network import Network, Peer
+from p2p.network import Network, Peer, Statistics
 from settlement.adapter import SettlementAdapter
 
 DRAIN_S = 5.0
@@ -100,6 +100,10 @@ class Life:
     def consensus(self) -> Consensus:
         """Once `run` has started."""
         return self._consensus
+
+    def network(self) -> Statistics:
+        """As that of the network."""
+        return self._consensus.network()
 
     def stop(self) -> None:
         """Seal the open block, then return from run."""

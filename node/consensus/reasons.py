@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Word = Literal[
-    "follows", "not_in_set", "diverged", "recalling", "catching_up", "cut_off", "signer_away", "clock", "held_up"
+    "follows", "not_in_set", "diverged", "recalling", "pruned", "catching_up", "cut_off", "signer_away", "clock",
+    "held_up",
 ]  # fmt: skip
 WORDS: tuple[Word, ...] = get_args(Word)
 
@@ -53,6 +54,12 @@ def catching_up(height: int) -> Reason:
 def recalling(what: str) -> Reason:
     """what: as `recall` says it."""
     return Reason("recalling", what, "Wait; without answers, see that other validators run and can be reached.")
+
+
+def pruned() -> Reason:
+    return Reason(
+        "pruned", "its peers have pruned the blocks it lacks", "Start it again, and it takes a snapshot from them."
+    )
 
 
 def cut_off(stake: int, needed: int) -> Reason:

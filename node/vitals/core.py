@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import trio
 
@@ -18,9 +19,10 @@ from genesis.receipt import STATUSES
 from genesis.spec import ChainSpec
 from node.batcher import Stages
 from node.catalogue import Catalogue
-from node.consensus.reasons import WORDS
+from node.consensus.reasons import WORDS, follows
+from node.consensus.service import Consensus
 from node.engine import EngineThread
-from node.life import Life
+from node.line import Line
 from node.mempool import Mempool
 from node.meters import Meters
 from node.recovery import stored_header
@@ -29,9 +31,22 @@ from node.vitals.disk import Disk
 from node.vitals.feeds import FeedTime, feed_times
 from node.watch.process import process_samples
 from node.watch.samples import Sample, sample
+from p2p.network import Statistics
 
 LOOK_S = 1.0
 MS = 1000
+
+
+class Living(Protocol):
+    """A node's life, as a validator or following. consensus: None of one that takes no part in it."""
+
+    @property
+    def line(self) -> Line: ...
+
+    @property
+    def consensus(self) -> Consensus | None: ...
+
+    def network(self) -> Statistics: ...
 
 
 class Vitals:
@@ -47,7 +62,7 @@ class Vitals:
         mempool: Mempool,
         stages: Stages,
         meters: Meters,
-        life: Life,
+        life: Living,
         settlement_block_ms: int,
     ) -> None:
         self._spec, self._store, self._engine, self._executor = spec, store, engine, executor
@@ -75,7 +90,8 @@ class Vitals:
         self._asked.set()
         with trio.move_on_after(LOOK_S):
             await looked.wait()
-        gathered = [*self._chain(), *self._consensus(), *self._work(), *self._engine_told(), *self._machine()]
+        gathered = [*self._chain(), *self._consensus(), *self._network(), *self._work(), *self._engine_told()]
+        gathered += self._machine()
         return [*gathered, *await trio.to_thread.run_sync(lambda: list(self._settlement()))]
 
     async def _look(self) -> None:
@@ -110,19 +126,24 @@ class Vitals:
 
     def _consensus(self) -> Iterator[Sample]:
         consensus = self._life.consensus
-        standing, why = consensus.machine.standing(), {reason.word for reason in consensus.reasons()}
+        why = {reason.word for reason in (consensus.reasons() if consensus else [follows()])}
+        for word in WORDS:
+            yield sample("tenor_not_voting", word in why, reason=word)
+        if consensus is None:
+            return
+        standing = consensus.machine.standing()
         yield sample("tenor_view", standing.view)
         yield sample("tenor_leads", standing.leads)
         yield sample("tenor_leader", 1, validator=f"0x{standing.leader.hex()}")
-        for word in WORDS:
-            yield sample("tenor_not_voting", word in why, reason=word)
         yield sample("tenor_votes_total", consensus.counters.voted)
         yield sample("tenor_failed_views", standing.failed_views)
         yield sample("tenor_evidence", consensus.statistics()["evidence"])
         spare = consensus.spare()
         if spare is not None:
             yield sample("tenor_peers_spare", spare)
-        network = consensus.network()
+
+    def _network(self) -> Iterator[Sample]:
+        network = self._life.network()
         yield sample("tenor_peers", network.peers)
         yield sample("tenor_peers_banned", network.banned)
         yield sample("tenor_bans_total", network.bans)
