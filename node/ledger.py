@@ -14,7 +14,8 @@ from genesis.crypto import ZERO_ADDRESS, ZERO_HASH
 from genesis.errors import Corrupt, Invalid
 from node.consensus.accusation import Accusation
 from node.consensus.doors import Certified, Kept, Remembered
-from node.consensus.words import Link, Quorum, Said, said_of
+from node.consensus.schedule import failed_leaders
+from node.consensus.words import Link, Quorum, Rules, Said, said_of
 from node.evidence import keep_evidence
 from node.judge import Judge
 from node.line import Executed, Line
@@ -35,8 +36,16 @@ class ChainLedger:
     """See `Ledger`. view_floor: no view up to it is used any more: blocks in it were given up with settlement's."""
 
     def __init__(
-        self, line: Line, sequencer: Sequencer, store: Store, mempool: Mempool, judge: Judge, view_floor: int
+        self,
+        rules: Rules,
+        line: Line,
+        sequencer: Sequencer,
+        store: Store,
+        mempool: Mempool,
+        judge: Judge,
+        view_floor: int,
     ) -> None:
+        self._rules = rules
         self._line, self._sequencer, self._store, self._mempool = line, sequencer, store, mempool
         self._judge, self._view_floor = judge, view_floor
         self._untidy = trio.Event()
@@ -65,7 +74,8 @@ class ChainLedger:
         return Remembered(link, certificate if view == header.view else None, kept)
 
     def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool) -> None:
-        self._sequencer.lead(Turn(view, parent.hash, built, again, late=view > parent.view + 1))
+        before = failed_leaders(self._rules, parent, view)
+        self._sequencer.lead(Turn(view, parent.hash, built, again, late=bool(before), before=before))
 
     def stand_back(self) -> None:
         self._sequencer.stand_back()
