@@ -107,8 +107,9 @@ class Life:
         return self._consensus.network()
 
     def stop(self) -> None:
-        """Seal the open block, then return from run."""
+        """Take no transactions any more, seal the open block, then return from run."""
         self._stopped = True
+        self._service.leave()
         self._sequencer.stop()
 
     async def begin(self, recovered: Recovered, version: int | None = None) -> None:

@@ -70,6 +70,7 @@ class Service:
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._received: set[bytes] = set()
         self._line: Line | None = None
+        self._leaving = False
         self.forwarder: Forwarder | None = None
         self.consensus: Consensus | None = None
         self.following: Follows | None = None
@@ -88,6 +89,10 @@ class Service:
             "tenor_getWithdrawals": self._withdrawals,
             "tenor_simulate": self._simulate,
         }
+
+    def leave(self) -> None:
+        """Take no transaction any more; what is asked is answered until the node ends."""
+        self._leaving = True
 
     async def attach(self, line: Line) -> None:
         """Called before the node serves, and again whenever the chain has gone back."""
@@ -144,6 +149,8 @@ class Service:
 
     async def _send(self, payload: dict[str, Any]) -> Any:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
+        if self._leaving:
+            raise Unavailable("This node is leaving; send to another one, or again once it is back.")
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
         if self.following is not None:
             raise Unavailable("This node only follows; send transactions to a validator's node.")
