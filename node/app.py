@@ -30,6 +30,7 @@ from node.gateway_process import run_gateway
 from node.genesis_code import folder_plan
 from node.life import Life, Place, progress
 from node.log import logger
+from node.membership import stored_sets
 from node.mempool import Mempool
 from node.recovery import Recovered, recover
 from node.service import Service
@@ -69,13 +70,12 @@ async def run_node(
         place: among the other validators; None on a chain of one.
 
     Raises:
-        Invalid: the folder is another chain's, or the key no validator's.
+        Invalid: the folder is another chain's, or the key is no validator's and nobody else is there to follow.
         Unavailable: the folder or the port is taken.
         Corrupt: disk or engine failed; nothing further was signed.
     """
     folder = config.node.folder
     folder.mkdir(parents=True, exist_ok=True)
-    check_validator(spec, address_of(key))
     with _single_error():
         await _run(config, spec, key, place, task_status)
 
@@ -88,6 +88,8 @@ async def _run(
         executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
+            if place is None:
+                check_validator(spec, store, address_of(key))
             recovered = await engine.run(recover, spec, store, executor, root, progress)
             await _serve(config, spec, key, place, store, engine, executor, root, recovered, task_status)
 
@@ -163,9 +165,9 @@ async def _engine() -> AsyncIterator[EngineThread]:
         engine.stop()
 
 
-def check_validator(spec: ChainSpec, address: bytes) -> None:
-    """Raise Invalid unless the address is of the first validator set."""
-    if address not in spec.stakes:
+def check_validator(spec: ChainSpec, store: Store, address: bytes) -> None:
+    """Raise Invalid unless the address is of some validator set, as far as this node knows them."""
+    if not any(address in one.stakes for one in stored_sets(spec, store)):
         raise Invalid(f"0x{address.hex()} is no validator of this chain; use the key of one.", "not_validator")
 
 

@@ -53,10 +53,14 @@ class Batcher:
         changed: Callable[[Stages], None],
         poll_s: float,
         given_up: int = 0,
+        alone: bool = True,
     ) -> None:
-        """given_up: the highest height that was ever rolled back; settlement may still hold it, waiting in vain."""
-        self._alone = len(spec.validators) == 1
-        self._given_up = given_up
+        """
+        Args:
+            given_up: the highest height that was ever rolled back; settlement may still hold it, waiting in vain.
+            alone: whether nobody else posts.
+        """
+        self._alone, self._given_up = alone, given_up
         self._spec, self._store, self._adapter = spec, store, adapter
         self.stages, self._changed, self._poll_s = stages, changed, poll_s
 

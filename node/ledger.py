@@ -5,6 +5,7 @@ Consensus' door to the chain's content, over line and sequencer: what it asks is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import trio
 
@@ -17,6 +18,7 @@ from node.consensus.words import Link, Quorum, Said, said_of
 from node.judge import Judge
 from node.line import Executed, Line
 from node.log import logger
+from node.membership import Membership
 from node.mempool import Mempool
 from node.recovery import stored_block, stored_header
 from node.sequencer import Sequencer, Turn
@@ -33,10 +35,17 @@ class ChainLedger:
     """See `Ledger`. view_floor: no view up to it is used any more: blocks in it were given up with settlement's."""
 
     def __init__(
-        self, line: Line, sequencer: Sequencer, store: Store, mempool: Mempool, judge: Judge, view_floor: int
+        self,
+        line: Line,
+        sequencer: Sequencer,
+        store: Store,
+        mempool: Mempool,
+        membership: Membership,
+        judge: Judge,
+        view_floor: int,
     ) -> None:
         self._line, self._sequencer, self._store, self._mempool = line, sequencer, store, mempool
-        self._judge, self._view_floor = judge, view_floor
+        self._membership, self._judge, self._view_floor = membership, judge, view_floor
         self._untidy = trio.Event()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -58,7 +67,7 @@ class ChainLedger:
         assert row is not None, "the tip is stored"
         header, _, certificate = stored_header(row)
         view = max(header.view, self._view_floor)
-        link = Link(view, header.height, tip.hash, header.parent, header.proposer, header.time_ms)
+        link = replace(Link.of(header), view=view)
         return Remembered(link, certificate if view == header.view else None, kept)
 
     def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool) -> None:
@@ -71,6 +80,7 @@ class ChainLedger:
     async def execute(self, block: Block, vouched: bool) -> bool:
         if self._line.holds(block.hash()):
             return True
+        await self._membership.reach(block.header.anchor_number)  # or nobody here knew who certifies its children
         try:
             if not vouched:
                 await self._judge.check(block, self._line.tip_after(block.header.parent))

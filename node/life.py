@@ -23,7 +23,6 @@ from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
 from node.consensus.service import Consensus
 from node.consensus.signer import KeySigner
-from node.consensus.words import rules_of
 from node.engine import EngineThread
 from node.forwarder import Forwarder
 from node.inbox import Inbox, is_settled
@@ -33,13 +32,12 @@ from node.line import Line
 from node.log import logger
 from node.membership import Membership
 from node.mempool import Mempool
-from node.open_block import OpenBlock, decode_logged
+from node.open_block import OpenBlock
 from node.recovery import Recovered
 from node.reorganisation import collect, fork_height, rollbacks, state_at, truncate
 from node.sequencer import Sequencer
 from node.service import Service
 from node.store import Store
-from node.tip import Tip
 from node.waiting_again import put_back
 from p2p.memory import open_memory_network
 from p2p.network import Network, Peer
@@ -85,7 +83,6 @@ class Life:
         self._engine, self._executor, self._adapter = engine, executor, adapter
         self._mempool, self._service, self._stages = mempool, service, stages
         self._poll_s, self._genesis_root = poll_s, genesis_root
-        self._membership = Membership.of(spec, store)
         self._stopped = self._told = False
 
     def stop(self) -> None:
@@ -93,22 +90,14 @@ class Life:
         self._stopped = True
         self._sequencer.stop()
 
-    async def begin(self, recovered: Recovered, version: int | None = None) -> None:
-        """
-        Take the chain up where recovery, going back, or handing over left it.
-
-        Args:
-            version: of the validator set that certifies the next block; None: that of the block that was open.
-        """
-        spec, before = self._spec, rollbacks(self._store)
-        alone = self._network is None
-        sets = self._membership
-        members = self._set = sets.sets[version] if version is not None else sets.at(self._open_anchor(recovered.tip))
-        if version is None:
-            self._inbox = Inbox(self._adapter, spec, recovered.tip.anchor, self._poll_s, sets)
+    async def begin(self, recovered: Recovered) -> None:
+        """Take the chain up where recovery, or going back, left it."""
+        spec, before, anchor = self._spec, rollbacks(self._store), recovered.tip.anchor
+        self._membership = sets = Membership.stored(spec, self._adapter, self._store, anchor.number)
+        self._inbox = Inbox(self._adapter, spec, anchor, self._poll_s, sets)
         self._batcher = Batcher(
             spec, self._store, self._adapter, self._stages, self._service.staged, self._poll_s,
-            max((one.height for one in before), default=0),
+            max((one.height for one in before), default=0), self._network is None,
         )  # fmt: skip
         self._line = line = Line(
             spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
@@ -116,20 +105,14 @@ class Life:
         )  # fmt: skip
         self._sequencer = Sequencer(
             spec, self._config, self._key, line, self._store, self._engine, self._executor, self._mempool, self._inbox,
-            self, members.version, alone, spread=lambda batch: self._forwarder.spread(batch),
+            self, spread=lambda batch: self._forwarder.spread(batch),
         )  # fmt: skip
-        judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
+        judge = Judge(spec, self._adapter, sets, partial(self._engine.run, self._executor.programs))
         view_floor = max((one.view for one in before), default=0)
-        self._ledger = ChainLedger(line, self._sequencer, self._store, self._mempool, judge, view_floor)
+        self._ledger = ChainLedger(line, self._sequencer, self._store, self._mempool, sets, judge, view_floor)
         await self._service.attach(line)
         if self._stopped:
             self._sequencer.stop()
-
-    def _open_anchor(self, tip: Tip) -> int:
-        """The anchor of the block that was open when an earlier life ended, else of the newest stored one."""
-        rows = self._store.batches(tip.height + 1)
-        anchor = decode_logged(rows[0]).anchor if rows else None
-        return (anchor or tip.anchor).number
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """
@@ -145,7 +128,7 @@ class Life:
                 for service in (self._inbox, self._batcher, self._line, self._ledger):
                     await nursery.start(service.run)
                 self._consensus = Consensus(
-                    rules_of(self._spec, self._set), KeySigner(self._key), network, self._peers, self._ledger, _now_ms,
+                    self._membership, KeySigner(self._key), network, self._peers, self._ledger, _now_ms,
                     self._spec.time_ahead_ms_max,
                 )  # fmt: skip
                 self._forwarder = Forwarder(
@@ -161,10 +144,7 @@ class Life:
                 nursery.cancel_scope.cancel()
             if self._stopped:
                 return
-            if self._sequencer.next_set is not None:
-                await self.begin(self._after_hand_over(), self._sequencer.next_set)
-            else:
-                await self.begin(await self._go_back())
+            await self.begin(await self._go_back())
 
     def _leader(self) -> Peer | None:
         """Who leads now, unless it is this node."""
@@ -184,11 +164,6 @@ class Life:
             while self._line.above():
                 await self._line.grown.wait()
             await self._line.written()
-
-    def _after_hand_over(self) -> Recovered:
-        """Another validator set certifies the next block, of which nothing has run."""
-        checkpoint = self._store.checkpoint()
-        return Recovered(self._line.tip, 0, checkpoint[0] if checkpoint else None)
 
     async def _halt_when_lost(self, inbox: Inbox, sequencer: Sequencer) -> None:
         await inbox.lost.wait()

@@ -54,8 +54,8 @@ class Inbox(Protocol):
     def take(self, after: Anchor) -> tuple[Anchor, tuple[chain.InboxEntry, ...]]:
         """The newest confirmed settlement block and the entries after those already consumed; never waits."""
 
-    def validators(self, anchor: Anchor) -> int:
-        """Version of the set that certifies a block with this anchor."""
+    def validators(self, parent: Anchor, anchor: Anchor) -> int:
+        """Version of the set that certifies a block, by its parent's anchor and its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +115,14 @@ class Sequencer:
         mempool: Mempool,
         inbox: Inbox,
         listener: Listener,
-        version: int = 0,
-        alone: bool = True,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         spread: Callable[[Sequence[SignedTransaction]], None] = lambda _: None,
     ) -> None:
         """
         Args:
-            version: of the validator set that certifies what is built here.
-            alone: whether no other node certifies, so that the next set may take over at any block.
             spread: given what each batch ran, for whoever leads next.
         """
-        self._version, self._alone, self._spread = version, alone, spread
-        self.next_set: int | None = None
-        """Version of the set that has to take over before the next block."""
+        self._spread = spread
         self._spec, self._config, self._key, self._line, self._store = spec, config, key, line, store
         self._engine, self._executor = engine, executor
         self._mempool, self._inbox, self._listener = mempool, inbox, listener
@@ -302,12 +296,6 @@ class Sequencer:
         height = tip.height + 1
         time_ms = max(tip.time_ms + 1, self._now_ms())
         anchor, entries = self._inbox.take(tip.anchor)
-        if self._inbox.validators(anchor) != self._version:
-            if self._alone:
-                self.next_set = self._inbox.validators(anchor)
-                self.halt()
-                return
-            anchor, entries = tip.anchor, ()  # this set goes on below the settlement block where the next one begins
         active = tip.waiting_deployments.get(height, ())
         opening = Opening(height, time_ms, gap_ms(tip.time_ms, time_ms, height, self._spec), tip.hash, entries, active)
         self.open_block = OpenBlock(opening, anchor)
@@ -396,7 +384,8 @@ class Sequencer:
                 sealed = await self._engine.run(self._executor.seal)
             burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
             withdrawals = span_withdrawals(parent, block.opening.height, self._spec, burnt)
-            header = block.header(sealed, withdrawals, self._proposer, self._version, turn.view)
+            version = self._inbox.validators(parent.anchor, block.anchor)
+            header = block.header(sealed, withdrawals, self._proposer, version, turn.view)
             signed = chain.sign_block(header, block.body(), self._key)
             tip = advance(parent, signed, withdrawals, self._spec)
             await self._line.take(Executed(signed, tip, parent, block, burnt, sealed))

@@ -67,7 +67,7 @@ def init(
     if listen:
         _write_place(folder, listen, address_of(key))
     if address_of(key) not in spec.stakes:
-        progress("note: this key is no validator of the chain, so this node cannot make its blocks")
+        progress("note: this key is no validator of the chain's beginning; the node follows until settlement has it in")
     show({"config": folder / CONFIG_FILE, "validator": address_of(key), "chain": chain}, json)
 
 
@@ -107,16 +107,15 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
     import trio
 
     from genesis.crypto import address_of
-    from node.app import Ready, check_validator, run_node
+    from node.app import Ready, run_node
     from node.chains import load_chain
     from node.collector import settle
-    from node.keystore import address_in, load
+    from node.keystore import load
     from node.log import Format, configure
     from node.place import open_place
 
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
-    check_validator(spec, address_in(config.keys.validator))
     key = load(config.keys.validator, password(config.keys.password_file, config.keys.validator))
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:

@@ -2,14 +2,15 @@
 Carries out what the protocol asks for: one task that takes events in order, and what it set going beside it.
 
 An event is fed to `Simplex`, its actions are worked off until none is left; then all that must survive is synced in one
-write; only then does anything leave this node. So a crash can lose what nobody has heard, and nothing else.
+write; only then does anything leave this node. So a crash can lose what nobody has heard, and nothing else. When
+another validator set certifies what follows the newest block, another machine goes on from there.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -19,10 +20,10 @@ from genesis.chain import Block, check_certificate
 from genesis.errors import Invalid, Unavailable
 from node.consensus import wire
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
-from node.consensus.doors import Certified, Kept, Ledger, Signer
+from node.consensus.doors import Certified, Kept, Ledger, Sets, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
 from node.consensus.simplex import Memory, Simplex
-from node.consensus.words import Ballot, Link, Quorum, Rules, Said, ballot_of, check_quorum
+from node.consensus.words import Ballot, Link, Quorum, Said, ballot_of, check_quorum, taken_over
 from node.log import logger
 from p2p.network import Message, Network, Peer
 
@@ -35,6 +36,8 @@ ASK_TIMEOUT_S = 2.0
 CATCH_UP_BLOCKS = 64
 EARLY_GLANCE_MS = 50
 """How often a node that waits for a block's time looks whether the view has passed meanwhile."""
+EXECUTE_AGAIN_S = 0.02
+"""How long a block waits that could not be executed now."""
 EVIDENCE_MAX = 64
 
 log = logger("consensus")
@@ -76,7 +79,7 @@ class Consensus:
 
     def __init__(
         self,
-        rules: Rules,
+        sets: Sets,
         signer: Signer | None,
         network: Network,
         peers: Mapping[bytes, Peer],
@@ -91,22 +94,23 @@ class Consensus:
             peers: validators' addresses → names in the network, without this node.
             now_ms: wall clock; only differences and `time_ahead_ms_max` depend on it.
         """
-        self._rules, self._signer, self._network, self._ledger = rules, signer, network, ledger
+        self._sets, self._signer, self._network, self._ledger, self._make = sets, signer, network, ledger, make
         self._peers = dict(peers)
         self._now_ms, self._ahead_ms = now_ms, time_ahead_ms_max
         rooms = {wire.VOTES: VOTES_WAITING_MAX, wire.BLOCKS: BLOCKS_WAITING_MAX}
         self._post = Post(network, tuple(sorted(self._peers.values())), rooms, self._greet, self._lost)
         remembered = ledger.remembered()
         self._blocks = {block.hash(): block for block in remembered.kept.proposals}
-        certificates = () if remembered.certificate is None else (Quorum.of_certificate(remembered.certificate),)
+        self._rules = rules = sets.next(remembered.tip.anchor)
+        tip, certificate = taken_over(remembered.tip, rules), remembered.certificate
+        certificates = () if certificate is None or tip != remembered.tip else (Quorum.of_certificate(certificate),)
         memory = Memory(
             remembered.kept.said,
             tuple(map(Link.of, (block.header for block in remembered.kept.proposals))),
             (*certificates, *remembered.kept.quorums),
         )
         self._remembered = remembered.kept.said
-        me = signer.address if signer else None
-        self.machine = make(rules, me, remembered.tip, memory, self._clock())
+        self.machine = make(rules, self._address(), tip, memory, self._clock())
         self._send, self._events = trio.open_memory_channel[Event](EVENTS_WAITING_MAX)
         self._stage = _Stage()
         self._proofs: tuple[Quorum, ...] = ()
@@ -200,16 +204,44 @@ class Consensus:
             with trio.move_on_after(max(0, self.machine.wake_ms() - self._clock()) / 1000):
                 event = await self._events.receive()
             view = self.machine.view
-            await self._do(event(self._clock()))
+            await self._take(event)
             while True:
                 try:
                     event = self._events.receive_nowait()
                 except trio.WouldBlock:
                     break
-                await self._do(event(self._clock()))
+                await self._take(event)
             await self._flush()
+            await self._hand_over()
             if self.machine.view != view and not self.machine.standing().leads:
                 self._ledger.stand_back()
+
+    async def _take(self, event: Event) -> None:
+        """An event, by what is known by now of where the set ends."""
+        rules = self._sets.next(self.machine.committed.anchor)
+        if rules.version == self._rules.version:
+            self._rules = self.machine.rules = rules
+        await self._do(event(self._clock()))
+
+    async def _hand_over(self) -> None:
+        """
+        Go on with the set that certifies what follows the newest block, if that is another one.
+
+        What the one before had in hand above that block can come to nothing: its last block has no children, and a set
+        that is replaced is lost.
+        """
+        rules = self._sets.next(self.machine.committed.anchor)
+        if rules.version == self._rules.version:
+            return
+        self._rules, tip = rules, taken_over(self.machine.committed, rules)
+        self._blocks, self._proofs = {}, ()
+        self.machine = self._make(rules, self._address(), tip, Memory(), self._clock())
+        if self.diverged is not None:
+            self.machine.silence()
+        log.info("another validator set certifies", version=rules.version, height=tip.height)
+        await self._do(self.machine.start(self._clock()))
+        await self._flush()
+        self._post.send(wire.VOTES, wire.Votes(rules.version, tip.height, True, ()).encode())
 
     async def _do(self, actions: list[Action]) -> None:
         """Work off actions and what they lead to."""
@@ -244,7 +276,7 @@ class Consensus:
                 stage.committed.append(Certified(self._blocks[link.hash], certificate))
             case Remind(ballots, quorums):
                 self.counters.reminded += 1
-                message = wire.Votes(self.machine.committed.height, True, ballots, quorums).encode()
+                message = self._said(ballots, quorums, asks=True)
                 stage.after.append(partial(self._post.send, wire.VOTES, message))
                 stage.after.append(self._repeat_own)
             case Accuse(first, second):
@@ -268,8 +300,7 @@ class Consensus:
         for proposal in stage.blocks:
             self._post.send(wire.BLOCKS, proposal.encode())
         if stage.ballots:
-            height = self.machine.committed.height
-            self._post.send(wire.VOTES, wire.Votes(height, False, tuple(stage.ballots)).encode())
+            self._post.send(wire.VOTES, self._said(tuple(stage.ballots)))
         for work in stage.after:
             work()
         if stage.committed:
@@ -280,6 +311,12 @@ class Consensus:
         assert self._signer is not None, "who follows is asked for no vote"
         signature = await self._signer.sign(said, said.digest(self._rules))
         return ballot_of(said, signature, self._rules)
+
+    def _said(self, ballots: tuple[Ballot, ...], quorums: tuple[Quorum, ...] = (), asks: bool = False) -> bytes:
+        return wire.Votes(self._rules.version, self.machine.committed.height, asks, ballots, quorums).encode()
+
+    def _address(self) -> bytes | None:
+        return self._signer.address if self._signer else None
 
     def _event(self, event: Event) -> None:
         """Queue an event of this node's own; the queue is never full of those alone."""
@@ -299,6 +336,8 @@ class Consensus:
 
         def event(now_ms: int) -> list[Action]:
             link = Link.of(block.header)
+            if link.validators != self._rules.version:
+                return []  # begun before another set took over
             self._blocks[link.hash] = block
             self._proofs = proofs
             return self.machine.propose(link, (), now_ms, own=True)
@@ -320,6 +359,7 @@ class Consensus:
                 good = await self._ledger.execute(block, vouched)
             except Unavailable as error:
                 log.info("block not executed now", height=link.height, reason=str(error))
+                await trio.sleep(EXECUTE_AGAIN_S)
                 self._event(partial(self.machine.dropped, link))
             else:
                 self._event(partial(self.machine.executed, link, good))
@@ -338,13 +378,14 @@ class Consensus:
             try:
                 event = take(message.peer, message.payload)
             except Invalid as error:
-                self._blame(message.peer, error)
+                if error.code != "other_set":
+                    self._blame(message.peer, error)
                 continue
             if event is not None:
                 await self._send.send(event)
 
     def _votes(self, peer: Peer, payload: bytes) -> Event:
-        votes = wire.decode_votes(payload, self._rules)
+        votes = wire.decode_votes(payload, self._known())
         quorums = self._new(votes.quorums)
 
         def event(now_ms: int) -> list[Action]:
@@ -353,17 +394,20 @@ class Consensus:
                 actions += self.machine.hear(ballot, now_ms)
             if votes.asks:
                 self._stage.after.append(partial(self._remind, peer))
-            self._compare(peer, votes.height)
+            self._compare(peer, votes)
             return actions
 
         return event
 
     def _proposal(self, peer: Peer, payload: bytes) -> Event | None:
-        proposal = wire.decode_proposal(payload, self._rules)
+        proposal = wire.decode_proposal(payload, self._known())
         proofs = self._new(proposal.proofs)
         if proposal.block.header.view > self.machine.view + VIEWS_AHEAD_PUSHED_MAX:
             return partial(self.machine.learn, proofs)
         return self._taking(proposal.block, proofs)
+
+    def _known(self) -> wire.Known:
+        return {self._rules.version: self._rules}
 
     def _new(self, quorums: Iterable[Quorum]) -> tuple[Quorum, ...]:
         """Those that say something new, checked. Raises Invalid."""
@@ -407,8 +451,7 @@ class Consensus:
     def _remind(self, peer: Peer) -> None:
         """Tell one peer what it may have missed. Called when all that was said is synced."""
         reminder = self.machine.reminder()
-        message = wire.Votes(self.machine.committed.height, False, reminder.ballots, reminder.quorums)
-        self._post.send(wire.VOTES, message.encode(), peer)
+        self._post.send(wire.VOTES, self._said(reminder.ballots, reminder.quorums), peer)
         self._repeat_own(peer)
 
     def _repeat_own(self, peer: Peer | None = None) -> None:
@@ -421,8 +464,10 @@ class Consensus:
 
     # What is asked for and what others ask for
 
-    def _compare(self, peer: Peer, height: int) -> None:
-        if height >= self.machine.committed.height + BEHIND_BLOCKS and not self._catching_up:
+    def _compare(self, peer: Peer, votes: wire.Votes) -> None:
+        """Votes of a later set tell nothing but that this node lacks the last block of its own."""
+        ahead = votes.height - self.machine.committed.height
+        if (ahead >= BEHIND_BLOCKS or (ahead > 0 and votes.validators > self._rules.version)) and not self._catching_up:
             self._catching_up = True
             self._nursery.start_soon(self._catch_up, peer)
 
@@ -454,11 +499,15 @@ class Consensus:
             header, certificate = one.block.header, one.certificate
             if (header.height, header.hash()) != (height, certificate.block_hash) or certificate.height != height:
                 raise Invalid(f"A range of blocks has not height {height} where it belongs.", "wrong_range")
-            check_certificate(certificate, self._rules.chain, self._rules.stakes)
-            if header.height != self.machine.committed.height + 1:
+            parent = self.machine.committed
+            if header.height != parent.height + 1:
                 continue  # votes were quicker
-            if header.parent != self.machine.committed.hash:
+            if header.parent != parent.hash:
                 raise Invalid(f"Certified block {height} does not follow the one before it.", "wrong_parent")
+            rules = await self._sets.of(parent.anchor, header.anchor_number)
+            if not header.validators == certificate.validators == rules.version:
+                raise Invalid(f"Block {height} is certified by set {rules.version} or not at all.", "wrong_set")
+            check_certificate(certificate, rules.chain, rules.stakes)
             if not await self._ledger.execute(one.block, vouched=True):
                 self._event(partial(self._diverged, Link.of(header)))
                 return False
@@ -474,6 +523,8 @@ class Consensus:
         link = Link.of(one.block.header)
         if link.height != self.machine.committed.height + 1:
             return []
+        if link.validators != self._rules.version:  # of a set that has been replaced meanwhile
+            link = replace(link, view=self.machine.committed.view)
         self.counters.caught_up += 1
         self._stage.committed.append(one)
         return self.machine.adopt(link, one.certificate, now_ms)
@@ -489,11 +540,11 @@ class Consensus:
         for peer in sorted(self._peers.values()):
             try:
                 data = await self._network.request(peer, wire.BLOCK, block_hash, ASK_TIMEOUT_S)
-                block = wire.decode_block(data, self._rules)
+                block = wire.decode_block(data, self._known())
             except Unavailable:
                 continue
             except Invalid as error:
-                if error.code != "not_found":
+                if error.code not in ("not_found", "other_set"):
                     self._blame(peer, error)
                 continue
             if block.hash() == block_hash:

@@ -5,6 +5,10 @@ A view has one leader and ends when a quorum has notarised its block or nullifie
 a view that he did not give up votes to finalise it. A block is final when a quorum did, and all before it with it; a
 certificate is a quorum of finalise votes, so those before it that lack one are finalised after the fact.
 
+The last block of a validator set (`Rules.ends`) has no children here: until it is certified, each view that follows
+votes for it once more, without a leader, as for a child that holds nothing. Then the next set begins, with a machine of
+its own.
+
 Why no fork: a validator notarises one block a view, so no two are notarised; it never both finalises and nullifies a
 view that is undecided, so a view with a final block is never skipped, and every later block descends from it.
 """
@@ -180,7 +184,8 @@ class Simplex:
             if self.view <= link.view:
                 self._enter(link.view + 1, now_ms)
             self._forget()
-            self._tally.learn(Quorum.of_certificate(certificate))
+            if certificate.validators == self.rules.version:
+                self._tally.learn(Quorum.of_certificate(certificate))
         return self._settle(now_ms)
 
     def tick(self, now_ms: int) -> list[Action]:
@@ -195,7 +200,7 @@ class Simplex:
 
     def suspect(self, proposer: bytes, now_ms: int) -> list[Action]:
         """The connection to a validator broke; if it leads and has proposed nothing, its view is given up at once."""
-        if self._leader() == proposer and not self._candidates():
+        if self._leader() == proposer and not self._candidates() and self._last() is None:
             self._nullify(self.view)
         return self._settle(now_ms)
 
@@ -275,7 +280,7 @@ class Simplex:
             if quorum is None:
                 continue
             path = self._path(quorum.said.hash, quorum.said.height, view)
-            if path is not None:
+            if path:
                 self._final = path[-1]
                 self._chain += path
                 return
@@ -299,7 +304,7 @@ class Simplex:
         while self._chain:
             link = self._chain[0]
             block = self._blocks[link.hash]
-            quorum = self._tally.quorum(link.view, FINALISE)
+            quorum = self._certificate(link)
             if quorum is None and len(self._chain) > CERTIFICATES_LATE_MAX:
                 self._fetch(link.hash, link.height, link.view)
             if not block.good or quorum is None:
@@ -329,11 +334,13 @@ class Simplex:
         """The first block of this view that is right in every way; a leader that is wrong loses its view at once."""
         if self.me is None:
             return
+        last = self._last()
+        if last is not None and last != self.committed and self._is_good(last):
+            self._notarise(last)
         candidates = self._candidates()
         for block in candidates:
-            if block.good and self._cast(self.view).notarised is None:
-                self._cast(self.view).notarised = block.link.hash
-                self._say(Said(NOTARISE, self.view, block.link.height, block.link.hash), block.link)
+            if block.good:
+                self._notarise(block.link)
         if any(block.good is False for block in candidates) and self._cast(self.view).notarised is None:
             self._nullify(self.view)
 
@@ -342,17 +349,17 @@ class Simplex:
         if self.me is None:
             return
         for block in sorted(self._blocks.values(), key=lambda one: one.link.view):
-            link, said = block.link, self._cast(block.link.view)
-            if not block.good or said.finalised is not None or link.view >= self.view:
-                continue
-            if link in self._chain or (self._named(link) and not said.nullified):
-                said.finalised = link.hash
-                self._say(Said(FINALISE, link.view, link.height, link.hash), None)
+            for view in self._views(block.link) if block.good else ():
+                link, said = block.link, self._cast(view)
+                late = view == link.view and link in self._chain
+                if said.finalised is None and (late or (self._names(view, link) and not said.nullified)):
+                    said.finalised = link.hash
+                    self._say(Said(FINALISE, view, link.height, link.hash), None)
 
     def _lead(self) -> None:
         """Propose on the newest block that may have children, if that makes this validator the leader of the view."""
         parent = self._best_parent()
-        if self.me is None or parent is None or self._cast(self.view).notarised is not None:
+        if self.me is None or parent is None or self._cast(self.view).notarised is not None or self.rules.ends(parent):
             return
         if leader(self.rules, parent, self.view) != self.me or not self._is_good(parent):
             return
@@ -380,6 +387,12 @@ class Simplex:
         if self.me is not None and not said.nullified and said.finalised is None:
             said.nullified = True
             self._say(Said(NULLIFY, view), None)
+
+    def _notarise(self, link: Link) -> None:
+        """Vote for a block in this view, if for none yet."""
+        if self._cast(self.view).notarised is None:
+            self._cast(self.view).notarised = link.hash
+            self._say(Said(NOTARISE, self.view, link.height, link.hash), link)
 
     def _say(self, said: Said, link: Link | None) -> None:
         proofs, self._out.proofs = tuple(self._out.proofs), []
@@ -469,8 +482,25 @@ class Simplex:
         return link.hash == self.committed.hash or link in self._chain or self._named(link)
 
     def _named(self, link: Link) -> bool:
-        quorum = self._decided(link.view)
+        return any(self._names(view, link) for view in range(link.view, self.view))
+
+    def _names(self, view: int, link: Link) -> bool:
+        """Whether a quorum stands behind the block in a view."""
+        quorum = self._decided(view)
         return quorum is not None and quorum.said.hash == link.hash
+
+    def _views(self, link: Link) -> Iterable[int]:
+        """Views passed in which the block may have been voted for."""
+        return range(link.view, self.view if self.rules.ends(link) else min(link.view + 1, self.view))
+
+    def _certificate(self, link: Link) -> Quorum | None:
+        found = (self._tally.quorum(view, FINALISE) for view in self._views(link))
+        return next((quorum for quorum in found if quorum is not None and quorum.said.hash == link.hash), None)
+
+    def _last(self) -> Link | None:
+        """The last block of the set, once nothing but it may be voted for."""
+        parent = self._best_parent()
+        return parent if parent is not None and self.rules.ends(parent) else None
 
     def _decided(self, view: int) -> Quorum | None:
         """The quorum that stands behind a block of the view."""
@@ -486,6 +516,7 @@ class Simplex:
         return (
             link.height == parent.height + 1
             and link.view > parent.view
+            and not self.rules.ends(parent)
             and self._stands(parent)
             and leader(self.rules, parent, link.view) == link.proposer
             and self._skipped(parent, link.view)

@@ -12,7 +12,7 @@ from genesis.chain import Block, VoteKind
 from genesis.errors import Corrupt
 from node.consensus import service, simplex
 from node.consensus.actions import Action, Remind
-from node.consensus.doors import Certified, Kept, Ledger, Remembered, Signer
+from node.consensus.doors import Certified, Kept, Ledger, Remembered, Sets, Signer
 from node.consensus.service import Consensus, _Stage
 from node.consensus.simplex import Simplex, Standing
 from node.consensus.words import Link, Quorum, Rules, Said
@@ -25,8 +25,25 @@ class HalfIsQuorum(Rules):
         return 2 * sum(self.stakes[signer] for signer in signers) >= sum(self.stakes.values())
 
 
-def half_is_quorum(rules: Rules, *rest: Any) -> Consensus:
-    return Consensus(HalfIsQuorum(*(getattr(rules, one.name) for one in fields(rules))), *rest)
+class Halves:
+    """Who certifies, with quorums of half."""
+
+    def __init__(self, sets: Sets) -> None:
+        self._sets = sets
+
+    def next(self, anchor: int) -> Rules:
+        return _halved(self._sets.next(anchor))
+
+    async def of(self, parent_anchor: int, anchor: int) -> Rules:
+        return _halved(await self._sets.of(parent_anchor, anchor))
+
+
+def _halved(rules: Rules) -> Rules:
+    return HalfIsQuorum(*(getattr(rules, one.name) for one in fields(rules)))
+
+
+def half_is_quorum(sets: Sets, *rest: Any) -> Consensus:
+    return Consensus(Halves(sets), *rest)
 
 
 class SkipsNullifications(Simplex):
@@ -193,8 +210,8 @@ def machine(make: type[Simplex]) -> Callable[..., Consensus]:
 
 
 def door(make: type[Door]) -> Callable[..., Consensus]:
-    def made(rules: Rules, signer: Signer, network: Network, peers: Any, ledger: Ledger, *rest: Any) -> Consensus:
-        return Consensus(rules, signer, network, peers, make(ledger), *rest)
+    def made(sets: Sets, signer: Signer, network: Network, peers: Any, ledger: Ledger, *rest: Any) -> Consensus:
+        return Consensus(sets, signer, network, peers, make(ledger), *rest)
 
     return made
 
