@@ -23,9 +23,10 @@ from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execut
 from node.consensus.doors import Certified, Kept, Ledger, Sets, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
 from node.consensus.simplex import Memory, Simplex
+from node.consensus.toll import Toll
 from node.consensus.words import Ballot, Link, Quorum, Said, ballot_of, check_quorum, taken_over
 from node.log import logger
-from p2p.network import Message, Network, Peer
+from p2p.network import Message, Network, Offence, Peer
 
 EVENTS_WAITING_MAX = 4_096
 VIEWS_AHEAD_PUSHED_MAX = 4
@@ -39,6 +40,8 @@ EARLY_GLANCE_MS = 50
 EXECUTE_AGAIN_S = 0.02
 """How long a block waits that could not be executed now."""
 EVIDENCE_MAX = 64
+SIGN_AGAIN_S = 0.25
+"""How often a vote waits for a signer that is away."""
 
 log = logger("consensus")
 
@@ -56,6 +59,7 @@ class Counters:
     fetched: int = 0
     caught_up: int = 0
     blamed: int = 0
+    refused: int = 0
 
 
 @dataclass(slots=True)
@@ -117,6 +121,8 @@ class Consensus:
         self._executing: deque[tuple[Link, bool]] = deque()
         self._work = trio.Event()
         self._catching_up = False
+        self._unsigned: list[Cast] = []
+        self._away = ""
         self.counters = Counters()
         self.evidence: list[tuple[Ballot, Ballot]] = []
         self.exposed: list[tuple[Link, Link]] = []
@@ -135,8 +141,8 @@ class Consensus:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._post.run)
-            nursery.start_soon(self._receive, votes, self._votes)
-            nursery.start_soon(self._receive, blocks, self._proposal)
+            nursery.start_soon(self._receive, votes, wire.VOTES, self._votes)
+            nursery.start_soon(self._receive, blocks, wire.BLOCKS, self._proposal)
             nursery.start_soon(self._execute)
             await self._begin()
             task_status.started()
@@ -153,6 +159,7 @@ class Consensus:
             "caught_up": self.counters.caught_up,
             "messages_lost": self._post.lost,
             "peers_blamed": self.counters.blamed,
+            "refused_by_signer": self.counters.refused,
             "evidence": len(self.evidence) + len(self.exposed),
         }
 
@@ -186,15 +193,15 @@ class Consensus:
             return f"its address is not in validator set {self._rules.version}"
         if self.diverged is not None:
             return f"block {self.diverged.height}, which a quorum stands behind, came out differently here"
-        return "it catches up" if self._catching_up else ""
+        return self._away or ("it catches up" if self._catching_up else "")
 
     # The loop
 
     async def _begin(self) -> None:
         """Sign again what an earlier life had synced: whether that was ever sent, nobody knows."""
         for said in self._remembered:
-            if said.view > self.machine.committed.view and self._signer is not None:
-                await self._do(self.machine.hear(await self._sign(said), self._clock()))
+            if said.view > self.machine.committed.view and self.machine.me is not None:
+                await self._do([Cast(said, None, ())])
         await self._do(self.machine.start(self._clock()))
         await self._flush()
 
@@ -252,18 +259,9 @@ class Consensus:
     async def _carry_out(self, action: Action) -> list[Action]:
         stage = self._stage
         match action:
-            case Cast(said, link, proofs):
-                stage.said.append(said)
+            case Cast(_, _, proofs):
                 stage.quorums += proofs
-                ballot = await self._sign(said)
-                stage.ballots.append(ballot)
-                self.counters.voted += 1
-                if link is not None:
-                    block = self._blocks[link.hash]
-                    stage.proposals.append(block)
-                    if link.proposer == self.machine.me:
-                        stage.blocks.append(wire.Proposal(block, self._proofs))
-                return self.machine.hear(ballot, self._clock())
+                return await self._cast(action)
             case Lead(view, parent, proofs, again):
                 built = partial(self._built, proofs)
                 stage.after.append(partial(self._ledger.lead, view, parent, built, again))
@@ -307,10 +305,61 @@ class Consensus:
             self.counters.committed += len(stage.committed)
             self._forget()
 
-    async def _sign(self, said: Said) -> Ballot:
+    # Voting
+
+    async def _cast(self, cast: Cast) -> list[Action]:
+        """Sign a vote, to be synced and sent with the block it is for; what the signer refuses is never said."""
+        said, link, stage = cast.said, cast.link, self._stage
+        if link is not None and link.hash not in self._blocks:
+            return []  # it waited for the signer, and the chain has passed it
+        ballot = await self._sign(cast)
+        if ballot is None:
+            return []
+        stage.said.append(said)
+        stage.ballots.append(ballot)
+        self.counters.voted += 1
+        if link is not None:
+            block = self._blocks[link.hash]
+            stage.proposals.append(block)
+            if link.proposer == self.machine.me:
+                stage.blocks.append(wire.Proposal(block, self._proofs))
+        return self.machine.hear(ballot, self._clock())
+
+    async def _sign(self, cast: Cast) -> Ballot | None:
+        """None when the signer refuses, and when it is away: then the vote waits for it."""
         assert self._signer is not None, "who follows is asked for no vote"
-        signature = await self._signer.sign(said, said.digest(self._rules))
+        said = cast.said
+        try:
+            signature = await self._signer.sign(said, self._rules)
+        except Invalid as error:
+            self.counters.refused += 1
+            log.error("the signer refuses a vote", view=said.view, kind=said.kind.name, reason=str(error))
+            return None
+        except Unavailable as error:
+            self._wait_for_signer(cast, str(error))
+            return None
+        if self._away:
+            self._away = ""
+            log.info("the signer is back", view=said.view)
         return ballot_of(said, signature, self._rules)
+
+    def _wait_for_signer(self, cast: Cast, why: str) -> None:
+        if not self._away:
+            log.error("the signer is away, so this node does not vote", view=cast.said.view, reason=why)
+        self._away = f"its signer is away: {why}"
+        self._unsigned.append(cast)
+        if len(self._unsigned) == 1:
+            self._nursery.start_soon(self._cast_again)
+
+    async def _cast_again(self) -> None:
+        await trio.sleep(SIGN_AGAIN_S)
+
+        def event(_: int) -> list[Action]:
+            waiting, self._unsigned = self._unsigned, []
+            silent = self.machine.me is None
+            return [] if silent else [cast for cast in waiting if cast.said.view > self.machine.committed.view]
+
+        self._event(event)
 
     def _said(self, ballots: tuple[Ballot, ...], quorums: tuple[Quorum, ...] = (), asks: bool = False) -> bytes:
         return wire.Votes(self._rules.version, self.machine.committed.height, asks, ballots, quorums).encode()
@@ -372,9 +421,16 @@ class Consensus:
     # What arrives
 
     async def _receive(
-        self, messages: trio.MemoryReceiveChannel[Message], take: Callable[[Peer, bytes], Event | None]
+        self,
+        messages: trio.MemoryReceiveChannel[Message],
+        protocol: str,
+        take: Callable[[Peer, bytes], Event | None],
     ) -> None:
+        toll = Toll()
         async for message in messages:
+            if not toll.admits(message.peer, protocol, len(message.payload), trio.current_time()):
+                self._network.report(message.peer, Offence.FLOOD)
+                continue
             try:
                 event = take(message.peer, message.payload)
             except Invalid as error:
@@ -385,7 +441,7 @@ class Consensus:
                 await self._send.send(event)
 
     def _votes(self, peer: Peer, payload: bytes) -> Event:
-        votes = wire.decode_votes(payload, self._known())
+        votes = wire.decode_votes(payload, self._known(), self.machine.unheard)
         quorums = self._new(votes.quorums)
 
         def event(now_ms: int) -> list[Action]:
@@ -431,6 +487,7 @@ class Consensus:
 
     def _blame(self, peer: Peer, error: Invalid) -> None:
         self.counters.blamed += 1
+        self._network.report(peer, Offence.INVALID)
         log.warning("peer sent what no validator sends", peer=peer, code=error.code, reason=str(error))
 
     def _greet(self, peer: Peer) -> None:

@@ -7,7 +7,7 @@ Signatures of quorums are left to whoever knows which of them are new.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from genesis import codec, crypto
 from genesis.chain import BLOCK_BYTES_MAX, Block, Certificate
 from genesis.errors import Invalid
 from node.consensus.doors import Certified
-from node.consensus.words import Ballot, Quorum, Rules, ballot_of, said_of
+from node.consensus.words import Ballot, Quorum, Rules, Said, ballot_of, said_of
 
 VOTES, BLOCKS = "consensus/votes/1", "consensus/blocks/1"
 """Streams; apart, so that no vote waits behind a block."""
@@ -62,8 +62,17 @@ Known = Mapping[int, Rules]
 """By version: the sets whose words are listened to."""
 
 
-def decode_votes(data: bytes, known: Known) -> Votes:
-    """Of another set only version and height are of interest. Raises Invalid: malformed, or of no validator."""
+def decode_votes(data: bytes, known: Known, unheard: Callable[[Said, bytes], bool] = lambda *_: True) -> Votes:
+    """
+    Of another set only version and height are of interest.
+
+    Args:
+        unheard: which votes are wanted, by their words and signature; recovering who signed the others would be work
+            for nothing, and a peer could ask for it without end.
+
+    Raises:
+        Invalid: malformed, or a signature that is no validator's.
+    """
     version, height, asks, ballots, quorums = codec.decode_array(data, 5, PROOF_BYTES_MAX, "Votes", depth_max=4)
     codec.check_uint(version, 63, "The validator set of votes")
     codec.check_uint(height, 63, "The height of votes")
@@ -74,7 +83,9 @@ def decode_votes(data: bytes, known: Known) -> Votes:
         raise Invalid(f"At most {BALLOTS_MAX} ballots in a message.", "too_large")
     if version not in known:
         return Votes(version, height, asks, ())
-    return Votes(version, height, asks, tuple(_ballot(row, known[version]) for row in rows), _quorums_of(quorums))
+    given = dict.fromkeys(_signed(row) for row in rows)
+    wanted = tuple(ballot_of(said, signature, known[version]) for said, signature in given if unheard(said, signature))
+    return Votes(version, height, asks, wanted, _quorums_of(quorums))
 
 
 def decode_proposal(data: bytes, known: Known) -> Proposal:
@@ -129,10 +140,10 @@ def _said(ballot: Ballot) -> tuple[Any, ...]:
     return (int(said.kind), said.view, said.height, said.hash)
 
 
-def _ballot(row: object, rules: Rules) -> Ballot:
+def _signed(row: object) -> tuple[Said, bytes]:
     kind, view, height, block_hash, signature = codec.expect_array(row, 5, "A ballot")
     codec.check_bytes(signature, crypto.SIGNATURE_BYTES, "A ballot's signature")
-    return ballot_of(said_of(kind, view, height, block_hash), signature, rules)
+    return said_of(kind, view, height, block_hash), signature
 
 
 def _quorums(quorums: Sequence[Quorum]) -> tuple[Any, ...]:

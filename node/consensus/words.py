@@ -172,7 +172,7 @@ def check_quorum(quorum: Quorum, rules: Rules) -> None:
 
 
 def taken_over(tip: Link, rules: Rules) -> Link:
-    """The newest certified block as the set that goes on from it sees it, whose views are above all of the one before."""
+    """The newest certified block as the set that goes on from it sees it; its views are above all of the one before."""
     if tip.validators == rules.version:
         return tip
     return replace(tip, view=(tip.view // VIEWS_A_SET + 1) * VIEWS_A_SET - 1)

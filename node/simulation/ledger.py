@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import trio
 
 from genesis import codec
-from genesis.chain import Block, Body, Certificate, Header
+from genesis.chain import Block, Certificate, Header
 from genesis.errors import Unavailable
 from node.consensus.doors import Certified, Kept, Remembered
 from node.consensus.words import Link, Quorum, said_of
@@ -26,8 +26,7 @@ RECORDS_REMEMBERED_MAX = 8_192
 class Author(Protocol):
     """Who leads: makes blocks and says when."""
 
-    def block(self, header: Header, body: Body) -> Block:
-        """Sign as proposer."""
+    async def propose(self, header: Header) -> bytes: ...
 
     @property
     def address(self) -> bytes: ...
@@ -116,8 +115,8 @@ class ToyLedger:
             body = toy.body_of(*(b"%d %d %d" % (view, self._built, number) for number in range(view % 3)))
             time_ms, anchor = max(author.now_ms(), parent.time_ms + 1), max(self._sets.height(), parent.anchor)
             version = (await self._sets.of(parent.anchor, anchor)).version
-            draft = toy.Draft(view, author.address, time_ms, anchor, version)
-            block = author.block(toy.header_of(draft, parent, body, state), body)
+            header = toy.header_of(toy.Draft(view, author.address, time_ms, anchor, version), parent, body, state)
+            block = Block(header, body, await author.propose(header))
             self._came_out(block)
             built(block)
 
