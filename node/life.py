@@ -152,7 +152,7 @@ class Life:
 
     async def _tell_opened(self, task_status: trio.TaskStatus[None]) -> None:
         """A validator alone leads at once, and what it had answered is there again when its first block is open."""
-        if self._network is None:
+        if self._network is None and self._consensus.machine.me is not None:
             await self._sequencer.opened.wait()
         if not self._told:
             self._told = True

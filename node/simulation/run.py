@@ -47,9 +47,11 @@ def run_chunk(seeds: Iterable[int]) -> list[Outcome]:
 def replay(seed: int, as_json: bool) -> int:
     """Run one seed and print what it drew and what happened, a line an event."""
     scenario, outcome = draw(seed), simulate(seed, traced=True)
-    for number, (stake, clock) in enumerate(zip(scenario.stakes, scenario.clocks, strict=True)):
-        kind = scenario.liars.get(number, "honest")
-        print(f"v{number}: stake {stake}, {kind}, clock {clock.offset_ms:+d} ms {clock.drift_ppm:+d} ppm")
+    for number, clock in enumerate(scenario.clocks):
+        kind, late = scenario.liars.get(number, "honest"), f", reads settlement {clock.lag_s:.2f} s late"
+        print(f"v{number}: {kind}, clock {clock.offset_ms:+d} ms {clock.drift_ppm:+d} ppm{late if clock.lag_s else ''}")
+    for height, stakes in ((0, dict(enumerate(scenario.stakes))), *((one.height, one.stakes) for one in scenario.later)):
+        print(f"from settlement block {height}: " + ", ".join(f"v{number} {stake}" for number, stake in stakes.items()))
     for line in outcome.trace:
         print(line)
     print(f"height {outcome.height} after {outcome.virtual_s:.1f} s; digest of all events {outcome.digest}")

@@ -173,7 +173,11 @@ def with_changes(scenario: Scenario) -> Scenario:
         later.append(Later(height, now))
     clocks = (*scenario.clocks, *(Clock() for _ in range(newest - len(scenario.clocks))))
     lagging = tuple(replace(clock, lag_s=dice.uniform(0, LAG_S_MAX)) for clock in clocks)
-    return replace(scenario, clocks=lagging, later=tuple(later))
+    story = list(scenario.story)
+    for number in range(len(scenario.clocks), newest):
+        crash = Crash({number: _down_s(dice)}, _delay_s(dice))
+        story.insert(dice.randrange(len(story) + 1), (dice.uniform(*PAUSE_S), crash))
+    return replace(scenario, clocks=lagging, later=tuple(later), story=tuple(story))
 
 
 def _without(stakes: Mapping[int, int], gone: int) -> dict[int, int]:

@@ -42,8 +42,48 @@ def _halved(rules: Rules) -> Rules:
     return HalfIsQuorum(*(getattr(rules, one.name) for one in fields(rules)))
 
 
-def half_is_quorum(sets: Sets, *rest: Any) -> Consensus:
-    return Consensus(Halves(sets), *rest)
+class OwnAnchor:
+    """Takes the set that holds at a block's own anchor for the one that certifies it."""
+
+    def __init__(self, sets: Any) -> None:
+        self._sets = sets
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sets, name)
+
+    async def of(self, parent_anchor: int, anchor: int) -> Rules:
+        rules: Rules = await self._sets.of(anchor, anchor)
+        return rules
+
+
+def own_anchor(sets: Sets, signer: Signer, network: Network, peers: Any, ledger: Any, *rest: Any) -> Consensus:
+    ledger._sets = OwnAnchor(ledger._sets)
+    return Consensus(OwnAnchor(sets), signer, network, peers, ledger, *rest)
+
+
+class OldVotesCount(Halves):
+    """Counts the votes of whoever was in the set before."""
+
+    def next(self, anchor: int) -> Rules:
+        rules = self._sets.next(anchor)
+        before: dict[int, Rules] = self.__dict__.setdefault("seen", {})
+        before[rules.version] = rules
+        old = before.get(rules.version - 1, rules)
+        return replace(rules, stakes={**old.stakes, **rules.stakes})
+
+    async def of(self, parent_anchor: int, anchor: int) -> Rules:
+        return await self._sets.of(parent_anchor, anchor)
+
+
+class NeverVotesAgain(Simplex):
+    """Leaves the last block of a set alone when its view has failed."""
+
+    def _last(self) -> Link | None:
+        return None
+
+
+def sets(make: Callable[[Sets], Sets]) -> Callable[..., Consensus]:
+    return lambda sets, *rest: Consensus(make(sets), *rest)
 
 
 class SkipsNullifications(Simplex):
@@ -218,15 +258,22 @@ def door(make: type[Door]) -> Callable[..., Consensus]:
 
 @dataclass(frozen=True)
 class Mutant:
-    """among: makes all liars of the kind that the rule is against. since: the first seed worth the time."""
+    """
+    among: makes all liars of the kind that the rule is against. since: the first seed worth the time. changes: whether
+    the validators have to change for it.
+    """
 
     make: Callable[..., Consensus]
     among: Kind | None = None
     since: int = 0
+    changes: bool = False
 
 
 MUTANTS = {
-    "half a stake is a quorum": Mutant(half_is_quorum),
+    "half a stake is a quorum": Mutant(sets(Halves)),
+    "OwnAnchor": Mutant(own_anchor, changes=True),
+    "OldVotesCount": Mutant(sets(OldVotesCount), changes=True),
+    "NeverVotesAgain": Mutant(machine(NeverVotesAgain), changes=True, since=2),
     "SkipsNullifications": Mutant(machine(SkipsNullifications), Kind.USURPER, since=2),
     "FinalisesWhatItGaveUp": Mutant(machine(FinalisesWhatItGaveUp), since=2),
     "NotarisesTwice": Mutant(machine(NotarisesTwice), Kind.EQUIVOCATOR, since=3),
