@@ -70,8 +70,8 @@ def check(
     Check a saved answer offline: certificate, header, root, leaf, content. Exit code 1 when anything is wrong.
 
     Believed are the chain's id and its validators: the first ones, those of --validators, or with --settlement those of
-    the set that the block names, if it can have certified it. A named value is found again in the pages, by the storage layout of --source
-    or of this Tenor's own programs, if that is the code which the state names.
+    the set that the block names, if it can have certified it. A named value is found again in the pages, by the storage
+    layout of --source or of this Tenor's own programs, if that is the code which the state names.
     """
     from node.chains import load_chain
 

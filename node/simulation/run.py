@@ -50,8 +50,9 @@ def replay(seed: int, as_json: bool) -> int:
     for number, clock in enumerate(scenario.clocks):
         kind, late = scenario.liars.get(number, "honest"), f", reads settlement {clock.lag_s:.2f} s late"
         print(f"v{number}: {kind}, clock {clock.offset_ms:+d} ms {clock.drift_ppm:+d} ppm{late if clock.lag_s else ''}")
-    for height, stakes in ((0, dict(enumerate(scenario.stakes))), *((one.height, one.stakes) for one in scenario.later)):
-        print(f"from settlement block {height}: " + ", ".join(f"v{number} {stake}" for number, stake in stakes.items()))
+    for one in scenario.sets:
+        stakes = ", ".join(f"v{number} {stake}" for number, stake in one.stakes.items())
+        print(f"from settlement block {one.height} on: stakes {stakes}")
     for line in outcome.trace:
         print(line)
     print(f"height {outcome.height} after {outcome.virtual_s:.1f} s; digest of all events {outcome.digest}")

@@ -136,6 +136,11 @@ class Scenario:
     def honest(self) -> tuple[int, ...]:
         return tuple(number for number in range(len(self.clocks)) if number not in self.liars)
 
+    @property
+    def sets(self) -> tuple[Later, ...]:
+        """All, the first included."""
+        return (Later(0, dict(enumerate(self.stakes))), *self.later)
+
 
 def draw(seed: int) -> Scenario:
     dice = random.Random(f"scenario {seed}")

@@ -88,12 +88,11 @@ async def _live(scenario: Scenario, traced: bool, make: Callable[..., Consensus]
 
 
 def _council(scenario: Scenario, addresses: list[bytes]) -> Council:
-    sets = [(0, dict(enumerate(scenario.stakes))), *((one.height, one.stakes) for one in scenario.later)]
     rules = Rules(toy.CHAIN, {}, 0, scenario.lease_views, TIMEOUT_MS, TIMEOUT_MS_MAX)
     return Council(
         [
-            ValidatorSet(version, height, {addresses[number]: stake for number, stake in stakes.items()})
-            for version, (height, stakes) in enumerate(sets)
+            ValidatorSet(version, one.height, {addresses[number]: stake for number, stake in one.stakes.items()})
+            for version, one in enumerate(scenario.sets)
         ],
         rules,
     )

@@ -99,9 +99,7 @@ def test_validators_join_rotate_and_leave_while_the_chain_goes_on(tmp_path: Path
             view = await town.members[COUNT].client.consensus()
             assert not view["votes"] and "not in validator set 0" in view["why"]
 
-            version = await act(
-                settlement, OWNER, Register(development_address(JOINING), 1, consent(JOINING, OWNER))
-            )
+            version = await act(settlement, OWNER, Register(development_address(JOINING), 1, consent(JOINING, OWNER)))
             await certified_by(town, COUNT, version)
             assert (await town.members[COUNT].client.consensus())["votes"]
             assert (await town.pay(COUNT)).status == "done"
