@@ -67,6 +67,10 @@ class Forwarder:
         held = {"kept": len(self._kept), "spread": len(self._spread)}
         return {"forwarded": self.forwarded, "waiting": len(self._queue), **held}
 
+    def meet(self, peers: Iterable[Peer]) -> None:
+        """Spread to these, too."""
+        self._post.meet(peers)
+
     def takes(self) -> bool:
         """Whether transactions go to another node now."""
         return self._leader() is not None

@@ -8,7 +8,7 @@ Gateway, service and mempool live through it: clients see receipts become "rever
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +43,8 @@ from p2p.memory import open_memory_network
 from p2p.network import Network, Peer
 from settlement.adapter import SettlementAdapter
 
+NEWS_S = 1.0
+"""How often a node looks for others it did not know."""
 DRAIN_S = 5.0
 """How long a node that stops waits for the others to certify what it has proposed."""
 
@@ -51,10 +53,14 @@ log = logger("life")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A node's place among validators: the network, and the others in it by their addresses."""
+    """
+    A node's place among validators: the network, and the others in it by their addresses, those of later sets among
+    them. news: who they are when that has changed since it was asked last, else None.
+    """
 
     network: Network
     peers: Mapping[bytes, Peer]
+    news: Callable[[], Awaitable[Mapping[bytes, Peer] | None]]
 
 
 class Life:
@@ -77,7 +83,7 @@ class Life:
         place: Place | None = None,
     ) -> None:
         """place: none on a chain of one."""
-        self._network = place.network if place else None
+        self._place, self._network = place, place.network if place else None
         self._peers = place.peers if place else {}
         self._spec, self._config, self._signer, self._store = spec, config, signer, store
         self._engine, self._executor, self._adapter = engine, executor, adapter
@@ -138,6 +144,7 @@ class Life:
                 await nursery.start(self._consensus.run)
                 await nursery.start(self._forwarder.run)
                 nursery.start_soon(self._halt_when_lost, self._inbox, self._sequencer)
+                nursery.start_soon(self._meet)
                 nursery.start_soon(self._tell_opened, task_status)
                 await self._sequencer.run()
                 await self._drain()
@@ -149,6 +156,16 @@ class Life:
     def _leader(self) -> Peer | None:
         """Who leads now, unless it is this node."""
         return self._peers.get(self._consensus.machine.standing().leader)
+
+    async def _meet(self) -> None:
+        """Validators of sets to come are met while this node runs."""
+        while self._place is not None:
+            news = await self._place.news()
+            if news is not None:
+                self._peers = news
+                self._consensus.meet(news)
+                self._forwarder.meet(news.values())
+            await trio.sleep(NEWS_S)
 
     async def _tell_opened(self, task_status: trio.TaskStatus[None]) -> None:
         """A validator alone leads at once, and what it had answered is there again when its first block is open."""

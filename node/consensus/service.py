@@ -148,6 +148,11 @@ class Consensus:
             task_status.started()
             await self._loop()
 
+    def meet(self, peers: Mapping[bytes, Peer]) -> None:
+        """The others are these from now on."""
+        self._peers = dict(peers)
+        self._post.meet(sorted(self._peers.values()))
+
     def statistics(self) -> dict[str, int]:
         return {
             "view": self.machine.view,

@@ -48,15 +48,17 @@ class Town:
         self.folder, self.hub, self.nursery, self.spec, self.keys = folder, hub, nursery, spec, keys
         self.members: dict[int, Member] = {}
         self.sequence = 0
+        self.known = set(range(COUNT))
+        """Numbers of those whom everybody is told of."""
 
     async def start(self, number: int) -> Member:
+        self.known.add(number)
         member: Member = await self.nursery.start(self._live, number)
         return member
 
     async def _live(self, number: int, task_status: trio.TaskStatus[Member]) -> None:
-        names = {development_address(key): f"v{other}" for other, key in enumerate(self.keys) if other != number}
         config = config_of(self.folder / str(number), settlement__file=str(self.folder / "settlement.sqlite"))
-        place = Place(self.hub.join(f"v{number}"), names)
+        place = Place(self.hub.join(f"v{number}"), self._others(number), self._news(number))
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 ready = await nursery.start(run_node, config, self.spec, development_key(self.keys[number]), place)
@@ -64,6 +66,19 @@ class Town:
                     self.members[number] = member = Member(ready, scope, client)
                     task_status.started(member)
                     await trio.sleep_forever()
+
+    def _others(self, number: int) -> dict[bytes, str]:
+        return {development_address(self.keys[other]): f"v{other}" for other in self.known if other != number}
+
+    def _news(self, number: int) -> Callable[[], Awaitable[dict[bytes, str] | None]]:
+        told = self._others(number)
+
+        async def news() -> dict[bytes, str] | None:
+            nonlocal told
+            before, told = told, self._others(number)
+            return told if told != before else None
+
+        return news
 
     async def kill(self, number: int) -> None:
         self.hub.crash(f"v{number}")
