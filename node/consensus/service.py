@@ -247,7 +247,9 @@ class Consensus:
             return
         self._rules, tip = rules, taken_over(self.machine.committed, rules)
         self._blocks, self._proofs = {}, ()
+        gone = self.machine.gone
         self.machine = self._make(rules, self._address(), tip, Memory(), self._clock())
+        self.machine.gone |= gone
         if self.diverged is not None:
             self.machine.silence()
         log.info("another validator set certifies", version=rules.version, height=tip.height)
@@ -499,6 +501,8 @@ class Consensus:
         """A stream to a peer has come about."""
 
         def event(_: int) -> list[Action]:
+            for address in self._keys_of(peer):
+                self.machine.trust(address)
             self._stage.after.append(partial(self._remind, peer))
             return []
 
@@ -506,9 +510,25 @@ class Consensus:
 
     def _lost(self, peer: Peer) -> None:
         """A stream to a peer broke: if it leads, waiting for its time-out is waiting in vain."""
-        for address, name in self._peers.items():
-            if name == peer:
-                self._event(partial(self.machine.suspect, address))
+
+        def event(now_ms: int) -> list[Action]:
+            actions: list[Action] = []
+            for address in self._keys_of(peer):
+                self._stage.after.append(partial(self._pass_on, address))
+                actions += self.machine.suspect(address, now_ms)
+            return actions
+
+        self._event(event)
+
+    def _keys_of(self, peer: Peer) -> list[bytes]:
+        """A node may be listed under a key that left and one that came."""
+        return [address for address, name in self._peers.items() if name == peer]
+
+    def _pass_on(self, proposer: bytes) -> None:
+        """What a leader proposed that broke off goes to the others from here: it may have reached nobody else."""
+        for block in self._blocks.values():
+            if block.header.view == self.machine.view and block.header.proposer == proposer:
+                self._post.send(wire.BLOCKS, wire.Proposal(block, ()).encode())
 
     def _remind(self, peer: Peer) -> None:
         """Tell one peer what it may have missed. Called when all that was said is synced."""

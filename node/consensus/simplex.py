@@ -114,6 +114,11 @@ class Simplex:
         self._fetched: set[bytes] = set()
         self._led: tuple[int, bytes] | None = None
         self._failed = 0
+        """Views in a row that brought no block and whose time this node saw pass."""
+        self._late = False
+        """Whether the present view's time has passed."""
+        self.gone: set[bytes] = set()
+        """Validators whose connection broke and has not come back."""
         self._diverged = False
         self._out = _Outbox()
         self._deadline_ms = self._remind_ms = now_ms
@@ -190,6 +195,7 @@ class Simplex:
     def tick(self, now_ms: int) -> list[Action]:
         """Time has passed; call at `wake_ms` or before."""
         if now_ms >= self._deadline_ms:
+            self._late = True
             self._nullify(self.view)
         if now_ms >= self._remind_ms:
             self._remind_ms = now_ms + max(1, self._timeout_ms() // REMINDERS_A_TIMEOUT)
@@ -197,11 +203,14 @@ class Simplex:
             self._out.actions.append(self.reminder())
         return self._settle(now_ms)
 
-    def suspect(self, proposer: bytes, now_ms: int) -> list[Action]:
-        """The connection to a validator broke; if it leads and has proposed nothing, its view is given up at once."""
-        if self._leader() == proposer and not self._candidates() and self._last() is None:
-            self._nullify(self.view)
+    def suspect(self, validator: bytes, now_ms: int) -> list[Action]:
+        """The connection to a validator broke: until it is back, no view that it leads is waited for."""
+        self.gone.add(validator)
         return self._settle(now_ms)
+
+    def trust(self, validator: bytes) -> None:
+        """The connection to a validator has come about."""
+        self.gone.discard(validator)
 
     def silence(self) -> None:
         """Never vote or lead again in this life."""
@@ -265,6 +274,7 @@ class Simplex:
         self._ask_execution()
         self._vote_notarise()
         self._vote_finalise()
+        self._give_up_the_gone()
         self._lead()
         out, self._out.actions = self._out.actions, []
         return out
@@ -273,7 +283,7 @@ class Simplex:
         """A quorum of any kind ends its view and all before it."""
         view = self._tally.newest
         if view >= self.view:
-            self._failed = 0 if self._decided(view) else self._failed + 1
+            self._failed = 0 if self._decided(view) else self._failed + self._late
             self._enter(view + 1, now_ms)
 
     def _find_final(self) -> None:
@@ -359,6 +369,16 @@ class Simplex:
                     said.finalised = link.hash
                     self._say(Said(FINALISE, view, link.height, link.hash), None)
 
+    def _give_up_the_gone(self) -> None:
+        """A leader out of reach that has proposed nothing here gets no time."""
+        if not self.gone or self._candidates():
+            return
+        parent = self._best_parent()
+        if parent is None or self.rules.ends(parent):
+            return
+        if leader(self.rules, parent, self.view) in self.gone:
+            self._nullify(self.view)
+
     def _lead(self) -> None:
         """Propose on the newest block that may have children, if that makes this validator the leader of the view."""
         parent = self._best_parent()
@@ -377,6 +397,7 @@ class Simplex:
     def _enter(self, view: int, now_ms: int) -> None:
         assert view > self.view, "views only grow"
         self.view = view
+        self._late = False
         timeout_ms = self._timeout_ms()
         self._deadline_ms = self._remind_ms = now_ms + timeout_ms
         self._fetched.clear()
