@@ -18,10 +18,11 @@ import trio
 
 from genesis.chain import Block, check_certificate
 from genesis.errors import Invalid, Unavailable
-from node.consensus import wire
+from node.consensus import recall, wire
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
 from node.consensus.doors import Certified, Kept, Ledger, Sets, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
+from node.consensus.recall import Recall
 from node.consensus.simplex import Memory, Simplex
 from node.consensus.toll import Toll
 from node.consensus.words import Ballot, Link, Quorum, Said, ballot_of, check_quorum, taken_over
@@ -40,6 +41,8 @@ EARLY_GLANCE_MS = 50
 EXECUTE_AGAIN_S = 0.02
 """How long a block waits that could not be executed now."""
 EVIDENCE_MAX = 64
+GLANCE_S = 0.05
+"""How often a node that may not vote yet looks whether it may."""
 SIGN_AGAIN_S = 0.25
 """How often a vote waits for a signer that is away."""
 
@@ -91,12 +94,14 @@ class Consensus:
         now_ms: Callable[[], int],
         time_ahead_ms_max: int,
         make: Callable[..., Simplex] = Simplex,
+        recalls: bool = True,
     ) -> None:
         """
         Args:
             signer: None for a node that only follows.
             peers: validators' addresses → names in the network, without this node.
             now_ms: wall clock; only differences and `time_ahead_ms_max` depend on it.
+            recalls: asks the others what it has signed before it votes; not needed again in one life of a node.
         """
         self._sets, self._signer, self._network, self._ledger, self._make = sets, signer, network, ledger, make
         self._peers = dict(peers)
@@ -115,6 +120,8 @@ class Consensus:
         )
         self._remembered = remembered.kept.said
         self.machine = make(rules, self._address(), tip, memory, self._clock())
+        self._recalls = recalls
+        self._recall = self._begin_recall(remembered.kept)
         self._send, self._events = trio.open_memory_channel[Event](EVENTS_WAITING_MAX)
         self._stage = _Stage()
         self._proofs: tuple[Quorum, ...] = ()
@@ -138,6 +145,7 @@ class Consensus:
         votes, blocks = self._network.listen(wire.VOTES), self._network.listen(wire.BLOCKS)
         self._network.serve(wire.BLOCK, self._answer_block)
         self._network.serve(wire.RANGE, self._answer_range)
+        self._network.serve(wire.KNOWN, self._answer_known)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._post.run)
@@ -145,6 +153,8 @@ class Consensus:
             nursery.start_soon(self._receive, blocks, wire.BLOCKS, self._proposal)
             nursery.start_soon(self._execute)
             await self._begin()
+            if self._recall is not None:
+                nursery.start_soon(self._find_voice, self._recall)
             task_status.started()
             await self._loop()
 
@@ -194,6 +204,8 @@ class Consensus:
         """Why this node does not vote; empty when it does."""
         if self._signer is None:
             return "it only follows"
+        if self._recall is not None:
+            return self._recall.why()
         if self.machine.me is None and self.diverged is None:
             return f"its address is not in validator set {self._rules.version}"
         if self.diverged is not None:
@@ -203,12 +215,45 @@ class Consensus:
     # The loop
 
     async def _begin(self) -> None:
-        """Sign again what an earlier life had synced: whether that was ever sent, nobody knows."""
-        for said in self._remembered:
-            if said.view > self.machine.committed.view and self.machine.me is not None:
-                await self._do([Cast(said, None, ())])
+        if self.machine.me is not None:
+            await self._do(self._said_before())
         await self._do(self.machine.start(self._clock()))
         await self._flush()
+
+    def _said_before(self) -> list[Action]:
+        """What an earlier life had synced is signed again: whether it was ever sent, nobody knows."""
+        return [Cast(said, None, ()) for said in self._remembered if said.view > self.machine.committed.view]
+
+    def _begin_recall(self, kept: Kept) -> Recall | None:
+        """
+        For a validator that has not voted in this life: what it remembers of the present set's views is not believed
+        before the others were asked.
+        """
+        me = self.machine.me
+        if not self._recalls or not self._peers or me is None:
+            return None
+        self.machine.silence()
+        return Recall(self._rules, me, self._network, self._peers, self.machine.committed.view, kept)
+
+    async def _find_voice(self, asked: Recall) -> None:
+        """Vote once nothing that the others have heard of this validator can be contradicted."""
+        await asked.ask(self._told)
+        while asked is self._recall and not asked.may_vote(self.machine.committed.view):
+            await trio.sleep(GLANCE_S)
+        self._event(partial(self._speak, asked))
+
+    def _told(self, peer: Peer, votes: wire.Votes) -> None:
+        """What else is in an answer about this validator: how far its teller is. Raises Invalid."""
+        self._event(partial(self.machine.learn, self._new(votes.quorums)))
+        self._compare(peer, votes)
+
+    def _speak(self, asked: Recall, now_ms: int) -> list[Action]:
+        if asked is not self._recall:
+            return []  # another set has taken over, of which the others are asked anew
+        self._recall, self._recalls = None, False
+        if self.diverged is not None or self._signer is None:
+            return []
+        return [*self._said_before(), *self.machine.speak(self._signer.address, now_ms)]
 
     async def _loop(self) -> None:
         while True:
@@ -250,6 +295,11 @@ class Consensus:
         gone = self.machine.gone
         self.machine = self._make(rules, self._address(), tip, Memory(), self._clock())
         self.machine.gone |= gone
+        if self._recall is not None:
+            self._recall.give_up()
+        self._recall = self._begin_recall(Kept())
+        if self._recall is not None:
+            self._nursery.start_soon(self._find_voice, self._recall)
         if self.diverged is not None:
             self.machine.silence()
         log.info("another validator set certifies", version=rules.version, height=tip.height)
@@ -639,6 +689,13 @@ class Consensus:
         if block is None:
             raise Invalid("No such block is here; ask another.", "not_found")
         return block.encode()
+
+    async def _answer_known(self, peer: Peer, payload: bytes) -> bytes:
+        who, reminder = payload, self.machine.reminder()
+        height, heard = self.machine.committed.height, self.machine.heard(who)
+        votes = wire.Votes(self._rules.version, height, False, heard, reminder.quorums)
+        headers = ((block.header, block.signature) for block in self._blocks.values())
+        return recall.encode_known(votes, tuple(one for one in headers if one[0].proposer == who))
 
     async def _answer_range(self, peer: Peer, payload: bytes) -> bytes:
         first, last = wire.decode_range(payload)
