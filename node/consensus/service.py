@@ -19,6 +19,7 @@ import trio
 from genesis.chain import Block, check_certificate
 from genesis.errors import Invalid, Unavailable
 from node.consensus import recall, wire
+from node.consensus.accusation import Accusation
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
 from node.consensus.doors import Certified, Kept, Ledger, Sets, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
@@ -337,6 +338,8 @@ class Consensus:
             case Accuse(first, second):
                 self.evidence = [*self.evidence, (first, second)][:EVIDENCE_MAX]
                 log.error("validator has voted twice", validator=first.signer.hex(), view=first.said.view)
+                if first.said.hash != second.said.hash:  # of one block at two heights settlement knows nothing
+                    self._accuse(Accusation.of_votes(first, second, self._rules))
             case Expose(one, other):
                 self.exposed = [*self.exposed, (one, other)][:EVIDENCE_MAX]
                 log.error("leader has proposed twice", validator=one.proposer.hex(), view=one.view)
@@ -423,6 +426,14 @@ class Consensus:
 
     def _address(self) -> bytes | None:
         return self._signer.address if self._signer else None
+
+    def _accuse_proposer(self, two: Expose) -> None:
+        first, second = self._blocks.get(two.first.hash), self._blocks.get(two.second.hash)
+        if first is not None and second is not None:
+            self._accuse(Accusation.of_blocks(first, second))
+
+    def _accuse(self, accusation: Accusation) -> None:
+        self._stage.after.append(partial(self._nursery.start_soon, self._ledger.accuse, accusation))
 
     def _event(self, event: Event) -> None:
         """Queue an event of this node's own; the queue is never full of those alone."""
@@ -536,6 +547,8 @@ class Consensus:
             link = Link.of(block.header)
             self._blocks.setdefault(link.hash, block)
             actions = self.machine.propose(link, proofs, now_ms)
+            for two in (action for action in actions if isinstance(action, Expose)):
+                self._accuse_proposer(two)
             if self.machine.block(link.hash) is None and link.hash != self.machine.committed.hash:
                 del self._blocks[link.hash]
             return actions
