@@ -123,6 +123,7 @@ def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
         books = Books(spec, executor)
         tip = initial_tip(spec, root)
         sets = stored_sets(spec, store)
+        store.check_kept(1)
         last = store.head() or 0
         for row in store.blocks(1, last):
             results = decode_results(row.receipts)

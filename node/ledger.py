@@ -80,6 +80,12 @@ class ChainLedger:
         self._sequencer.stand_back()
         self._untidy.set()
 
+    async def beside(self, work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+        return await trio.to_thread.run_sync(work)
+
+    def prepare(self, block: Block) -> None:
+        self._line.prepare(block)
+
     async def execute(self, block: Block, vouched: bool) -> bool:
         if self._line.holds(block.hash()):
             return True
@@ -107,8 +113,8 @@ class ChainLedger:
 
     def _pass(self, executed: Executed) -> None:
         """Lanes move on with what others' blocks hold."""
-        for batch in executed.block.body.batches:
-            for signed in batch.open():
+        for batch in executed.opened:
+            for signed in batch:
                 self._mempool.passed((signed.signer, signed.transaction.lane), signed.transaction.sequence)
 
     async def keep(self, kept: Kept) -> None:
@@ -137,14 +143,20 @@ class ChainLedger:
         return await trio.to_thread.run_sync(self._read, first, last, bytes_max)
 
     def _read(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
-        found: list[Certified] = []
-        size = 0
-        for row in self._store.blocks(first, last):
-            size += len(row.body)
-            if found and size > bytes_max:
-                break
-            found.append(Certified(*stored_block(row)))
-        return found
+        return certified_blocks(self._store, first, last, bytes_max)
+
+
+def certified_blocks(store: Store, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
+    """As `Ledger.certified`; on a thread. Raises Invalid "pruned"."""
+    store.check_kept(first)
+    found: list[Certified] = []
+    size = 0
+    for row in store.blocks(first, last):
+        size += len(row.body)
+        if found and size > bytes_max:
+            break
+        found.append(Certified(*stored_block(row)))
+    return found
 
 
 def _notes(kept: Kept) -> list[Note]:

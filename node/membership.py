@@ -13,7 +13,7 @@ import trio
 
 from genesis import codec
 from genesis.errors import Corrupt, Invalid, Unavailable
-from genesis.membership import ValidatorSet, certifying
+from genesis.membership import ValidatorSet, certifying, eligible
 from genesis.spec import ChainSpec
 from node.consensus.words import Rules, rules_of
 from node.log import logger
@@ -68,6 +68,14 @@ class Membership:
 
     def next(self, anchor: int) -> Rules:
         return self._rules(certifying(self.sets, anchor, max(self.read, anchor)))
+
+    def named(self, version: int, anchor: int) -> Rules:
+        if anchor > self.read:
+            raise Unavailable(f"Settlement block {anchor} has not been read here; who certifies is not known.")
+        for one in eligible(self.sets, 0, anchor):
+            if one.version == version:
+                return self._rules(one)
+        raise Invalid(f"No set {version} certifies a block with anchor {anchor}.", "wrong_set")
 
     async def of(self, parent_anchor: int, anchor: int) -> Rules:
         await self.reach(anchor)

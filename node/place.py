@@ -32,17 +32,17 @@ log = logger("place")
 
 
 @asynccontextmanager
-async def open_place(config: NetworkConfig, spec: ChainSpec, own: bytes) -> AsyncIterator[Place | None]:
+async def open_place(config: NetworkConfig, spec: ChainSpec, own: bytes | None) -> AsyncIterator[Place | None]:
     """
     Join the network; None on a chain of one validator that listens nowhere.
 
     Args:
-        own: this validator's address.
+        own: this validator's address; None for a node that only follows, which need not listen.
 
     Raises:
         Invalid: "bad_config" for a file that is missing or says something else. Unavailable: the port is taken.
     """
-    if config.listen == NOWHERE:
+    if config.listen == NOWHERE and own is not None:
         if len(spec.stakes) > 1:
             raise Invalid(
                 f"This chain has {len(spec.stakes)} validators; set network.listen, network.peers and network.key.",
@@ -52,21 +52,24 @@ async def open_place(config: NetworkConfig, spec: ChainSpec, own: bytes) -> Asyn
         return
     key = read_node_key(config.key)
     peers = _others(config.peers, own, key.peer)
-    async with open_tcp_network(key, read_address(config.listen), peers.values()) as network:
-        yield Place(network, _names(peers), PeersFile(config.peers, own, network, peers).news)
+    listen = None if config.listen == NOWHERE else read_address(config.listen)
+    async with open_tcp_network(key, listen, peers.values(), strangers=config.followers == "on") as network:
+        yield Place(network, _names(peers), PeersFile(config, own, network, peers).news)
 
 
 class PeersFile:
     """The file of peers of a node that runs; what is new in it goes to the network."""
 
-    def __init__(self, path: Path, own: bytes, network: TcpNetwork, peers: Mapping[bytes, StaticPeer]) -> None:
-        self._path, self._own, self._network, self._peers = path, own, network, peers
+    def __init__(
+        self, config: NetworkConfig, own: bytes | None, network: TcpNetwork, peers: Mapping[bytes, StaticPeer]
+    ) -> None:
+        self._config, self._own, self._network, self._peers = config, own, network, peers
         self._wrong = ""
 
     async def news(self) -> Mapping[bytes, Peer] | None:
         """The others by validator's address if the file says something new; a file that is wrong says nothing."""
         try:
-            peers = await trio.to_thread.run_sync(_others, self._path, self._own, self._network.identity)
+            peers = await trio.to_thread.run_sync(_others, self._config.peers, self._own, self._network.identity)
         except Invalid as error:
             if str(error) != self._wrong:
                 log.error("the file of peers is not read; those known stay", reason=str(error))
@@ -76,12 +79,12 @@ class PeersFile:
         if peers == self._peers:
             return None
         self._peers = peers
-        self._network.allow(peers.values())
+        self._network.allow(peers.values(), strangers=self._config.followers == "on")
         log.info("the file of peers has changed", peers=len(peers))
         return _names(peers)
 
 
-def _others(path: Path, own: bytes, identity: Peer) -> dict[bytes, StaticPeer]:
+def _others(path: Path, own: bytes | None, identity: Peer) -> dict[bytes, StaticPeer]:
     """Without this node, under whatever key. Raises Invalid "bad_config"."""
     return {at: peer for at, peer in read_peers(path).items() if at != own and peer.peer != identity}
 

@@ -62,6 +62,12 @@ class Ledger(Protocol):
     def stand_back(self) -> None:
         """Stop building; what was taken in waits for whoever leads now."""
 
+    async def beside(self, work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+        """Run what takes long to compute where it holds nobody up."""
+
+    def prepare(self, block: Block) -> None:
+        """Do ahead what can be done of executing a certified block; only speed depends on it. Called by such work."""
+
     async def execute(self, block: Block, vouched: bool) -> bool:
         """
         Run a block whose parent has been executed; whether everything its header says came out, and, unless a quorum
@@ -91,6 +97,14 @@ class Sets(Protocol):
 
     def next(self, anchor: int) -> Rules:
         """Of the set that certifies the next block on one with this anchor, up to which all is read."""
+
+    def named(self, version: int, anchor: int) -> Rules:
+        """
+        Of a set that a block with this anchor names; on any thread.
+
+        Raises:
+            Invalid: "wrong_set" when it certifies no such block, whatever its parent. Unavailable: it is not read here.
+        """
 
     async def of(self, parent_anchor: int, anchor: int) -> Rules:
         """Of the set that certifies a block. Raises Unavailable while settlement cannot be read up to its anchor."""

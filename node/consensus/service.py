@@ -23,6 +23,7 @@ from node.consensus.accusation import Accusation
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
 from node.consensus.doors import Certified, Kept, Ledger, Sets, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
+from node.consensus.ranges import WINDOW_BLOCKS, Fetched, Ranges
 from node.consensus.recall import Recall
 from node.consensus.simplex import Memory, Simplex
 from node.consensus.toll import Toll
@@ -36,7 +37,6 @@ VIEWS_AHEAD_PUSHED_MAX = 4
 BEHIND_BLOCKS = 2
 """A peer whose certified height is that far above makes this node catch up by ranges instead of by votes."""
 ASK_TIMEOUT_S = 2.0
-CATCH_UP_BLOCKS = 64
 EARLY_GLANCE_MS = 50
 """How often a node that waits for a block's time looks whether the view has passed meanwhile."""
 EXECUTE_AGAIN_S = 0.02
@@ -129,6 +129,7 @@ class Consensus:
         self._executing: deque[tuple[Link, bool]] = deque()
         self._work = trio.Event()
         self._catching_up = False
+        self._ranges = Ranges(network, self._check_certified, ledger.prepare, ledger.beside)
         self._unsigned: list[Cast] = []
         self._away = ""
         self.counters = Counters()
@@ -211,6 +212,8 @@ class Consensus:
             return f"its address is not in validator set {self._rules.version}"
         if self.diverged is not None:
             return f"block {self.diverged.height}, which a quorum stands behind, came out differently here"
+        if self._ranges.pruned:
+            return "its peers have pruned the blocks it lacks; start it again, and it takes a snapshot"
         return self._away or ("it catches up" if self._catching_up else "")
 
     # The loop
@@ -614,53 +617,50 @@ class Consensus:
         ahead = votes.height - self.machine.committed.height
         if (ahead >= BEHIND_BLOCKS or (ahead > 0 and votes.validators > self._rules.version)) and not self._catching_up:
             self._catching_up = True
-            self._nursery.start_soon(self._catch_up, peer)
+            self._nursery.start_soon(self._catch_up, peer, votes.height)
 
-    async def _catch_up(self, peer: Peer) -> None:
-        """Take certified blocks from a peer until it has no more; then votes go on from there."""
+    async def _catch_up(self, peer: Peer, height: int) -> None:
+        """Take certified blocks from whoever has them, up to where a peer claims to be; then votes go on from there."""
+        connected = set(self._network.peers())
+        others = [other for other in sorted(self._peers.values()) if other in connected and other != peer]
         try:
-            while True:
-                first = self.machine.committed.height + 1
-                asked = wire.encode_range(first, first + CATCH_UP_BLOCKS - 1)
-                found = wire.decode_certified(await self._network.request(peer, wire.RANGE, asked, ASK_TIMEOUT_S))
-                if not found or not await self._adopt(found, first):
-                    return
-        except Invalid as error:
-            self._blame(peer, error)
-        except Unavailable as error:
-            log.info("peer does not answer for blocks", peer=peer, reason=str(error))
+            await self._ranges.fetch([peer, *others], self.machine.committed.height + 1, height, self._adopt)
         finally:
             self._catching_up = False
 
-    async def _adopt(self, found: Iterable[Certified], first: int) -> bool:
-        """
-        Execute and keep certified blocks from the next one on; whether any was new.
+    def _check_certified(self, one: Certified) -> None:
+        """On a thread. Raises Invalid, Unavailable."""
+        header, certificate = one.block.header, one.certificate
+        rules = self._sets.named(header.validators, header.anchor_number)
+        if certificate.validators != rules.version:
+            raise Invalid(f"Block {header.height} is not certified by the set it names.", "wrong_set")
+        check_certificate(certificate, rules.chain, rules.stakes)
 
-        Raises:
-            Invalid: they do not follow, or a certificate is none.
-        """
-        new = False
-        for height, one in enumerate(found, first):
-            header, certificate = one.block.header, one.certificate
-            if (header.height, header.hash()) != (height, certificate.block_hash) or certificate.height != height:
-                raise Invalid(f"A range of blocks has not height {height} where it belongs.", "wrong_range")
-            parent = self.machine.committed
-            if header.height != parent.height + 1:
-                continue  # votes were quicker
-            if header.parent != parent.hash:
-                raise Invalid(f"Certified block {height} does not follow the one before it.", "wrong_parent")
+    async def _adopt(self, fetched: Fetched) -> bool:
+        """Execute and keep a certified block; whether the next one can follow."""
+        one, parent = fetched.certified, self.machine.committed
+        header = one.block.header
+        if header.height <= parent.height:
+            return True  # votes were quicker
+        if header.parent != parent.hash:
+            log.error("a certified block does not follow the one before it", height=header.height, peer=fetched.peer)
+            return False
+        try:
             rules = await self._sets.of(parent.anchor, header.anchor_number)
-            if not header.validators == certificate.validators == rules.version:
-                raise Invalid(f"Block {height} is certified by set {rules.version} or not at all.", "wrong_set")
-            check_certificate(certificate, rules.chain, rules.stakes)
-            if not await self._ledger.execute(one.block, vouched=True):
-                self._event(partial(self._diverged, Link.of(header)))
+            if header.validators != rules.version:
+                self._blame(fetched.peer, Invalid(f"Block {header.height} is of set {rules.version}.", "wrong_set"))
                 return False
-            done = trio.Event()
-            await self._send.send(partial(self._adopting, one, done))
-            await done.wait()
-            new = True
-        return new
+            good = await self._ledger.execute(one.block, vouched=True)
+        except Unavailable as error:
+            log.info("block not executed now", height=header.height, reason=str(error))
+            return False
+        if not good:
+            self._event(partial(self._diverged, Link.of(header)))
+            return False
+        done = trio.Event()
+        await self._send.send(partial(self._adopting, one, done))
+        await done.wait()
+        return True
 
     def _adopting(self, one: Certified, done: trio.Event, now_ms: int) -> list[Action]:
         """The event that commits a block another node has certified, if votes have not done so meanwhile."""
@@ -712,7 +712,7 @@ class Consensus:
 
     async def _answer_range(self, peer: Peer, payload: bytes) -> bytes:
         first, last = wire.decode_range(payload)
-        last = min(last, first + CATCH_UP_BLOCKS - 1)
+        last = min(last, first + WINDOW_BLOCKS - 1)
         return wire.encode_certified(await self._ledger.certified(first, last, wire.RANGE_BYTES_MAX))
 
     def _clock(self) -> int:

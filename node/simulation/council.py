@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import trio
 
-from genesis.errors import Unavailable
+from genesis.errors import Invalid, Unavailable
 from genesis.membership import ValidatorSet, certifying
 from node.consensus.words import Rules
 
@@ -53,6 +53,13 @@ class Reader:
     def next(self, anchor: int) -> Rules:
         read = max(self.height(), anchor)
         return self._council.certifying(anchor, read, read)
+
+    def named(self, version: int, anchor: int) -> Rules:
+        if anchor > self.height():
+            raise Unavailable("That settlement block is not known here; ask again when it is.")
+        if version not in (one.version for one in self._council.sets if one.from_height <= anchor):
+            raise Invalid("There is no such set yet.", "wrong_set")
+        return self._council.known()[version]
 
     async def of(self, parent_anchor: int, anchor: int) -> Rules:
         await self.reach(anchor)
