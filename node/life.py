@@ -51,6 +51,10 @@ DRAIN_S = 5.0
 log = logger("life")
 
 
+async def _nothing() -> None:
+    """Where all are known from the beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """
@@ -60,7 +64,7 @@ class Place:
 
     network: Network
     peers: Mapping[bytes, Peer]
-    news: Callable[[], Awaitable[Mapping[bytes, Peer] | None]]
+    news: Callable[[], Awaitable[Mapping[bytes, Peer] | None]] = _nothing
 
 
 class Life:
