@@ -154,7 +154,7 @@ def _checked_block(
         raise Corrupt(f"the header says height {header.height}")
     if recover(header.proposal_digest(), block.signature) != header.proposer:
         raise Corrupt("the signature is not the proposer's")
-    _check_certificate(certificate, block, spec, certifying(sets, parent_anchor, header.anchor_number))
+    check_certified(certificate, block, spec, sets, parent_anchor)
     if chain.receipts_root(receipt.encode() for receipt in results.receipts) != header.receipts_root:
         raise Corrupt("the stored receipts are not those that were signed")
     if chain.events_root((e.program, e.event, e.data) for e in results.events) != header.events_root:
@@ -162,9 +162,12 @@ def _checked_block(
     return block
 
 
-def _check_certificate(certificate: Certificate, block: Block, spec: ChainSpec, certifies: ValidatorSet) -> None:
-    """certifies: the set that has to, as the node read it from the settlement chain."""
+def check_certified(
+    certificate: Certificate, block: Block, spec: ChainSpec, sets: Sequence[ValidatorSet], parent_anchor: int
+) -> None:
+    """By the set that its parent's anchor names, as the node read it from the settlement chain."""
     header = block.header
+    certifies = certifying(sets, parent_anchor, header.anchor_number)
     if not header.validators == certificate.validators == certifies.version:
         raise Corrupt(f"set {certifies.version} certifies it, not {header.validators} or {certificate.validators}")
     if header.proposer not in certifies.stakes:

@@ -15,6 +15,7 @@ from genesis.crypto import ZERO_ADDRESS, ZERO_HASH
 from genesis.errors import Corrupt, Invalid
 from node.consensus.accusation import Accusation
 from node.consensus.doors import Certified, Kept, Remembered
+from node.consensus.schedule import failed_leaders
 from node.consensus.words import Link, Quorum, Said, said_of
 from node.evidence import keep_evidence
 from node.judge import Judge
@@ -74,7 +75,13 @@ class ChainLedger:
         return Remembered(link, certificate if view == header.view else None, kept)
 
     def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool) -> None:
-        self._sequencer.lead(Turn(view, parent.hash, built, again, late=view > parent.view + 1))
+        rules = self._membership.next(parent.anchor)
+        before = failed_leaders(rules, parent, view)
+        if parent.proposer not in rules.stakes:
+            before = (*before, parent.proposer)  # it has left with its set, and a block begun
+        self._sequencer.lead(
+            Turn(view, parent.hash, built, again, late=view > parent.view + 1, before=before, validators=rules.version)
+        )
 
     def stand_back(self) -> None:
         self._sequencer.stand_back()

@@ -25,6 +25,7 @@ from node.consensus.doors import Signer
 from node.consensus.service import Consensus
 from node.engine import EngineThread
 from node.forwarder import Forwarder
+from node.heritage import Heritage, NoHeirs
 from node.inbox import Inbox, is_settled
 from node.judge import Judge
 from node.ledger import ChainLedger
@@ -113,11 +114,16 @@ class Life:
             spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
             recovered.checkpoint,
         )  # fmt: skip
+        judge = Judge(spec, self._adapter, sets, partial(self._engine.run, self._executor.programs))
+        self._heritage = (
+            Heritage(spec, self._signer.address, self._network, self._peers, judge, _now_ms)
+            if self._network is not None
+            else NoHeirs()
+        )
         self._sequencer = Sequencer(
             spec, self._config, self._signer, line, self._store, self._engine, self._executor, self._mempool,
-            self._inbox, self, spread=lambda batch: self._forwarder.spread(batch),
+            self._inbox, self, heirs=self._heritage,
         )  # fmt: skip
-        judge = Judge(spec, self._adapter, sets, partial(self._engine.run, self._executor.programs))
         view_floor = max((one.view for one in before), default=0)
         self._ledger = ChainLedger(line, self._sequencer, self._store, self._mempool, sets, judge, view_floor)
         await self._service.attach(line)
@@ -135,14 +141,14 @@ class Life:
             async with AsyncExitStack() as stack:
                 network = self._network or await _alone(stack)
                 nursery = await stack.enter_async_context(trio.open_nursery())
-                for service in (self._inbox, self._batcher, self._line, self._ledger):
+                for service in (self._inbox, self._batcher, self._line, self._ledger, self._heritage):
                     await nursery.start(service.run)
                 self._consensus = Consensus(
                     self._membership, self._signer, network, self._peers, self._ledger, _now_ms,
                     self._spec.time_ahead_ms_max, recalls=not self._told,
                 )  # fmt: skip
                 self._forwarder = Forwarder(
-                    self._mempool, network, tuple(self._peers.values()), self._leader, self._service.run_here
+                    self._mempool, network, self._leader, self._service.run_here, self._heritage.orphans
                 )  # fmt: skip
                 self._service.forwarder, self._service.consensus = self._forwarder, self._consensus
                 await nursery.start(self._consensus.run)
@@ -168,7 +174,7 @@ class Life:
             if news is not None:
                 self._peers = news
                 self._consensus.meet(news)
-                self._forwarder.meet(news.values())
+                self._heritage.meet(news)
             await trio.sleep(NEWS_S)
 
     async def _tell_opened(self, task_status: trio.TaskStatus[None]) -> None:
@@ -202,6 +208,7 @@ class Life:
 
     async def sealed(self, block: Block, certificate: Certificate, open_block: OpenBlock) -> None:
         self._inbox.forget(block.header.inbox_count)
+        self._heritage.certified(block)
         self._forwarder.certified(receipt.transaction for receipt in open_block.receipts)
         await self._service.sealed(block, certificate, open_block)
 

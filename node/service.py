@@ -165,7 +165,8 @@ class Service:
                     frame.received(index)
                 self._received.add(one.id)
             except (Invalid, Unavailable) as error:
-                frame.put(index, refusal(error))
+                done = self._recent.get(one.id) if payload.get("again") else None
+                frame.put(index, refusal(error) if done is None else done)
         if frame.left == 0:
             return frame.answers
         return Later(partial(self._finish, frame, deployments))
@@ -195,10 +196,11 @@ class Service:
 
     async def run_here(self, transactions: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
         """
-        Take in what another node forwards. What is returned waits: per transaction for a receipt's bytes, or a refusal.
+        Take in what another node forwards, or once more what a leader had. What is returned waits: per transaction for
+        a receipt's bytes, the one that there is if it has run already; or a refusal.
         """
         entries = [(signed.raw, signed.signer, signed.id) for signed in transactions]
-        answer = await self._send({"transactions": entries, "wait": "executed"})
+        answer = await self._send({"transactions": entries, "wait": "executed", "again": True})
         if isinstance(answer, Later):
             return answer.wait
 

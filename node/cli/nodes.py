@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,6 +29,8 @@ SECRET_FILE = "validator.password"
 DATA_FOLDER = "data"
 PEERS_FILE, NODE_KEY_FILE = "peers", "node.key"
 DEVNET = "devnet"
+EVERY_BLOCKS = 100
+"""How often progress is told."""
 DEVNET_VALIDATOR = 0
 """The development key whose address is the devnet preset's validator."""
 
@@ -147,6 +149,63 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
             await anext(signals)
             nursery.cancel_scope.cancel()
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Archive to write.")],
+    config: Annotated[Path, typer.Option("--config", help="File written by `tenor node init`.")],
+    json: Json = False,
+) -> None:
+    """Write all blocks of a stopped node, with their certificates, into a file that proves itself."""
+    from node.archive.writing import export as write
+
+    data, spec = _located(config)
+    head = write(data, spec, file, _told("written"))
+    show({"file": file, "blocks": head.last, "bytes": file.stat().st_size, "genesis": head.genesis}, json)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Archive to read.")],
+    config: Annotated[Path, typer.Option("--config", help="Of a node that has not run yet.")],
+    json: Json = False,
+) -> None:
+    """
+    Fill an empty node from an archive: every certificate is checked, every block run again.
+
+    If validators have changed since the chain began, the settlement chain is asked for them.
+    """
+    from node.archive.restoring import restore
+    from node.config import load
+    from settlement.contract import Terms
+    from settlement.local import open_local
+
+    data, spec = _located(config)
+    settlement = load(config).settlement
+
+    async def sets(up_to: int) -> Any:
+        async with open_local(settlement.file, Terms.of(spec), settlement.block_time_ms) as local:
+            return await local.validator_sets(0, up_to)
+
+    tip = restore(data, spec, file, sets, _told("checked and run"))
+    show({"height": tip.height, "block_hash": tip.hash, "folder": data}, json)
+
+
+def _located(config: Path) -> tuple[Path, ChainSpec]:
+    from node.chains import load_chain
+    from node.config import load
+
+    found = load(config)
+    return found.node.folder, load_chain(found.node.chain, config.parent)
+
+
+def _told(what: str) -> Callable[[int, int], None]:
+    def tell(height: int, last: int) -> None:
+        if height % EVERY_BLOCKS == 0 or height == last:
+            progress(f"{what}: {height} of {last} blocks")
+
+    return tell
 
 
 @app.command()
