@@ -59,7 +59,8 @@ class Leading:
             spec, config, KeySigner(key), self.line, store, engine, machine, mempool, inbox, listener, now_ms=now_ms,
             heirs=heirs,
         )  # fmt: skip
-        members = Membership(spec, None, (ValidatorSet(0, 0, spec.stakes),), lambda _: None)  # type: ignore[arg-type]
+        sets = (ValidatorSet(0, 0, spec.stakes),)
+        members = Membership(spec, None, sets, lambda _: None, read=1 << 62)  # type: ignore[arg-type]
         self.ledger = ChainLedger(self.line, self.sequencer, store, mempool, members, None, 0)  # type: ignore[arg-type]
         self.built: list[Block] = []
 
