@@ -93,7 +93,7 @@ class Service:
         }
 
     def leave(self) -> None:
-        """Take no transaction any more; what is asked is answered until the node ends."""
+        """Take no client's transaction any more; what is asked is answered until the node ends."""
         self._leaving = True
 
     async def attach(self, line: Line) -> None:
@@ -104,6 +104,8 @@ class Service:
     async def handle(self, method: str, payload: Any) -> Any:
         """Answer one request. Raises Invalid or Unavailable, which travel to whoever asked."""
         if method == SEND:
+            if self._leaving:
+                raise Unavailable("This node is leaving; send to another one, or again once it is back.")
             return await self._send(payload)
         if method == CALLS:
             return await self._calls(payload)
@@ -153,8 +155,6 @@ class Service:
 
     async def _send(self, payload: dict[str, Any]) -> Any:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
-        if self._leaving:
-            raise Unavailable("This node is leaving; send to another one, or again once it is back.")
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
         if self.following is not None:
             raise Unavailable("This node only follows; send transactions to a validator's node.")
