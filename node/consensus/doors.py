@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from genesis.chain import Block, Certificate, Header
+from genesis.errors import Unavailable
 from node.consensus.accusation import Accusation
 from node.consensus.words import Link, Quorum, Rules, Said
 
@@ -92,6 +93,10 @@ class Ledger(Protocol):
         """Stored blocks from `first` on, at least one if there is any, in all not much above bytes_max."""
 
 
+class Withheld(Unavailable):
+    """The key is there, and is not used now, for the reason given."""
+
+
 class Signer(Protocol):
     """
     Holds a validator's key. Refuses to contradict what it signed before, whatever its caller says; the very words it
@@ -112,3 +117,6 @@ class Signer(Protocol):
 
     async def propose(self, header: Header) -> bytes:
         """Sign a header as its proposer. Raises as `sign`; one that remembers proposals signs one a view."""
+
+    async def probe(self) -> None:
+        """See that it could sign now, without a word of consensus. Raises as `sign`."""
