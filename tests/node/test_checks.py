@@ -49,7 +49,8 @@ class Settlement:
 
 
 def subject(folder: Path, **changes: Any) -> Subject:
-    header = toy.header_of(4, toy.GENESIS, development_address(0), NOW_MS, toy.body_of(), toy.GENESIS_STATE)
+    draft = toy.Draft(4, development_address(0), NOW_MS, 0, 0)
+    header = toy.header_of(draft, toy.GENESIS, toy.body_of(), toy.GENESIS_STATE)
     values = {"adapter": Settlement(), "newest": header, "alone": True, "now_ms": lambda: NOW_MS + 20}
     return Subject(folder, SPEC, KeySigner(development_key(0)), **{**values, **changes})
 
