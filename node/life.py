@@ -17,14 +17,16 @@ import trio
 
 from execution.executor import BatchResult, Executor
 from genesis.chain import Block, Certificate, Receipt
+from genesis.crypto import address_of
 from genesis.errors import Corrupt, Unavailable
-from genesis.spec import ChainSpec
+from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
 from node.consensus.service import Consensus
 from node.consensus.signer import KeySigner
 from node.consensus.words import rules_of
 from node.engine import EngineThread
+from node.faults.capture import capture
 from node.forwarder import Forwarder
 from node.inbox import Inbox, is_settled
 from node.judge import Judge
@@ -120,7 +122,10 @@ class Life:
         )  # fmt: skip
         judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
         view_floor = max((one.view for one in before), default=0)
-        self._ledger = ChainLedger(line, self._sequencer, self._store, self._mempool, judge, view_floor)
+        self._ledger = ChainLedger(
+            line, self._sequencer, self._store, self._mempool, judge, view_floor,
+            partial(capture, spec, genesis_hash(spec, self._genesis_root), address_of(self._key)),
+        )  # fmt: skip
         await self._service.attach(line)
         if self._stopped:
             self._sequencer.stop()

@@ -8,9 +8,9 @@ so that it need not run again should it be certified after all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import trio
 
@@ -28,6 +28,10 @@ from node.store import Note, Pages, Store, StoredBlock
 from node.tip import Tip, advance, span_withdrawals
 
 LOOK_S = 0.005
+REFUSED_MAX = 16
+"""Blocks that did not come out, remembered so that none is run twice."""
+
+T = TypeVar("T")
 
 log = logger("line")
 
@@ -91,6 +95,8 @@ class Line:
         """Set, and replaced, when a block has been stored."""
         self._above: list[Executed] = []
         self._aside: dict[bytes, Executed] = {}
+        self.refused: dict[bytes, str] = {}
+        """What did not come out as the headers of recent blocks say, by hash."""
         self._checkpoint = checkpoint
         self._to_write, self._writing = trio.open_memory_channel[tuple[int, Copied]](1)
         self._write_pending = False
@@ -172,6 +178,16 @@ class Line:
         """Undo the batches of a block that was never sealed. Needs `turn`."""
         await self._engine.run(self._executor.rollback, self.newest().height)
 
+    async def examine(self, parent: bytes, work: Callable[[Executor, Tip], T]) -> T:
+        """
+        Do something on the engine's thread at the end of a block, which must leave it there. Needs `turn`.
+
+        Raises:
+            Unavailable: the block is not here.
+        """
+        await self.stand_on(parent)
+        return await self._engine.run(work, self._executor, self.newest())
+
     # Growing
 
     async def execute(self, block: Block) -> tuple[Executed, list[Executed]] | None:
@@ -189,6 +205,9 @@ class Line:
             executed = await self._engine.run(run_block, self._spec, self._executor, parent, block, opened)
         except Invalid as error:
             await self.drop_open()
+            self.refused[block.hash()] = str(error)
+            while len(self.refused) > REFUSED_MAX:
+                del self.refused[next(iter(self.refused))]
             log.error("a block does not run as its header says", height=block.header.height, reason=str(error))
             return None
         await self.take(executed)
@@ -283,7 +302,7 @@ def run_block(
     withdrawals = span_withdrawals(parent, height, spec, burnt)
     header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators, block.header.view)
     if header != block.header:
-        raise Invalid(_difference(header, block.header), "wrong_block")
+        raise Invalid(difference(header, block.header), "wrong_block")
     return Executed(block, advance(parent, block, withdrawals, spec), parent, again, burnt, sealed, tuple(results))
 
 
@@ -296,7 +315,8 @@ def _check_kernels(block: Block, transactions: Sequence[SignedTransaction], spec
             raise Invalid("it records another kernel than was signed", "wrong_block")
 
 
-def _difference(again: Header, signed: Header) -> str:
+def difference(again: Header, signed: Header) -> str:
+    """What came out otherwise than it was signed; "" for nothing."""
     pairs = zip(Header.__slots__, again.fields(), signed.fields(), strict=True)
     rows = [f"{name} is {_show(new)} again, {_show(old)} was signed" for name, new, old in pairs if new != old]
     return "; ".join(rows)

@@ -78,5 +78,9 @@ def _below(name: str, of: t.Type, reader: Reader, address: int) -> Iterator[Exte
 
 
 def _text(value: Any) -> str:
-    data = getattr(value, "data", None)
-    return f"0x{data.hex()}" if isinstance(data, bytes) else str(value)
+    if isinstance(value, dict):
+        return ", ".join(map(_text, value.values()))
+    data, index = getattr(value, "data", None), getattr(value, "index", None)
+    if isinstance(data, bytes):
+        return f"0x{data.hex()}"
+    return str(index) if isinstance(index, int) else str(value)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genesis.errors import Invalid
+from node.cli.diff import diff
 from node.cli.edge import progress, show
 from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, password, private_key
 
@@ -98,6 +99,9 @@ def status(url: Url = URL, json: Json = False) -> None:
         return {**await client.chain_info(), "consensus": await client.consensus()}
 
     show(blocking(url, ask), json)
+
+
+app.command()(diff)
 
 
 async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:

@@ -78,6 +78,15 @@ class Ledger(Protocol):
             Corrupt: the disk failed; nothing may be signed any more.
         """
 
+    async def diverged(self, block: Block, quorum: Quorum | None) -> str:
+        """
+        Keep what may tell why a block that a quorum stands behind did not come out here; where that is. Nothing is
+        signed any more by then.
+
+        Raises:
+            Unavailable: its parent is not here. Corrupt: the engine failed altogether.
+        """
+
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         """Stored blocks from `first` on, at least one if there is any, in all not much above bytes_max."""
 

@@ -117,6 +117,8 @@ class Consensus:
         self.evidence: list[tuple[Ballot, Ballot]] = []
         self.exposed: list[tuple[Link, Link]] = []
         self.diverged: Link | None = None
+        self._fault = ""
+        """Where what may tell why is kept."""
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """
@@ -181,7 +183,8 @@ class Consensus:
         if self.machine.me is None and self.diverged is None:
             return f"its address is not in validator set {self._rules.version}"
         if self.diverged is not None:
-            return f"block {self.diverged.height}, which a quorum stands behind, came out differently here"
+            told = f"; see `tenor node diff {self._fault}`" if self._fault else ""
+            return f"block {self.diverged.height}, which a quorum stands behind, came out differently here{told}"
         return "it catches up" if self._catching_up else ""
 
     # The loop
@@ -253,11 +256,19 @@ class Consensus:
             case Expose(one, other):
                 self.exposed = [*self.exposed, (one, other)][:EVIDENCE_MAX]
                 log.error("leader has proposed twice", validator=one.proposer.hex(), view=one.view)
-            case Diverge(link):
+            case Diverge(link, quorum):
                 self.diverged = link
                 self.machine.silence()
                 log.error("a quorum stands behind a block that came out differently here", height=link.height)
+                block = self._blocks[link.hash]
+                stage.after.append(partial(self._nursery.start_soon, self._keep_fault, block, quorum))
         return []
+
+    async def _keep_fault(self, block: Block, quorum: Quorum | None) -> None:
+        try:
+            self._fault = await self._ledger.diverged(block, quorum)
+        except Unavailable as error:
+            log.error("what may tell why could not be kept", height=block.header.height, reason=str(error))
 
     async def _flush(self) -> None:
         """Sync, then send, then go on."""
@@ -422,7 +433,8 @@ class Consensus:
     # What is asked for and what others ask for
 
     def _compare(self, peer: Peer, height: int) -> None:
-        if height >= self.machine.committed.height + BEHIND_BLOCKS and not self._catching_up:
+        behind = height >= self.machine.committed.height + BEHIND_BLOCKS
+        if behind and not self._catching_up and self.diverged is None:
             self._catching_up = True
             self._nursery.start_soon(self._catch_up, peer)
 
@@ -460,7 +472,7 @@ class Consensus:
             if header.parent != self.machine.committed.hash:
                 raise Invalid(f"Certified block {height} does not follow the one before it.", "wrong_parent")
             if not await self._ledger.execute(one.block, vouched=True):
-                self._event(partial(self._diverged, Link.of(header)))
+                self._event(partial(self._diverged, one))
                 return False
             done = trio.Event()
             await self._send.send(partial(self._adopting, one, done))
@@ -478,9 +490,10 @@ class Consensus:
         self._stage.committed.append(one)
         return self.machine.adopt(link, one.certificate, now_ms)
 
-    def _diverged(self, link: Link, _: int) -> list[Action]:
-        self.machine.silence()
-        return [Diverge(link)]
+    def _diverged(self, one: Certified, _: int) -> list[Action]:
+        link = Link.of(one.block.header)
+        self._blocks[link.hash] = one.block
+        return [Diverge(link, Quorum.of_certificate(one.certificate))]
 
     async def _fetch(self, block_hash: bytes, height: int) -> None:
         """A block that a quorum names, from whoever has it; asked of all in turn."""

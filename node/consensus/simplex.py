@@ -42,11 +42,12 @@ CERTIFICATES_LATE_MAX = 2
 
 @dataclass(slots=True)
 class _Block:
-    """good: None while execution has not answered. running: Execute has been asked for. wanted: Fetch was."""
+    """good: None while execution has not answered. running: Execute has been asked for; vouched: as it was."""
 
     link: Link
     running: bool = False
     good: bool | None = None
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,16 +315,24 @@ class Simplex:
         for block in sorted(self._blocks.values(), key=lambda one: one.link.view):
             link, parent = block.link, self._parent(block.link)
             stands = self._stands(link)
-            if stands and block.good is False and not self._diverged:
-                self._diverged = True
-                self._out.actions.append(Diverge(link))
+            if stands and block.good is False:
+                self._doubt(block)
             if stands and parent is None:
                 self._fetch(link.parent, link.height - 1, 0)
             if block.running or block.good is not None or parent is None or not self._is_good(parent):
                 continue
             if stands or (link.view == self.view and self._may_vote(link, parent)):
-                block.running = True
+                block.running, block.vouched = True, stands
                 self._out.actions.append(Execute(link, stands))
+
+    def _doubt(self, block: _Block) -> None:
+        """A refused block that a quorum stands behind is asked for anew, if more than execution was asked before."""
+        if not block.vouched:
+            block.good, block.running = None, False
+        elif not self._diverged:
+            self._diverged = True
+            quorum = self._decided(block.link.view) or self._tally.quorum(self._final.view, FINALISE)
+            self._out.actions.append(Diverge(block.link, quorum))
 
     def _vote_notarise(self) -> None:
         """The first block of this view that is right in every way; a leader that is wrong loses its view at once."""

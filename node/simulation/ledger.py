@@ -94,6 +94,9 @@ class ToyLedger:
         self.chain += kept.committed
         self._told(kept)
 
+    async def diverged(self, block: Block, quorum: Quorum | None) -> str:
+        return f"block {block.header.height} of view {block.header.view}"
+
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         await trio.lowlevel.checkpoint()
         return self.chain[max(first, 1) - 1 : last]

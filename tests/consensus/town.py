@@ -124,7 +124,7 @@ class Member:
                 town.accused.add(first.signer)
             case Expose(first_link, _):
                 town.accused.add(first_link.proposer)
-            case Diverge(link):
+            case Diverge(link, _):
                 town.broken.append(f"{self.number} diverged at {link.height}")
 
     def build(self, view: int, parent: Link, proofs: tuple[Quorum, ...]) -> None:

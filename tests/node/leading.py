@@ -52,7 +52,7 @@ class Leading:
         self.sequencer = Sequencer(
             spec, config, KEY, self.line, store, engine, machine, mempool, inbox, listener, now_ms=now_ms
         )  # fmt: skip
-        self.ledger = ChainLedger(self.line, self.sequencer, store, mempool, None, 0)  # type: ignore[arg-type]
+        self.ledger = ChainLedger(self.line, self.sequencer, store, mempool, None, 0, None)  # type: ignore[arg-type]
         self.built: list[Block] = []
 
     async def open(self) -> None:

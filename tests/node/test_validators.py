@@ -32,11 +32,12 @@ FOUR = replace(
 
 @dataclass(slots=True)
 class Member:
-    """A node of the network; scope ends it at once, as a power cut would end its process."""
+    """A node of the network; scope ends it at once, as a power cut would end its process; ended: it has let go of all."""
 
     ready: Ready
     scope: trio.CancelScope
     client: Client
+    ended: trio.Event
 
 
 class Town:
@@ -53,18 +54,21 @@ class Town:
         names = {address: f"v{other}" for other, address in enumerate(self.spec.stakes) if other != number}
         config = config_of(self.folder / str(number), settlement__file=str(self.folder / "settlement.sqlite"))
         place = Place(self.hub.join(f"v{number}"), names)
+        ended = trio.Event()
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 ready = await nursery.start(run_node, config, self.spec, development_key(KEYS[number]), place)
                 async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
-                    self.members[number] = member = Member(ready, scope, client)
+                    self.members[number] = member = Member(ready, scope, client, ended)
                     task_status.started(member)
                     await trio.sleep_forever()
+        ended.set()
 
     async def kill(self, number: int) -> None:
         self.hub.crash(f"v{number}")
-        self.members.pop(number).scope.cancel()
-        await trio.sleep(0.1)
+        member = self.members.pop(number)
+        member.scope.cancel()
+        await member.ended.wait()
 
     async def height(self, number: int) -> int:
         return int((await self.members[number].client.chain_info())["height"])
