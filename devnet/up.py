@@ -54,6 +54,8 @@ END_S = 120.0
 """What is waited after the last block for the last withdrawal to be paid."""
 WITHDRAW_AT_BLOCK = 8
 PAY_S = 0.5
+SHOWN_AT_ONCE = 20
+"""How many of the blocks sealed while nobody watched are shown: before the first push, or while a node was away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +217,14 @@ class _Devnet:
     async def _watch(self, client: Client, reached: trio.Event) -> None:
         async with client.subscribe("blocks") as blocks, client.subscribe("events") as events, trio.open_nursery() as n:
             n.start_soon(self.view.follow_events, events)
-            info = await client.chain_info()
-            self.height = info["height"]
-            self.view.welcome(self.urls[0], self.spec, info)
+            self.view.welcome(self.urls[0], self.spec, await client.chain_info())
             async for note in blocks:
-                block = note.result
-                self.height = block["height"]
+                newest = note.result["height"]
+                for height in range(min(newest, max(self.height + 1, newest + 1 - SHOWN_AT_ONCE)), newest + 1):
+                    self.view.block(await client.block(height), await client.chain_info(), self.prices.price)
+                self.height = newest
                 if self.first_block_ms == 0:
                     self.first_block_ms = await self._first_block(client)
-                self.view.block(block, await client.chain_info(), self.prices.price)
                 if self.options.blocks and self.height >= self.options.blocks:
                     reached.set()
         raise Unavailable("the node's pushes ended")

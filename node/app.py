@@ -18,12 +18,13 @@ import trio
 
 from execution.executor import Executor
 from execution.vm.machine import Machine
-from genesis.crypto import address_of
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Stages
 from node.compiled import genesis_code
 from node.config import Config
+from node.consensus.doors import Signer
+from node.consensus.signer import KeySigner
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
 from node.gateway_process import run_gateway
@@ -56,7 +57,7 @@ class Ready:
 async def run_node(
     config: Config,
     spec: ChainSpec,
-    key: bytes,
+    key: bytes | Signer,
     place: Place | None = None,
     *,
     task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED,
@@ -65,7 +66,7 @@ async def run_node(
     Run until cancelled or stopped.
 
     Args:
-        key: the validator's private key.
+        key: the validator's private key, or who holds it.
         place: among the other validators; None on a chain of one.
 
     Raises:
@@ -75,13 +76,14 @@ async def run_node(
     """
     folder = config.node.folder
     folder.mkdir(parents=True, exist_ok=True)
-    check_validator(spec, address_of(key))
+    signer = KeySigner(key) if isinstance(key, bytes) else key
+    check_validator(spec, signer.address)
     with _single_error():
-        await _run(config, spec, key, place, task_status)
+        await _run(config, spec, signer, place, task_status)
 
 
 async def _run(
-    config: Config, spec: ChainSpec, key: bytes, place: Place | None, task_status: trio.TaskStatus[Ready]
+    config: Config, spec: ChainSpec, signer: Signer, place: Place | None, task_status: trio.TaskStatus[Ready]
 ) -> None:
     folder = config.node.folder
     async with _engine() as engine:
@@ -89,13 +91,13 @@ async def _run(
         root = await engine.run(executor.genesis, spec)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
             recovered = await engine.run(recover, spec, store, executor, root, progress)
-            await _serve(config, spec, key, place, store, engine, executor, root, recovered, task_status)
+            await _serve(config, spec, signer, place, store, engine, executor, root, recovered, task_status)
 
 
 async def _serve(
     config: Config,
     spec: ChainSpec,
-    key: bytes,
+    signer: Signer,
     place: Place | None,
     store: Store,
     engine: EngineThread,
@@ -115,7 +117,7 @@ async def _serve(
         service = Service(spec, store, engine, executor, mempool, stages)
         link = service.link = CoreLink(service.handle)
         life = Life(
-            spec, config.sequencer, key, store, engine, executor, adapter, mempool, service, stages, poll_s,
+            spec, config.sequencer, signer, store, engine, executor, adapter, mempool, service, stages, poll_s,
             genesis_root, place,
         )  # fmt: skip
         await life.begin(recovered)

@@ -43,10 +43,15 @@ class NodeConfig:
 
 @dataclass(frozen=True, slots=True)
 class KeysConfig:
-    """validator: keystore file of the block-signing key; password_file: its password, first line."""
+    """
+    validator: keystore file of the block-signing key. password_file: its password, first line; without that file it is
+    a systemd credential or in the environment (`unlock`). signer: socket of `tenor signer run`, which holds the key
+    instead; "off" for none.
+    """
 
     validator: Path = Path("validator.json")
     password_file: Path = Path("validator.password")
+    signer: Path = Path(NOWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +189,7 @@ def _value(name: str, value: object, place: str, folder: Path) -> Any:
         raise _bad(f"{name} in {place} is {value!r}", f"allowed is {_allowed(section, key)}")
     if wanted is Path:
         assert isinstance(value, str)
-        return folder / Path(value).expanduser()
+        return Path(NOWHERE) if value == NOWHERE else folder / Path(value).expanduser()
     return value
 
 
@@ -207,6 +212,8 @@ def _allowed(section: str, key: str) -> str:
         return f"{entry.metadata['low']} to {entry.metadata['high']}, {entry.metadata['unit']}"
     if "allowed" in entry.metadata:
         return " or ".join(entry.metadata["allowed"])
+    if entry.default == Path(NOWHERE):
+        return f'a path or "{NOWHERE}"'
     return "a path" if isinstance(entry.default, Path) else "text"
 
 

@@ -17,13 +17,12 @@ import trio
 
 from execution.executor import BatchResult, Executor
 from genesis.chain import Block, Certificate, Receipt
-from genesis.crypto import address_of
 from genesis.errors import Corrupt, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
+from node.consensus.doors import Signer
 from node.consensus.service import Consensus
-from node.consensus.signer import KeySigner
 from node.consensus.words import rules_of
 from node.engine import EngineThread
 from node.faults.capture import capture
@@ -68,7 +67,7 @@ class Life:
         self,
         spec: ChainSpec,
         config: SequencerConfig,
-        key: bytes,
+        signer: Signer,
         store: Store,
         engine: EngineThread,
         executor: Executor,
@@ -83,7 +82,7 @@ class Life:
         """place: none on a chain of one."""
         self._network = place.network if place else None
         self._peers = place.peers if place else {}
-        self._spec, self._config, self._key, self._store = spec, config, key, store
+        self._spec, self._config, self._signer, self._store = spec, config, signer, store
         self._engine, self._executor, self._adapter = engine, executor, adapter
         self._mempool, self._service, self._stages = mempool, service, stages
         self._poll_s, self._genesis_root = poll_s, genesis_root
@@ -117,14 +116,14 @@ class Life:
             recovered.checkpoint,
         )  # fmt: skip
         self._sequencer = Sequencer(
-            spec, self._config, self._key, line, self._store, self._engine, self._executor, self._mempool, self._inbox,
-            self, members.version, alone, spread=lambda batch: self._forwarder.spread(batch),
+            spec, self._config, self._signer, line, self._store, self._engine, self._executor, self._mempool,
+            self._inbox, self, members.version, alone, spread=lambda batch: self._forwarder.spread(batch),
         )  # fmt: skip
         judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
         view_floor = max((one.view for one in before), default=0)
         self._ledger = ChainLedger(
             line, self._sequencer, self._store, self._mempool, judge, view_floor,
-            partial(capture, spec, genesis_hash(spec, self._genesis_root), address_of(self._key)),
+            partial(capture, spec, genesis_hash(spec, self._genesis_root), self._signer.address),
         )  # fmt: skip
         await self._service.attach(line)
         if self._stopped:
@@ -150,7 +149,7 @@ class Life:
                 for service in (self._inbox, self._batcher, self._line, self._ledger):
                     await nursery.start(service.run)
                 self._consensus = Consensus(
-                    rules_of(self._spec, self._set), KeySigner(self._key), network, self._peers, self._ledger, _now_ms,
+                    rules_of(self._spec, self._set), self._signer, network, self._peers, self._ledger, _now_ms,
                     self._spec.time_ahead_ms_max,
                 )  # fmt: skip
                 self._forwarder = Forwarder(

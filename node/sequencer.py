@@ -20,10 +20,10 @@ import trio
 from execution.executor import BatchResult, Executor, Opening
 from genesis import chain
 from genesis.chain import Block, Deployment, Receipt, SignedTransaction, Withdrawal
-from genesis.crypto import address_of
-from genesis.errors import Invalid
+from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.config import SequencerConfig
+from node.consensus.doors import Signer
 from node.engine import EngineThread
 from node.line import Executed, Line, Listener
 from node.log import logger
@@ -107,7 +107,7 @@ class Sequencer:
         self,
         spec: ChainSpec,
         config: SequencerConfig,
-        key: bytes,
+        signer: Signer,
         line: Line,
         store: Store,
         engine: EngineThread,
@@ -129,10 +129,10 @@ class Sequencer:
         self._version, self._alone, self._spread = version, alone, spread
         self.next_set: int | None = None
         """Version of the set that has to take over before the next block."""
-        self._spec, self._config, self._key, self._line, self._store = spec, config, key, line, store
+        self._spec, self._config, self._signer, self._line, self._store = spec, config, signer, line, store
         self._engine, self._executor = engine, executor
         self._mempool, self._inbox, self._listener = mempool, inbox, listener
-        self._proposer, self._now_ms = address_of(key), now_ms
+        self._proposer, self._now_ms = signer.address, now_ms
         self.open_block: OpenBlock | None = None
         self._turn: Turn | None = None
         self._goes_on = False
@@ -385,7 +385,10 @@ class Sequencer:
             self._stretch = min(max(seen, 1.0), STRETCH_MAX)
 
     async def _seal(self) -> None:
-        """Close the block, sign it, and hand it to consensus; the next one goes on from here."""
+        """
+        Close the block, have it signed, and hand it to consensus; the next one goes on from here. Not signed, it is
+        given up, and so is the view.
+        """
         async with self._line.turn:
             turn, block = self._turn, self.open_block
             if turn is None or block is None:
@@ -397,7 +400,14 @@ class Sequencer:
             burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
             withdrawals = span_withdrawals(parent, block.opening.height, self._spec, burnt)
             header = block.header(sealed, withdrawals, self._proposer, self._version, turn.view)
-            signed = chain.sign_block(header, block.body(), self._key)
+            try:
+                signature = await self._signer.propose(header)
+            except (Invalid, Unavailable) as error:
+                log.error("a proposal is not signed", height=header.height, view=turn.view, reason=str(error))
+                self._goes_on, self.open_block = False, block
+                await self.release()
+                return
+            signed = Block(header, block.body(), signature)
             tip = advance(parent, signed, withdrawals, self._spec)
             await self._line.take(Executed(signed, tip, parent, block, burnt, sealed))
             log.debug("sealed", height=block.opening.height, batches=len(block.batches), **self._medians())

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +14,12 @@ import typer
 from genesis.errors import Invalid
 from node.cli.diff import diff
 from node.cli.edge import progress, show
-from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, password, private_key
+from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, key_password, private_key
 
 if TYPE_CHECKING:
+    from genesis.spec import ChainSpec
     from node.config import Config
+    from node.consensus.doors import Signer
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -24,7 +28,6 @@ KEY_FILE = "validator.json"
 SECRET_FILE = "validator.password"
 DATA_FOLDER = "data"
 PEERS_FILE, NODE_KEY_FILE = "peers", "node.key"
-SECRET_BYTES = 24
 DEVNET = "devnet"
 DEVNET_VALIDATOR = 0
 """The development key whose address is the devnet preset's validator."""
@@ -39,37 +42,36 @@ def init(
     dev_key: DevKey = None,
     new_key: Annotated[bool, typer.Option("--new-key", help="Make a random key, on the devnet too.")] = False,
     listen: Annotated[str, typer.Option(help="Where other validators come in, as /ip4/0.0.0.0/tcp/26600.")] = "",
+    signer: Annotated[Path | None, typer.Option(help="Socket of `tenor signer run`; the key stays there.")] = None,
     json: Json = False,
 ) -> None:
     """
     Write a configuration and a validator's key with its password file, readable by their owner only.
 
-    Without a key named it is a new random one; for the devnet preset development key 0, its validator's.
+    Without a key named it is a new random one; for the devnet preset development key 0, its validator's. With a
+    signer the key is the signer's, which must run.
     """
-    import secrets
-
-    from genesis.crypto import address_of
     from node.chains import load_chain
-    from node.keystore import SCRYPT_N, SCRYPT_N_LIGHT, save
 
     spec = load_chain(chain, Path())
-    if key_file is None and dev_key is None and not new_key and chain == DEVNET:
-        dev_key = DEVNET_VALIDATOR
-    random_key = key_file is None and dev_key is None
-    key = _random_key() if random_key else private_key(key_file, password_file, dev_key)
     for name in (CONFIG_FILE, KEY_FILE, SECRET_FILE):
         if (folder / name).exists():
             raise Invalid(f"{folder / name} exists; name another folder or move it away.", "exists")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    secret = secrets.token_urlsafe(SECRET_BYTES)
-    _write_secret(folder / SECRET_FILE, secret)
-    save(folder / KEY_FILE, key, secret, SCRYPT_N if dev_key is None else SCRYPT_N_LIGHT)
-    (folder / CONFIG_FILE).write_text(_config_text(chain, listen))
+    if signer is not None:
+        if key_file is not None or dev_key is not None or new_key:
+            raise Invalid("The key is the signer's; name no other one.", "no_key")
+        validator = _address_at(signer, spec.chain_id)
+    else:
+        if key_file is None and dev_key is None and not new_key and chain == DEVNET:
+            dev_key = DEVNET_VALIDATOR
+        validator = _write_key(folder, key_file, password_file, dev_key)
+    (folder / CONFIG_FILE).write_text(_config_text(chain, listen, signer))
     if listen:
-        _write_place(folder, listen, address_of(key))
-    if address_of(key) not in spec.stakes:
+        _write_place(folder, listen, validator)
+    if validator not in spec.stakes:
         progress("note: this key is no validator of the chain, so this node cannot make its blocks")
-    show({"config": folder / CONFIG_FILE, "validator": address_of(key), "chain": chain}, json)
+    show({"config": folder / CONFIG_FILE, "validator": validator, "chain": chain}, json)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -110,24 +112,20 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
 
     import trio
 
-    from genesis.crypto import address_of
-    from node.app import Ready, check_validator, run_node
+    from node.app import Ready, run_node
     from node.chains import load_chain
     from node.collector import settle
-    from node.keystore import address_in, load
     from node.log import Format, configure
     from node.place import open_place
 
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
-    check_validator(spec, address_in(config.keys.validator))
-    key = load(config.keys.validator, password(config.keys.password_file, config.keys.validator))
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
+    async with _signer(config, spec) as signer, trio.open_nursery() as nursery:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
 
             async def node(task_status: trio.TaskStatus[Ready]) -> None:
-                async with open_place(config.network, spec, address_of(key)) as place:
-                    await run_node(config, spec, key, place, task_status=task_status)
+                async with open_place(config.network, spec, signer.address) as place:
+                    await run_node(config, spec, signer, place, task_status=task_status)
                 nursery.cancel_scope.cancel()
 
             ready: Ready = await nursery.start(node)
@@ -141,20 +139,45 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
 
 
-def _random_key() -> bytes:
-    import secrets
+@asynccontextmanager
+async def _signer(config: Config, spec: ChainSpec) -> AsyncIterator[Signer]:
+    """Who signs for this node: its own key, or a process that holds it."""
+    from node.app import check_validator
+    from node.config import NOWHERE
+    from node.consensus.signer import KeySigner
+    from node.keystore import address_in, load
+    from node.signing.remote import open_remote
 
-    from genesis.crypto import PRIVATE_KEY_BYTES
+    keys = config.keys
+    if keys.signer != Path(NOWHERE):
+        async with open_remote(keys.signer, spec.chain_id) as remote:
+            yield remote
+        return
+    check_validator(spec, address_in(keys.validator))
+    yield KeySigner(load(keys.validator, key_password(keys.password_file, keys.validator)))
 
-    return secrets.token_bytes(PRIVATE_KEY_BYTES)
+
+def _write_key(folder: Path, key_file: Path | None, password_file: Path | None, dev_key: int | None) -> bytes:
+    """The key named, or a new one, with a password file of its own; its address."""
+    from genesis.crypto import address_of
+    from node.keystore import new_key, save_with_secret
+
+    random_key = key_file is None and dev_key is None
+    key = new_key() if random_key else private_key(key_file, password_file, dev_key)
+    save_with_secret(folder / KEY_FILE, folder / SECRET_FILE, key, light=dev_key is not None)
+    return address_of(key)
 
 
-def _write_secret(path: Path, secret: str) -> None:
-    import os
+def _address_at(socket: Path, chain: int) -> bytes:
+    import trio
 
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret + "\n")
+    from node.signing.remote import open_remote
+
+    async def ask() -> bytes:
+        async with open_remote(socket, chain) as signer:
+            return signer.address
+
+    return trio.run(ask)
 
 
 def _write_place(folder: Path, listen: str, validator: bytes) -> None:
@@ -162,23 +185,25 @@ def _write_place(folder: Path, listen: str, validator: bytes) -> None:
     import secrets
 
     from genesis.crypto import checksum_address
+    from node.keystore import write_secret
     from node.place import NODE_KEY_BYTES
     from p2p.address import read_address
     from p2p.identity import NodeKey
 
     secret = secrets.token_bytes(NODE_KEY_BYTES)
-    _write_secret(folder / NODE_KEY_FILE, secret.hex())
+    write_secret(folder / NODE_KEY_FILE, secret.hex())
     line = f"{checksum_address(validator)} {read_address(listen)}/p2p/{NodeKey(secret).peer}"
     (folder / PEERS_FILE).write_text(f"# one line a validator; put the address in that others reach\n{line}\n")
 
 
-def _config_text(chain: str, listen: str) -> str:
+def _config_text(chain: str, listen: str, signer: Path | None) -> str:
     from genesis.presets import PRESETS
-    from node.config import NOWHERE, Config, NetworkConfig, NodeConfig, render
+    from node.config import NOWHERE, Config, KeysConfig, NetworkConfig, NodeConfig, render
 
     preset_or_path = chain if chain in PRESETS else str(Path(chain).expanduser().resolve())
     network = NetworkConfig(listen or NOWHERE, Path(PEERS_FILE), Path(NODE_KEY_FILE))
-    return render(Config(node=NodeConfig(folder=Path(DATA_FOLDER), chain=preset_or_path), network=network))
+    keys = KeysConfig() if signer is None else KeysConfig(signer=signer.expanduser().absolute())
+    return render(Config(node=NodeConfig(folder=Path(DATA_FOLDER), chain=preset_or_path), keys=keys, network=network))
 
 
 def _flags(arguments: list[str]) -> dict[str, str]:

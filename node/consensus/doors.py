@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from genesis.chain import Block, Certificate
-from node.consensus.words import Link, Quorum, Said
+from genesis.chain import Block, Certificate, Header
+from node.consensus.words import Link, Quorum, Rules, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,22 @@ class Ledger(Protocol):
 
 
 class Signer(Protocol):
-    """Holds a validator's key. Refuses to contradict what it signed before, whatever its caller says."""
+    """
+    Holds a validator's key. Refuses to contradict what it signed before, whatever its caller says; the very words it
+    has signed it signs again, with the same signature: after a crash nobody knows whether the first one was kept.
+    """
 
     @property
     def address(self) -> bytes: ...
 
-    async def sign(self, said: Said, digest: bytes) -> bytes:
-        """Raises Invalid "double_sign" when it has signed another vote of this kind and view."""
+    async def sign(self, said: Said, rules: Rules) -> bytes:
+        """
+        Sign a vote.
+
+        Raises:
+            Invalid: "double_sign" when it has signed another vote of this kind and view.
+            Unavailable: it cannot be asked now; the same words may be signed later.
+        """
+
+    async def propose(self, header: Header) -> bytes:
+        """Sign a header as its proposer. Raises as `sign`; one that remembers proposals signs one a view."""

@@ -36,6 +36,8 @@ CATCH_UP_BLOCKS = 64
 EARLY_GLANCE_MS = 50
 """How often a node that waits for a block's time looks whether the view has passed meanwhile."""
 EVIDENCE_MAX = 64
+SIGN_AGAIN_S = 0.25
+"""How often a vote waits for a signer that is away."""
 
 log = logger("consensus")
 
@@ -53,6 +55,7 @@ class Counters:
     fetched: int = 0
     caught_up: int = 0
     blamed: int = 0
+    refused: int = 0
 
 
 @dataclass(slots=True)
@@ -113,6 +116,8 @@ class Consensus:
         self._executing: deque[tuple[Link, bool]] = deque()
         self._work = trio.Event()
         self._catching_up = False
+        self._unsigned: list[Cast] = []
+        self._away = ""
         self.counters = Counters()
         self.evidence: list[tuple[Ballot, Ballot]] = []
         self.exposed: list[tuple[Link, Link]] = []
@@ -151,6 +156,7 @@ class Consensus:
             "caught_up": self.counters.caught_up,
             "messages_lost": self._post.lost,
             "peers_blamed": self.counters.blamed,
+            "refused_by_signer": self.counters.refused,
             "evidence": len(self.evidence) + len(self.exposed),
         }
 
@@ -185,15 +191,15 @@ class Consensus:
         if self.diverged is not None:
             told = f"; see `tenor node diff {self._fault}`" if self._fault else ""
             return f"block {self.diverged.height}, which a quorum stands behind, came out differently here{told}"
-        return "it catches up" if self._catching_up else ""
+        return self._away or ("it catches up" if self._catching_up else "")
 
     # The loop
 
     async def _begin(self) -> None:
         """Sign again what an earlier life had synced: whether that was ever sent, nobody knows."""
         for said in self._remembered:
-            if said.view > self.machine.committed.view and self._signer is not None:
-                await self._do(self.machine.hear(await self._sign(said), self._clock()))
+            if said.view > self.machine.committed.view and self.machine.me is not None:
+                await self._do([Cast(said, None, ())])
         await self._do(self.machine.start(self._clock()))
         await self._flush()
 
@@ -223,18 +229,9 @@ class Consensus:
     async def _carry_out(self, action: Action) -> list[Action]:
         stage = self._stage
         match action:
-            case Cast(said, link, proofs):
-                stage.said.append(said)
+            case Cast(_, _, proofs):
                 stage.quorums += proofs
-                ballot = await self._sign(said)
-                stage.ballots.append(ballot)
-                self.counters.voted += 1
-                if link is not None:
-                    block = self._blocks[link.hash]
-                    stage.proposals.append(block)
-                    if link.proposer == self.machine.me:
-                        stage.blocks.append(wire.Proposal(block, self._proofs))
-                return self.machine.hear(ballot, self._clock())
+                return await self._cast(action)
             case Lead(view, parent, proofs, again):
                 built = partial(self._built, proofs)
                 stage.after.append(partial(self._ledger.lead, view, parent, built, again))
@@ -287,10 +284,61 @@ class Consensus:
             self.counters.committed += len(stage.committed)
             self._forget()
 
-    async def _sign(self, said: Said) -> Ballot:
+    # Voting
+
+    async def _cast(self, cast: Cast) -> list[Action]:
+        """Sign a vote, to be synced and sent with the block it is for; what the signer refuses is never said."""
+        said, link, stage = cast.said, cast.link, self._stage
+        if link is not None and link.hash not in self._blocks:
+            return []  # it waited for the signer, and the chain has passed it
+        ballot = await self._sign(cast)
+        if ballot is None:
+            return []
+        stage.said.append(said)
+        stage.ballots.append(ballot)
+        self.counters.voted += 1
+        if link is not None:
+            block = self._blocks[link.hash]
+            stage.proposals.append(block)
+            if link.proposer == self.machine.me:
+                stage.blocks.append(wire.Proposal(block, self._proofs))
+        return self.machine.hear(ballot, self._clock())
+
+    async def _sign(self, cast: Cast) -> Ballot | None:
+        """None when the signer refuses, and when it is away: then the vote waits for it."""
         assert self._signer is not None, "who follows is asked for no vote"
-        signature = await self._signer.sign(said, said.digest(self._rules))
+        said = cast.said
+        try:
+            signature = await self._signer.sign(said, self._rules)
+        except Invalid as error:
+            self.counters.refused += 1
+            log.error("the signer refuses a vote", view=said.view, kind=said.kind.name, reason=str(error))
+            return None
+        except Unavailable as error:
+            self._wait_for_signer(cast, str(error))
+            return None
+        if self._away:
+            self._away = ""
+            log.info("the signer is back", view=said.view)
         return ballot_of(said, signature, self._rules)
+
+    def _wait_for_signer(self, cast: Cast, why: str) -> None:
+        if not self._away:
+            log.error("the signer is away, so this node does not vote", view=cast.said.view, reason=why)
+        self._away = f"its signer is away: {why}"
+        self._unsigned.append(cast)
+        if len(self._unsigned) == 1:
+            self._nursery.start_soon(self._cast_again)
+
+    async def _cast_again(self) -> None:
+        await trio.sleep(SIGN_AGAIN_S)
+
+        def event(_: int) -> list[Action]:
+            waiting, self._unsigned = self._unsigned, []
+            silent = self.machine.me is None
+            return [] if silent else [cast for cast in waiting if cast.said.view > self.machine.committed.view]
+
+        self._event(event)
 
     def _event(self, event: Event) -> None:
         """Queue an event of this node's own; the queue is never full of those alone."""

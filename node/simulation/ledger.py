@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import trio
 
 from genesis import codec
-from genesis.chain import Block, Body, Certificate, Header
+from genesis.chain import Block, Certificate, Header
 from genesis.errors import Unavailable
 from node.consensus.doors import Certified, Kept, Remembered
 from node.consensus.words import Link, Quorum, said_of
@@ -25,8 +25,7 @@ RECORDS_REMEMBERED_MAX = 8_192
 class Author(Protocol):
     """Who leads: makes blocks and says when."""
 
-    def block(self, header: Header, body: Body) -> Block:
-        """Sign as proposer."""
+    async def propose(self, header: Header) -> bytes: ...
 
     @property
     def address(self) -> bytes: ...
@@ -108,7 +107,8 @@ class ToyLedger:
             author, (_, state) = self._author, self._states[parent.hash]
             body = toy.body_of(*(b"%d %d %d" % (view, self._built, number) for number in range(view % 3)))
             time_ms = max(author.now_ms(), parent.time_ms + 1)
-            block = author.block(toy.header_of(view, parent, author.address, time_ms, body, state), body)
+            header = toy.header_of(view, parent, author.address, time_ms, body, state)
+            block = Block(header, body, await author.propose(header))
             self._came_out(block)
             built(block)
 

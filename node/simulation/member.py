@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import trio
 
 from genesis import crypto
-from genesis.chain import Block, Body, Header, VoteKind, sign_block
+from genesis.chain import Header, VoteKind
 from genesis.errors import Corrupt
 from node.consensus.doors import Kept
 from node.consensus.service import Consensus
@@ -48,14 +48,14 @@ class Life:
     def address(self) -> bytes:
         return crypto.address_of(self._place.key)
 
-    async def sign(self, said: Said, digest: bytes) -> bytes:
+    async def sign(self, said: Said, rules: Rules) -> bytes:
         await trio.lowlevel.checkpoint()
         if self._watch is not None:
             self._watch.signs(self._place.name, self._given, said, self._disk.failed)
-        return crypto.sign(digest, self._place.key)
+        return crypto.sign(said.digest(rules), self._place.key)
 
-    def block(self, header: Header, body: Body) -> Block:
-        return sign_block(header, body, self._place.key)
+    async def propose(self, header: Header) -> bytes:
+        return crypto.sign(header.proposal_digest(), self._place.key)
 
     def now_ms(self) -> int:
         clock, now_ms = self._place.clock, trio.current_time() * 1000

@@ -13,6 +13,7 @@ from genesis.devkeys import development_key
 from genesis.spec import ChainSpec
 from node.config import SequencerConfig
 from node.consensus.doors import Certified, Kept
+from node.consensus.signer import KeySigner
 from node.consensus.words import Said
 from node.engine import EngineThread
 from node.ledger import ChainLedger
@@ -50,7 +51,7 @@ class Leading:
         self.spec = spec
         self.line = Line(spec, config.checkpoint_blocks, store, engine, machine, listener, found.tip, found.checkpoint)
         self.sequencer = Sequencer(
-            spec, config, KEY, self.line, store, engine, machine, mempool, inbox, listener, now_ms=now_ms
+            spec, config, KeySigner(KEY), self.line, store, engine, machine, mempool, inbox, listener, now_ms=now_ms
         )  # fmt: skip
         self.ledger = ChainLedger(self.line, self.sequencer, store, mempool, None, 0, None)  # type: ignore[arg-type]
         self.built: list[Block] = []

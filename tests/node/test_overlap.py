@@ -131,7 +131,7 @@ def test_a_block_wanted_on_another_parent_is_built_there(tmp_path: Path) -> None
         pool.learn(keys, [-1] * len(keys))
         for signed, _ in script()[0][0]:
             pool.admit(Pending(signed, lambda _: None), START_MS)
-        with trio.fail_after(20):
+        with trio.fail_after(90):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(node.sequencer.run)
                 for view in (1, 2):

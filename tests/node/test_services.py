@@ -259,7 +259,7 @@ def run_posting(contract: Contract, sealed: Sealed, *until: Any) -> list[tuple[i
         batcher = Batcher(SPEC, sealed, contract, Stages(), lambda s: told.append((s.posted, s.final)), 0.001)  # type: ignore[arg-type]
         async with trio.open_nursery() as nursery:
             await nursery.start(batcher.run)
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 for holds in until:
                     while not holds():
                         await trio.sleep(0.001)
