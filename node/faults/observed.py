@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from execution.executor import Executor, TouchedPage
+from execution.executor import PAGE_BYTES, Executor, TouchedPage
 from execution.transition import apply_batch, opening_of, seal_block
 from genesis import codec
 from genesis.chain import Block, Header, SignedTransaction, Withdrawal
@@ -22,6 +22,8 @@ from node.running_order import first_to_run
 from node.tip import Tip, span_withdrawals
 
 POINTS_MAX = 256
+PIECE_BYTES = 64
+"""No smaller than what is written together: an entry of a small map."""
 RERUN_MAX = 20_000
 """Transactions run again for all points of a block together: about a second."""
 
@@ -36,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """digest: of all pages that the block has changed up to here."""
+    """digest: of all that the block has written up to here."""
 
     place: Place
     digest: bytes
@@ -118,8 +120,11 @@ class _Run:
 
 
 def digest_of(touched: Sequence[TouchedPage]) -> bytes:
+    """Of the pieces that were changed, as they are now: what else lies on a page may have been wrong before."""
     hashed = sha256()
     for one in touched:
-        if one.now != one.before:
-            hashed.update(codec.encode((one.program, one.page)) + one.now)
+        for at in range(0, PAGE_BYTES, PIECE_BYTES):
+            piece = one.now[at : at + PIECE_BYTES]
+            if piece != one.before[at : at + PIECE_BYTES]:
+                hashed.update(codec.encode((one.program, one.page, at, piece)))
     return hashed.digest()

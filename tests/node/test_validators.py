@@ -32,7 +32,7 @@ FOUR = replace(
 
 @dataclass(slots=True)
 class Member:
-    """A node of the network; scope ends it at once, as a power cut would end its process; ended: it has let go of all."""
+    """A node of the network; scope ends it at once, as a power cut would end its process; ended: all is let go of."""
 
     ready: Ready
     scope: trio.CancelScope
