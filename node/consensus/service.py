@@ -22,9 +22,10 @@ from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execut
 from node.consensus.doors import Certified, Kept, Ledger, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
 from node.consensus.simplex import Memory, Simplex
+from node.consensus.toll import Toll
 from node.consensus.words import Ballot, Link, Quorum, Rules, Said, ballot_of, check_quorum
 from node.log import logger
-from p2p.network import Message, Network, Peer
+from p2p.network import Message, Network, Offence, Peer
 
 EVENTS_WAITING_MAX = 4_096
 VIEWS_AHEAD_PUSHED_MAX = 4
@@ -138,8 +139,8 @@ class Consensus:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._post.run)
-            nursery.start_soon(self._receive, votes, self._votes)
-            nursery.start_soon(self._receive, blocks, self._proposal)
+            nursery.start_soon(self._receive, votes, wire.VOTES, self._votes)
+            nursery.start_soon(self._receive, blocks, wire.BLOCKS, self._proposal)
             nursery.start_soon(self._execute)
             await self._begin()
             task_status.started()
@@ -391,9 +392,16 @@ class Consensus:
     # What arrives
 
     async def _receive(
-        self, messages: trio.MemoryReceiveChannel[Message], take: Callable[[Peer, bytes], Event | None]
+        self,
+        messages: trio.MemoryReceiveChannel[Message],
+        protocol: str,
+        take: Callable[[Peer, bytes], Event | None],
     ) -> None:
+        toll = Toll()
         async for message in messages:
+            if not toll.admits(message.peer, protocol, len(message.payload), trio.current_time()):
+                self._network.report(message.peer, Offence.FLOOD)
+                continue
             try:
                 event = take(message.peer, message.payload)
             except Invalid as error:
@@ -403,7 +411,7 @@ class Consensus:
                 await self._send.send(event)
 
     def _votes(self, peer: Peer, payload: bytes) -> Event:
-        votes = wire.decode_votes(payload, self._rules)
+        votes = wire.decode_votes(payload, self._rules, self.machine.unheard)
         quorums = self._new(votes.quorums)
 
         def event(now_ms: int) -> list[Action]:
@@ -446,6 +454,7 @@ class Consensus:
 
     def _blame(self, peer: Peer, error: Invalid) -> None:
         self.counters.blamed += 1
+        self._network.report(peer, Offence.INVALID)
         log.warning("peer sent what no validator sends", peer=peer, code=error.code, reason=str(error))
 
     def _greet(self, peer: Peer) -> None:

@@ -126,8 +126,7 @@ class Simplex:
 
     def hear(self, ballot: Ballot, now_ms: int) -> list[Action]:
         """A vote, one's own included."""
-        view = ballot.said.view
-        if not self.committed.view < view <= self.view + VIEWS_AHEAD_MAX:
+        if not self._in_reach(ballot.said.view):
             return []
         quorum, contradicted = self._tally.add(ballot)
         if contradicted is not None:
@@ -151,7 +150,7 @@ class Simplex:
         """
         for quorum in proofs:
             self._learn(quorum)
-        if self.committed.view < link.view <= self.view + VIEWS_AHEAD_MAX and link.hash not in self._blocks:
+        if self._in_reach(link.view) and link.hash not in self._blocks:
             self._take(link, own)
         return self._settle(now_ms)
 
@@ -238,6 +237,10 @@ class Simplex:
         """Whether a quorum would be news, as far as its words go."""
         known = self._tally.quorum(quorum.said.view, quorum.said.kind)
         return quorum.said.view >= self.committed.view and (known is None or known.said != quorum.said)
+
+    def unheard(self, said: Said, signature: bytes) -> bool:
+        """Whether a vote would change anything: who gave it need not be recovered otherwise."""
+        return self._in_reach(said.view) and not self._tally.has(said, signature)
 
     def has_notarised(self, link: Link) -> bool:
         """Whether this validator has voted for the block."""
@@ -459,6 +462,10 @@ class Simplex:
             self._enter(newest, now_ms)
 
     # What holds
+
+    def _in_reach(self, view: int) -> bool:
+        """Views that are not decided for good, and not so far ahead that they would fill the memory."""
+        return self.committed.view < view <= self.view + VIEWS_AHEAD_MAX
 
     def _cast(self, view: int) -> _Cast:
         return self._said.setdefault(view, _Cast())

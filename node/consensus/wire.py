@@ -7,7 +7,7 @@ Signatures of quorums are left to whoever knows which of them are new.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from genesis import codec, crypto
 from genesis.chain import BLOCK_BYTES_MAX, Block, Certificate
 from genesis.errors import Invalid
 from node.consensus.doors import Certified
-from node.consensus.words import Ballot, Quorum, Rules, ballot_of, said_of
+from node.consensus.words import Ballot, Quorum, Rules, Said, ballot_of, said_of
 
 VOTES, BLOCKS = "consensus/votes/1", "consensus/blocks/1"
 """Streams; apart, so that no vote waits behind a block."""
@@ -54,8 +54,15 @@ class Proposal:
         return codec.encode((self.block.encode(), _quorums(self.proofs)))
 
 
-def decode_votes(data: bytes, rules: Rules) -> Votes:
-    """Raises Invalid: malformed, or a signature that is no validator's."""
+def decode_votes(data: bytes, rules: Rules, unheard: Callable[[Said, bytes], bool] = lambda *_: True) -> Votes:
+    """
+    Args:
+        unheard: which votes are wanted, by their words and signature; recovering who signed the others would be work
+            for nothing, and a peer could ask for it without end.
+
+    Raises:
+        Invalid: malformed, or a signature that is no validator's.
+    """
     height, asks, ballots, quorums = codec.decode_array(data, 4, PROOF_BYTES_MAX, "Votes", depth_max=4)
     codec.check_uint(height, 63, "The height of votes")
     if type(asks) is not bool:
@@ -63,7 +70,9 @@ def decode_votes(data: bytes, rules: Rules) -> Votes:
     rows = codec.expect_array(ballots, None, "Ballots")
     if len(rows) > BALLOTS_MAX:
         raise Invalid(f"At most {BALLOTS_MAX} ballots in a message.", "too_large")
-    return Votes(height, asks, tuple(_ballot(row, rules) for row in rows), _quorums_of(quorums))
+    given = dict.fromkeys(_signed(row) for row in rows)
+    wanted = tuple(ballot_of(said, signature, rules) for said, signature in given if unheard(said, signature))
+    return Votes(height, asks, wanted, _quorums_of(quorums))
 
 
 def decode_proposal(data: bytes, rules: Rules) -> Proposal:
@@ -117,10 +126,10 @@ def _said(ballot: Ballot) -> tuple[Any, ...]:
     return (int(said.kind), said.view, said.height, said.hash)
 
 
-def _ballot(row: object, rules: Rules) -> Ballot:
+def _signed(row: object) -> tuple[Said, bytes]:
     kind, view, height, block_hash, signature = codec.expect_array(row, 5, "A ballot")
     codec.check_bytes(signature, crypto.SIGNATURE_BYTES, "A ballot's signature")
-    return ballot_of(said_of(kind, view, height, block_hash), signature, rules)
+    return said_of(kind, view, height, block_hash), signature
 
 
 def _quorums(quorums: Sequence[Quorum]) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ import pytest
 from genesis.devkeys import development_address
 from genesis.errors import Invalid
 from node.cli.options import key_password
+from node.log import silence
 from node.unlock import CREDENTIAL, CREDENTIALS_FOLDER, VARIABLE, unattended
 from tests.node.command import tenor
 
@@ -55,3 +56,4 @@ def test_a_signer_starts_with_the_password_of_its_unit(
     (tmp_path / "kept").rename(tmp_path / CREDENTIAL)
     monkeypatch.setattr("trio.run", lambda *_: None)  # what follows waits for a signal
     assert tenor(capsys, "signer", "run", folder, "--json").result["newest_view"] == 0
+    silence()  # it logs to this test's stderr
