@@ -57,8 +57,9 @@ def put_back(host: Host, journal: bytes, programs: int) -> None:
 @dataclass(frozen=True, slots=True)
 class Past:
     """
-    A block and its journal. replaced: the leaves of the pages it changed; none while it is open. kernel: the one it replaced, None when it went on under its parent's. programs: by number,
-    those that it changed, as they were; oldest first.
+    A block and its journal. replaced: the leaves of the pages it changed; none while it is open. kernel: the one it
+    replaced, None when it went on under its parent's. programs: by number, those that it changed, as they were; oldest
+    first.
     """
 
     height: int
