@@ -32,7 +32,7 @@ from devnet.agents import ROLES, Prices, Role, Stage
 from devnet.feeds import Model, Tick, replay
 from devnet.funding import Cashier
 from devnet.market import REPORTER_KEYS, listing_calls, market_for
-from devnet.process import NodeProcess
+from devnet.process import NodeProcess, fork_nodes
 from devnet.trader import Trader
 from devnet.view import View
 from genesis.crypto import keccak256
@@ -84,7 +84,9 @@ def run(options: Options, started: float) -> int:
     """
     folder = options.keep or Path(tempfile.mkdtemp(prefix="tenor-devnet-"))
     try:
-        return trio.run(_Devnet(options, folder, started).run)
+        devnet = _Devnet(options, folder, started)
+        configs = write_folders(folder, options.validators, devnet.ports, SETTLEMENT_BLOCK_MS)
+        return trio.run(devnet.run, fork_nodes(configs))
     finally:
         if options.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -94,7 +96,8 @@ class _Devnet:
     def __init__(self, options: Options, folder: Path, started: float) -> None:
         self.options, self.folder, self.started = options, folder, started
         self.spec: ChainSpec = parse_spec(chain_text(options.validators))
-        self.urls = [f"ws://127.0.0.1:{options.port + number}/ws" for number in range(options.validators)]
+        self.ports = range(options.port, options.port + options.validators)
+        self.urls = [f"ws://127.0.0.1:{port}/ws" for port in self.ports]
         self.market = market_for(options.feed)
         self.ticks = self._ticks()
         self.prices = Prices(next(self.ticks))
@@ -103,10 +106,7 @@ class _Devnet:
         self.height = 0
         self.withdrawn = trio.Event()
 
-    async def run(self) -> int:
-        ports = range(self.options.port, self.options.port + self.options.validators)
-        configs = write_folders(self.folder, self.options.validators, ports, SETTLEMENT_BLOCK_MS)
-        nodes = [NodeProcess(config) for config in configs]
+    async def run(self, nodes: Sequence[NodeProcess]) -> int:
         terms = Terms.of(self.spec)
         async with open_local(self.folder / "settlement.sqlite", terms, SETTLEMENT_BLOCK_MS) as settlement:
             cashier = Cashier(settlement)
@@ -122,7 +122,7 @@ class _Devnet:
                     await _stop(nodes)
             posted = (await settlement.committed()).height
             final = await self._final(settlement, posted)
-        report = await self._audit(configs[0].parent)
+        report = await self._audit(nodes[0].folder)
         summary = {
             **report,
             "deposits_made": cashier.deposits,

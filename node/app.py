@@ -21,7 +21,7 @@ from execution.vm.machine import Machine
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Stages
-from node.compiled import genesis_code
+from node.compiled import genesis_code, give_engine
 from node.config import Config
 from node.consensus.doors import Signer
 from node.consensus.signer import KeySigner
@@ -87,6 +87,7 @@ async def _run(
 ) -> None:
     folder = config.node.folder
     async with _engine() as engine:
+        give_engine(spec)
         executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:

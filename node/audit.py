@@ -28,7 +28,7 @@ from genesis.membership import ValidatorSet, set_at
 from genesis.spec import ChainSpec, genesis_hash
 from node.audit_books import Books
 from node.chains import load_chain
-from node.compiled import genesis_code
+from node.compiled import genesis_code, give_engine
 from node.config import load
 from node.engine import EngineThread
 from node.genesis_code import folder_plan
@@ -115,6 +115,7 @@ class _Counts:
 
 
 def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
+    give_engine(spec)
     executor = Machine(folder_plan(folder, spec, genesis_code))
     root = executor.genesis(spec)
     with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:

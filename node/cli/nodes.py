@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,11 +85,16 @@ def run(
 
     Every key of the configuration may be given as an option, as in `--gateway.port 9000`.
     """
+    run_configured(config, _flags(context.args), json)
+
+
+def run_configured(config: Path, flags: Mapping[str, str], json: bool) -> None:
+    """Run the node of a configuration until a signal; flags: instead of what the file has."""
     import trio
 
     from node.config import load
 
-    show(trio.run(_run_until_signal, load(config, _flags(context.args)), config), json)
+    show(trio.run(_run_until_signal, load(config, flags), config), json)
 
 
 @app.command()
