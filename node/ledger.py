@@ -78,6 +78,9 @@ class ChainLedger:
     def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool) -> None:
         self._sequencer.lead(Turn(view, parent.hash, built, again))
 
+    def burden(self) -> str:
+        return self._store.pace.burden()
+
     def stand_back(self) -> None:
         self._sequencer.stand_back()
         self._untidy.set()

@@ -7,7 +7,7 @@ LevelDB; checksums are CRC-32C (Castagnoli), masked, over content and type. Abou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,15 +40,29 @@ class Damage:
 
 
 def find_damage(folder: Path) -> Iterator[Damage]:
-    """What is wrong with a database's files, the first fault of each; nothing for a sound one that nobody has open."""
-    for patterns, check in ((LOGS, _check_log), (TABLES, _check_table)):
-        for path in sorted(found for pattern in patterns for found in folder.glob(pattern)):
-            try:
-                damage = check(path, path.read_bytes())
-            except OSError as error:
-                damage = Damage(path, f"it cannot be read: {error.strerror}")
-            if damage is not None:
-                yield damage
+    """What is wrong with the files of a database that nobody has open: the first fault of each, logs first."""
+    yield from damaged_logs(folder)
+    yield from damaged_tables(sorted(found for pattern in TABLES for found in folder.glob(pattern)))
+
+
+def damaged_logs(folder: Path) -> Iterator[Damage]:
+    """Of a database that nobody has open: a log that is being written looks torn."""
+    for path in sorted(found for pattern in LOGS for found in folder.glob(pattern)):
+        yield from _checked(path, _check_log)
+
+
+def damaged_tables(paths: Iterable[Path]) -> Iterator[Damage]:
+    for path in paths:
+        yield from _checked(path, _check_table)
+
+
+def _checked(path: Path, check: Callable[[Path, bytes], Damage | None]) -> Iterator[Damage]:
+    try:
+        damage = check(path, path.read_bytes())
+    except OSError as error:
+        damage = Damage(path, f"it cannot be read: {error.strerror}")
+    if damage is not None:
+        yield damage
 
 
 def _check_log(path: Path, data: bytes) -> Damage | None:
@@ -59,6 +73,8 @@ def _check_log(path: Path, data: bytes) -> Damage | None:
             at += left
             continue
         head = data[at : at + RECORD_HEAD_BYTES]
+        if not any(head):
+            return Damage(path, f"nothing but zeros from byte {at} on", torn=True)
         length = int.from_bytes(head[4:6], "little")
         record = data[at + RECORD_HEAD_BYTES - 1 : at + RECORD_HEAD_BYTES + length]
         if len(record) < length + 1:

@@ -58,6 +58,9 @@ class Ledger(Protocol):
         next, so work on it may begin.
         """
 
+    def burden(self) -> str:
+        """What keeps this node from leading well, in words; "" when nothing does."""
+
     def stand_back(self) -> None:
         """Stop building; what was taken in waits for whoever leads now."""
 

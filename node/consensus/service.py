@@ -173,6 +173,7 @@ class Consensus:
             "validator": me,
             "votes": self.machine.me is not None,
             "why": self._why(),
+            "burden": self._ledger.burden(),
             "view": standing.view,
             "leader": standing.leader,
             "waits_for": standing.waits,
@@ -233,6 +234,9 @@ class Consensus:
             case Cast(_, _, proofs):
                 stage.quorums += proofs
                 return await self._cast(action)
+            case Lead() if self._declines():
+                stage.after.append(self._ledger.stand_back)
+                return self.machine.resign(self._clock())
             case Lead(view, parent, proofs, again):
                 built = partial(self._built, proofs)
                 stage.after.append(partial(self._ledger.lead, view, parent, built, again))
@@ -261,6 +265,16 @@ class Consensus:
                 block = self._blocks[link.hash]
                 stage.after.append(partial(self._nursery.start_soon, self._keep_fault, block, quorum))
         return []
+
+    def _declines(self) -> bool:
+        """
+        Whether to leave leading to others, for this node would be slow at it; not when all others have just failed.
+        """
+        burden = self._ledger.burden()
+        if not burden or self.machine.standing().failed_views >= len(self._peers):
+            return False
+        log.warning("leading is left to others", view=self.machine.view, why=burden)
+        return True
 
     async def _keep_fault(self, block: Block, quorum: Quorum | None) -> None:
         try:

@@ -133,7 +133,7 @@ class Simplex:
             self._out.actions.append(Accuse(contradicted, ballot))
         if quorum is not None:
             self._noted(quorum)
-        elif contradicted is None:
+        elif contradicted is None and not self._resigns(ballot):
             return []  # a vote that completes no quorum changes nothing that a rule looks at
         return self._settle(now_ms)
 
@@ -195,9 +195,13 @@ class Simplex:
 
     def suspect(self, proposer: bytes, now_ms: int) -> list[Action]:
         """The connection to a validator broke; if it leads and has proposed nothing, its view is given up at once."""
-        if self._leader() == proposer and not self._candidates():
+        if self._leads_idly(proposer):
             self._nullify(self.view)
         return self._settle(now_ms)
+
+    def resign(self, now_ms: int) -> list[Action]:
+        """Give up the view that one leads, having proposed nothing, so that nobody waits for it."""
+        return self.suspect(self.me, now_ms) if self.me is not None else []
 
     def silence(self) -> None:
         """Never vote or lead again in this life."""
@@ -392,6 +396,18 @@ class Simplex:
         if self.me is not None and not said.nullified and said.finalised is None:
             said.nullified = True
             self._say(Said(NULLIFY, view), None)
+
+    def _leads_idly(self, who: bytes) -> bool:
+        """Whether this validator leads the view, and nothing is known of a proposal."""
+        return self._leader() == who and not self._candidates()
+
+    def _resigns(self, ballot: Ballot) -> bool:
+        """A leader that gives up its own view is not waited for."""
+        said = ballot.said
+        if said.kind is not NULLIFY or said.view != self.view or not self._leads_idly(ballot.signer):
+            return False
+        self._nullify(self.view)
+        return True
 
     def _say(self, said: Said, link: Link | None) -> None:
         proofs, self._out.proofs = tuple(self._out.proofs), []

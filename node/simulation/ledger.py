@@ -73,6 +73,9 @@ class ToyLedger:
         self._leading = trio.CancelScope()
         self._nursery.start_soon(self._build, self._leading, view, parent, built)
 
+    def burden(self) -> str:
+        return ""
+
     def stand_back(self) -> None:
         self._leading.cancel()
 
