@@ -35,6 +35,7 @@ from node.mempool import Mempool
 from node.recovery import Recovered, recover
 from node.service import Service
 from node.store import Store
+from node.store_swap import finish
 from settlement.contract import Terms
 from settlement.local import open_local, wall_clock_ms
 
@@ -90,6 +91,7 @@ async def _run(
         give_engine(spec)
         executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
+        finish(folder)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
             recovered = await engine.run(recover, spec, store, executor, root, progress)
             await _serve(config, spec, signer, place, store, engine, executor, root, recovered, task_status)

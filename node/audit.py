@@ -128,7 +128,7 @@ def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
             results = decode_results(row.receipts)
             seen: list[Sealed] = []
             try:
-                block = _checked_block(row, results, spec, sets)
+                block = checked_block(row, results, spec, sets)
                 tip = replay_block(spec, executor, tip, block, lambda _, sealed: seen.append(sealed))  # noqa: B023
             except (Corrupt, Invalid) as error:
                 counts.replay_equal = False
@@ -143,7 +143,7 @@ def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
     return _report(counts)
 
 
-def _checked_block(row: StoredBlock, results: Results, spec: ChainSpec, sets: Sequence[ValidatorSet]) -> Block:
+def checked_block(row: StoredBlock, results: Results, spec: ChainSpec, sets: Sequence[ValidatorSet]) -> Block:
     """The stored block, once signatures and stored results agree with its header. Raises Corrupt or Invalid."""
     block, certificate = stored_block(row)
     header = block.header

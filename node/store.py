@@ -386,6 +386,24 @@ class Store:
                 for key in piece:
                     batch.delete(key)
 
+    # Taking over what is whole
+
+    def small_rows(self) -> Iterator[tuple[bytes, bytes]]:
+        """Cursors and receipts of blocks rolled back, for `put_small_rows`."""
+        for kind in (_CURSOR, _REVERTED):
+            yield from self._rows(kind)
+
+    def put_small_rows(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        with self._write("take over cursors", sync=True) as batch:
+            for key, value in rows:
+                batch.put(key, value)
+
+    def drop_checkpoint(self) -> None:
+        """State is to come from the blocks alone."""
+        with self._write("drop a checkpoint", sync=True) as batch:
+            batch.delete(_CHECKPOINT)
+        self._drop_unfinished()
+
     # LevelDB
 
     def _check_identity(self, identity: bytes) -> None:
@@ -477,6 +495,27 @@ class Store:
         numbers = [int(one["number"]) for one in _TABLE_LISTED.finditer(listed) if _unescaped(one["last"]) >= key]
         tables = [self.path / f"{number:06}{TABLE_SUFFIX}" for number in sorted(numbers)]
         return next(map(str, damaged_tables(tables[:TABLES_SEARCHED_MAX])), "")
+
+
+class Wreck(Store):
+    """
+    A store's folder as it is, to read what is whole; each read may raise Corrupt. rebuilt: LevelDB had to gather its
+    files anew, so newest rows may be missing and dropped ones be back. Nothing is written to it by us.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises Corrupt when nothing can be read, Unavailable when a node has it open."""
+        self.path, self.pace = path, SyncPace()
+        self._serials, self._failed, self._db = None, None, None
+        self.rebuilt = False
+        try:
+            with self._guarded("open"):
+                self._db = self._opened(plyvel.DB, strict=False)
+        except Corrupt:
+            self.rebuilt = True
+            with self._guarded("gather its files"):
+                plyvel.repair_db(str(path))
+                self._db = self._opened(plyvel.DB, strict=False)
 
 
 def _put_block(batch: Any, block: StoredBlock) -> None:

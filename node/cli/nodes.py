@@ -15,6 +15,7 @@ from genesis.errors import Invalid
 from node.cli.diff import diff
 from node.cli.edge import progress, show
 from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, key_password, private_key
+from node.cli.repair import repair
 
 if TYPE_CHECKING:
     from genesis.spec import ChainSpec
@@ -109,6 +110,7 @@ def status(url: Url = URL, json: Json = False) -> None:
 
 
 app.command()(diff)
+app.command()(repair)
 
 
 async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
