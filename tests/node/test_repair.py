@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import trio
@@ -35,11 +36,19 @@ SEVERAL = replace(
 BLOCKS = len(script())
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    script()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(test_recovery, "TEST_SPEC", SEVERAL)
+        return folder_of(tmp_path_factory.mktemp("made"), SEVERAL)
+
+
 @pytest.fixture
-def several(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def several(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The data folder of one of several validators that has run the script."""
     monkeypatch.setattr(test_recovery, "TEST_SPEC", SEVERAL)
-    return folder_of(tmp_path, SEVERAL)
+    return copytree(made, tmp_path / "data")
 
 
 def folder_of(folder: Path, spec: ChainSpec) -> Path:
