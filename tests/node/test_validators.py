@@ -13,13 +13,14 @@ import trio
 
 from genesis.chain import Receipt
 from genesis.devkeys import development_address, development_key
+from genesis.errors import Corrupt
 from genesis.spec import ChainSpec, Validator
 from node.app import Ready, run_node
 from node.client import Client, connect
 from node.life import Place
 from node.programs import Programs
 from p2p.memory import Hub, Weather, open_memory_network
-from tests.node.running import SPEC, config_of, transaction
+from tests.node.running import SPEC, config_of, leaves, transaction
 
 COUNT = 4
 KEYS = (0, 12, 13, 14)
@@ -44,6 +45,8 @@ class Town:
     def __init__(self, folder: Path, hub: Hub, nursery: trio.Nursery, spec: ChainSpec) -> None:
         self.folder, self.hub, self.nursery, self.spec = folder, hub, nursery, spec
         self.members: dict[int, Member] = {}
+        self.failed: dict[int, BaseException] = {}
+        """Nodes whose disk or engine has ended them, and how."""
         self.sequence = 0
 
     async def start(self, number: int) -> Member:
@@ -56,12 +59,18 @@ class Town:
         place = Place(self.hub.join(f"v{number}"), names)
         ended = trio.Event()
         with trio.CancelScope() as scope:
-            async with trio.open_nursery() as nursery:
-                ready = await nursery.start(run_node, config, self.spec, development_key(KEYS[number]), place)
-                async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
-                    self.members[number] = member = Member(ready, scope, client, ended)
-                    task_status.started(member)
-                    await trio.sleep_forever()
+            try:
+                async with trio.open_nursery() as nursery:
+                    ready = await nursery.start(run_node, config, self.spec, development_key(KEYS[number]), place)
+                    async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
+                        self.members[number] = member = Member(ready, scope, client, ended)
+                        task_status.started(member)
+                        await trio.sleep_forever()
+            except BaseException as error:
+                corrupt = next((leaf for leaf in leaves(error) if isinstance(leaf, Corrupt)), None)
+                if corrupt is None:
+                    raise
+                self.failed[number] = corrupt
         ended.set()
 
     async def kill(self, number: int) -> None:
