@@ -76,7 +76,7 @@ class ChainLedger:
         return Remembered(link, certificate if view == header.view else None, kept)
 
     def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool) -> None:
-        self._sequencer.lead(Turn(view, parent.hash, built, again))
+        self._sequencer.lead(Turn(view, parent.hash, built, again, late=view > parent.view + 1))
 
     def burden(self) -> str:
         return self._store.pace.burden()
@@ -122,6 +122,8 @@ class ChainLedger:
         decided = kept.committed[-1].block.header.view if kept.committed else 0
         if certified and not self._line.is_on(certified[-1][0]):
             await self._move_to(certified[-1][0])
+        if certified:
+            self._line.decide(certified[-1][0])
         await self._line.store(certified, _notes(kept), decided)
         if certified and not self._sequencer.in_office:
             self._untidy.set()

@@ -94,6 +94,8 @@ class Line:
         self.grown = trio.Event()
         """Set, and replaced, when a block has been stored."""
         self._above: list[Executed] = []
+        self._decided = tip.hash
+        """The newest block that is for good: stored, or on its way to the store."""
         self._aside: dict[bytes, Executed] = {}
         self.refused: dict[bytes, str] = {}
         """What did not come out as the headers of recent blocks say, by hash."""
@@ -146,7 +148,8 @@ class Line:
         Bring the state to the end of a block, running again what it lacks; the blocks taken back. Needs `turn`.
 
         Raises:
-            Unavailable: the block, or one between it and the stored chain, is not here.
+            Unavailable: the block, or one between it and the stored chain, is not here, or it lies below or beside one
+                that is for good.
         """
         path: list[Executed] = []
         known = [self.tip.hash, *(one.tip.hash for one in self._above)]
@@ -156,6 +159,8 @@ class Line:
                 raise Unavailable(f"Block {parent.hex()} is not on this node's line; it is fetched first.")
             path.append(lacking)
             parent = lacking.block.header.parent
+        if known.index(parent) < known.index(self._decided):
+            raise Unavailable(f"Block {parent.hex()} lies below one that is for good.")
         fallen = await self._fall_back(known.index(parent))
         for executed in reversed(path):
             await self._engine.run(run_block, self._spec, self._executor, executed.parent, executed.block, None)
@@ -166,10 +171,9 @@ class Line:
         """Take back all above the first `keep` that are not stored."""
         fallen = self._above[keep:]
         if fallen:
-            height = self._above[keep - 1].tip.height if keep else self.tip.height
-            await self._engine.run(self._executor.rollback, height)
-            del self._above[keep:]
+            del self._above[keep:]  # at once: who looks without the turn sees where the state is going
             self._aside |= {one.tip.hash: one for one in fallen}
+            await self._engine.run(self._executor.rollback, self.newest().height)
             receipts = [receipt for one in fallen for receipt in one.open_block.receipts]
             await self._listener.reverted(receipts)
         return fallen
@@ -227,9 +231,15 @@ class Line:
             )  # fmt: skip
         self._above.append(executed)
 
+    def decide(self, block_hash: bytes) -> None:
+        """A block that the state has in it is for good: `stand_on` goes below it no more."""
+        assert self.is_on(block_hash), "the state moves to what is decided first"
+        self._decided = block_hash
+
     async def store(self, certified: Sequence[tuple[bytes, Certificate]], notes: Sequence[Note], decided: int) -> None:
         """
         Keep blocks executed here, by hash, in order, with consensus' notes, in one synced write; then tell of them.
+        The last of them has been decided.
 
         Raises:
             Corrupt: the disk failed.
@@ -248,8 +258,6 @@ class Line:
 
     async def _stored(self, executed: Executed, certificate: Certificate) -> None:
         async with self.turn:
-            if not self.is_on(executed.tip.hash):
-                await self.stand_on(executed.tip.hash)
             self.tip = executed.tip
             self._above = [one for one in self._above if one.tip.height > executed.tip.height]
             self._aside = {name: one for name, one in self._aside.items() if one.tip.height > executed.tip.height}

@@ -60,12 +60,17 @@ class Inbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What consensus asks for: a block of this view on this parent. again: a next one is likely to be asked for."""
+    """
+    What consensus asks for: a block of this view on this parent.
+
+    again: a next one is likely to be asked for. late: views before this one came to nothing, so clients have waited.
+    """
 
     view: int
     parent: bytes
     built: Callable[[Block], None]
     again: bool
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +218,8 @@ class Sequencer:
                 await self._changed.wait()
 
     async def _build_block(self) -> None:
-        deadline = trio.current_time() + self._spec.block_time_ms / 1000
+        late = self._turn is not None and self._turn.late
+        deadline = trio.current_time() + (0 if late else self._spec.block_time_ms / 1000)
         spacing = self._config.batch_interval_ms / 1000
         complete = await self._open()
         while not self._stop.is_set() and self.open_block is not None and not complete:
@@ -271,15 +277,22 @@ class Sequencer:
             turn = self._turn
             if self.open_block is not None and turn is not None and turn.parent != self.open_block.opening.parent:
                 await self.release()
-            if self.open_block is None and self.in_office:
-                if turn is not None:
-                    await self.release(await self._line.stand_on(turn.parent)) if self._falls(turn) else None
+            if self.open_block is None and self.in_office and (turn is None or await self._stand_on(turn)):
                 await self._begin()
             height = self.open_block.opening.height if self.open_block else 0
             return height + 1 in self._left
 
-    def _falls(self, turn: Turn) -> bool:
-        return self._line.newest().hash != turn.parent
+    async def _stand_on(self, turn: Turn) -> bool:
+        """Whether the state could be brought to the parent; if not, the chain went on without this turn."""
+        if self._line.newest().hash == turn.parent:
+            return True
+        try:
+            await self.release(await self._line.stand_on(turn.parent))
+        except Unavailable:
+            if self._turn is turn:
+                self.stand_back()
+            return False
+        return True
 
     async def _begin(self) -> None:
         tip = self._line.newest()

@@ -34,7 +34,7 @@ class Post:
         """
         Args:
             rooms: protocol → messages that may wait for one peer on it.
-            opened, lost: told when a stream on the first of them comes about, and when it breaks.
+            opened, lost: told when a stream on the first of them comes about, and at once when it breaks.
         """
         self._network, self._opened, self._lost_peer = network, opened, lost
         self._greeted = next(iter(rooms))
@@ -62,19 +62,27 @@ class Post:
                 continue
             if told:
                 self._opened(peer)
-            with suppress(Unavailable):
-                await self._send_all(stream, box)
+            await self._send_until_broken(stream, box)
             if told:
                 self._lost_peer(peer)
 
-    async def _send_all(self, stream: Stream, box: _Box) -> None:
-        """Raises Unavailable when the stream breaks; what was being sent is lost."""
+    async def _send_until_broken(self, stream: Stream, box: _Box) -> None:
+        """What is being sent when the stream breaks is lost; what waits is sent on the next one."""
         try:
-            while True:
-                await stream.send(await box.take())
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_end_when_broken, stream, nursery.cancel_scope)
+                with suppress(Unavailable):
+                    while True:
+                        await stream.send(await box.take())
+                nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):
                 await stream.aclose()
+
+
+async def _end_when_broken(stream: Stream, scope: trio.CancelScope) -> None:
+    await stream.wait_broken()
+    scope.cancel()
 
 
 class _Box:

@@ -97,6 +97,7 @@ class Consensus:
         """
         self._rules, self._signer, self._network, self._ledger = rules, signer, network, ledger
         self._peers = dict(peers)
+        self._addresses = {peer: address for address, peer in peers.items()}
         self._now_ms, self._ahead_ms = now_ms, time_ahead_ms_max
         rooms = {wire.VOTES: VOTES_WAITING_MAX, wire.BLOCKS: BLOCKS_WAITING_MAX}
         self._post = Post(network, tuple(sorted(self._peers.values())), rooms, self._greet, self._lost)
@@ -123,6 +124,8 @@ class Consensus:
         self.evidence: list[tuple[Ballot, Ballot]] = []
         self.exposed: list[tuple[Link, Link]] = []
         self.diverged: Link | None = None
+        self._declined = -1
+        """Certified height at which leading was last left to others."""
         self._fault = ""
         """Where what may tell why is kept."""
 
@@ -268,11 +271,12 @@ class Consensus:
 
     def _declines(self) -> bool:
         """
-        Whether to leave leading to others, for this node would be slow at it; not when all others have just failed.
+        Whether to leave leading to others, for this node would be slow at it. Once for a height: they may be, too.
         """
-        burden = self._ledger.burden()
-        if not burden or self.machine.standing().failed_views >= len(self._peers):
+        burden, height = self._ledger.burden(), self.machine.committed.height
+        if not burden or not self._peers or height == self._declined:
             return False
+        self._declined = height
         log.warning("leading is left to others", view=self.machine.view, why=burden)
         return True
 
@@ -475,6 +479,7 @@ class Consensus:
         """A stream to a peer has come about."""
 
         def event(_: int) -> list[Action]:
+            self.machine.trust(self._addresses[peer])
             self._stage.after.append(partial(self._remind, peer))
             return []
 
@@ -482,9 +487,19 @@ class Consensus:
 
     def _lost(self, peer: Peer) -> None:
         """A stream to a peer broke: if it leads, waiting for its time-out is waiting in vain."""
-        for address, name in self._peers.items():
-            if name == peer:
-                self._event(partial(self.machine.suspect, address))
+        address = self._addresses[peer]
+
+        def event(now_ms: int) -> list[Action]:
+            self._stage.after.append(partial(self._pass_on, address))
+            return self.machine.suspect(address, now_ms)
+
+        self._event(event)
+
+    def _pass_on(self, proposer: bytes) -> None:
+        """What a leader proposed that broke off goes to the others from here: it may have reached nobody else."""
+        for block in self._blocks.values():
+            if block.header.view == self.machine.view and block.header.proposer == proposer:
+                self._post.send(wire.BLOCKS, wire.Proposal(block, ()).encode())
 
     def _remind(self, peer: Peer) -> None:
         """Tell one peer what it may have missed. Called when all that was said is synced."""

@@ -111,6 +111,11 @@ class Simplex:
         self._fetched: set[bytes] = set()
         self._led: tuple[int, bytes] | None = None
         self._failed = 0
+        """Views in a row that brought no block and whose time this node saw pass."""
+        self._late = False
+        """Whether the present view's time has passed."""
+        self._gone: set[bytes] = set()
+        """Validators whose connection broke and has not come back."""
         self._diverged = False
         self._out = _Outbox()
         self._deadline_ms = self._remind_ms = now_ms
@@ -186,6 +191,7 @@ class Simplex:
     def tick(self, now_ms: int) -> list[Action]:
         """Time has passed; call at `wake_ms` or before."""
         if now_ms >= self._deadline_ms:
+            self._late = True
             self._nullify(self.view)
         if now_ms >= self._remind_ms:
             self._remind_ms = now_ms + max(1, self._timeout_ms() // REMINDERS_A_TIMEOUT)
@@ -193,15 +199,20 @@ class Simplex:
             self._out.actions.append(self.reminder())
         return self._settle(now_ms)
 
-    def suspect(self, proposer: bytes, now_ms: int) -> list[Action]:
-        """The connection to a validator broke; if it leads and has proposed nothing, its view is given up at once."""
-        if self._leads_idly(proposer):
-            self._nullify(self.view)
+    def suspect(self, validator: bytes, now_ms: int) -> list[Action]:
+        """The connection to a validator broke: until it is back, no view that it leads is waited for."""
+        self._gone.add(validator)
         return self._settle(now_ms)
+
+    def trust(self, validator: bytes) -> None:
+        """The connection to a validator has come about."""
+        self._gone.discard(validator)
 
     def resign(self, now_ms: int) -> list[Action]:
         """Give up the view that one leads, having proposed nothing, so that nobody waits for it."""
-        return self.suspect(self.me, now_ms) if self.me is not None else []
+        if self.me is not None and self._leads_idly(self.me):
+            self._nullify(self.view)
+        return self._settle(now_ms)
 
     def silence(self) -> None:
         """Never vote or lead again in this life."""
@@ -265,6 +276,7 @@ class Simplex:
         self._ask_execution()
         self._vote_notarise()
         self._vote_finalise()
+        self._give_up_the_gone()
         self._lead()
         out, self._out.actions = self._out.actions, []
         return out
@@ -273,7 +285,7 @@ class Simplex:
         """A quorum of any kind ends its view and all before it."""
         view = self._tally.newest
         if view >= self.view:
-            self._failed = 0 if self._decided(view) else self._failed + 1
+            self._failed = 0 if self._decided(view) else self._failed + self._late
             self._enter(view + 1, now_ms)
 
     def _find_final(self) -> None:
@@ -365,6 +377,14 @@ class Simplex:
                 said.finalised = link.hash
                 self._say(Said(FINALISE, link.view, link.height, link.hash), None)
 
+    def _give_up_the_gone(self) -> None:
+        """A leader out of reach that has proposed nothing here gets no time."""
+        if not self._gone or self._candidates():
+            return
+        parent = self._best_parent()
+        if parent is not None and leader(self.rules, parent, self.view) in self._gone:
+            self._nullify(self.view)
+
     def _lead(self) -> None:
         """Propose on the newest block that may have children, if that makes this validator the leader of the view."""
         parent = self._best_parent()
@@ -383,6 +403,7 @@ class Simplex:
     def _enter(self, view: int, now_ms: int) -> None:
         assert view > self.view, "views only grow"
         self.view = view
+        self._late = False
         timeout_ms = self._timeout_ms()
         self._deadline_ms = self._remind_ms = now_ms + timeout_ms
         self._fetched.clear()

@@ -74,3 +74,6 @@ class _Lying:
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+    async def wait_broken(self) -> None:
+        await self._stream.wait_broken()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from genesis import crypto
@@ -38,6 +40,25 @@ def test_a_dead_leader_costs_one_timeout() -> None:
     town.run(town.now + 10_000)
     assert not town.broken
     assert town.height() > height + 50
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_leader_that_is_seen_to_go_costs_no_time_out_now_or_when_its_turn_comes(seed: int) -> None:
+    town = Town(seed, rules=replace(rules_of(4, lease_views=4), timeout_ms=5_000))
+    town.run(600 + 37 * seed)
+    leading = town.members[0].machine.standing().leader
+    gone = next(number for number in town.members if crypto.address_of(KEYS[number]) == leading)
+    height = town.height()
+    town.vanish(gone)
+    town.run(town.now + 5_000)
+    assert not town.broken
+    assert town.height() > height + 25
+    survivors = [one for one in town.members.values() if one.alive]
+    assert [one.machine.standing().failed_views for one in survivors] == [0, 0, 0]
+    town.appear(gone)
+    height = town.height()
+    town.run(town.now + 5_000)
+    assert leading in {link.proposer for link in survivors[0].journal.chain[height:]}
 
 
 @pytest.mark.parametrize("faulty", FAULTY)

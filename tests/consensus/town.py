@@ -273,6 +273,18 @@ class Town:
     def crash(self, number: int) -> None:
         self.members[number].alive = False
 
+    def vanish(self, number: int) -> None:
+        """Crash, and everybody sees the connection break."""
+        self.crash(number)
+        for other in self.reachable(number):
+            other.do(other.machine.suspect(crypto.address_of(KEYS[number]), self.now))
+
+    def appear(self, number: int) -> None:
+        """Restart, and connect to everybody."""
+        self.restart(number)
+        for other in self.reachable(number):
+            other.machine.trust(crypto.address_of(KEYS[number]))
+
     def restart(self, number: int) -> None:
         self.members[number] = Member(self, number, self.members[number].journal)
 

@@ -30,7 +30,7 @@ CHAIN = b"g" * 32
 
 
 class Disk:
-    """A LevelDB on a disk that does as it is told. sync_s: how long a sync takes. error: what it ends in, 0 for well."""
+    """A LevelDB on a disk that obeys. sync_s: how long a sync takes. error: what it ends in, 0 when it works."""
 
     def __init__(self) -> None:
         self.sync_s, self.error = 0.0, 0
