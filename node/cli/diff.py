@@ -70,7 +70,7 @@ def _ground(spec: ChainSpec, fault: Fault, against: str | None) -> Ground:
     if against is None:
         return ground.of_bundle(fault)
     if against.startswith(URL_BEGINS):
-        return _of_node(fault, against)
+        return of_node(fault, against)
     path = Path(against)
     if path.is_file():
         return ground.of_bundle(files.read(path), against)
@@ -85,7 +85,7 @@ def _data_folder(folder: Path) -> Path:
     return load(config).node.folder if config.exists() else folder
 
 
-def _of_node(fault: Fault, url: str) -> Ground:
+def of_node(fault: Fault, url: str) -> Ground:
     """The pages that changed by themselves as a running node holds them, which is looked at, not believed."""
     from node.client import Client, blocking
     from node.faults.ground import with_pages

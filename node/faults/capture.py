@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.metadata import version
 
 from execution.executor import Executor
+from execution.vm.checkpoint import decode_meta
 from genesis.chain import Block
 from genesis.errors import Corrupt, Invalid
 from genesis.merkle import page_leaf
@@ -60,7 +62,7 @@ def capture(spec: ChainSpec, genesis: bytes, node: bytes, suspect: Suspect, exec
         came = Came(observed.header, observed.receipts, left, observed.points)
     active = parent.waiting_deployments.get(suspect.block.header.height, ())
     return Fault(
-        genesis, node, _software(), suspect.reason, again, suspect.block, suspect.quorum, parent.header,
+        genesis, node, _software(meta), suspect.reason, again, suspect.block, suspect.quorum, parent.header,
         active, tuple(parent.span_withdrawals), meta, count <= PAGES_MAX, pages, strays,
         came,
     )  # fmt: skip
@@ -75,6 +77,9 @@ def _observe(spec: ChainSpec, executor: Executor, parent: Tip, block: Block) -> 
     return observed, difference(observed.header, block.header)
 
 
-def _software() -> tuple[tuple[str, str], ...]:
+def _software(meta: bytes) -> tuple[tuple[str, str], ...]:
+    """What others can compare with theirs. kernel: hash of the WASM that runs."""
+    _, kernel, _ = decode_meta(meta)
     found = [(name, version(name)) for name in PACKAGES]
-    return (*found, ("python", platform.python_version()), ("machine", platform.platform()))
+    machine = ("python", platform.python_version()), ("machine", platform.platform())
+    return (*found, *machine, ("kernel", sha256(kernel).hexdigest()))

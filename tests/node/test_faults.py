@@ -20,6 +20,7 @@ from genesis.errors import Invalid
 from genesis.presets import preset_text
 from genesis.spec import ChainSpec, genesis_address
 from node import app
+from node.cli.diff import of_node
 from node.engine import on_engine_stack
 from node.faults import compare, fault, ground
 from node.faults.capture import Suspect, capture
@@ -104,6 +105,9 @@ def test_a_flipped_bit_is_named_and_the_node_comes_back(tmp_path: Path, machines
             assert [(one.program, one.field) for one in after] == [("bank", BALANCE)]
             assert after[0].right.raw - before.right.raw == 10**18
             assert verdict.parted is not None and verdict.parted.transaction == receipt.transaction
+        url = f"ws://127.0.0.1:{town.members[others[0]].ready.port}/ws"
+        with pytest.raises(Invalid, match="has written to page"):
+            await trio.to_thread.run_sync(of_node, bundle, url)
         await town.kill(victim)
         await town.start(victim)
         await town.grown(victim, 5)
