@@ -14,8 +14,10 @@ from genesis import codec
 from genesis.chain import Block
 from genesis.crypto import ZERO_ADDRESS, ZERO_HASH
 from genesis.errors import Corrupt, Invalid
+from node.consensus.accusation import Accusation
 from node.consensus.doors import Certified, Kept, Remembered
 from node.consensus.words import Link, Quorum, Said, said_of
+from node.evidence import keep_evidence
 from node.faults.capture import Suspect
 from node.faults.fault import FOLDER, Fault, write
 from node.judge import Judge
@@ -52,6 +54,7 @@ class ChainLedger:
         self._line, self._sequencer, self._store, self._mempool = line, sequencer, store, mempool
         self._judge, self._view_floor = judge, view_floor
         self._untidy = trio.Event()
+        self._accusing = trio.Lock()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Give up what this node was building once it does not lead any more, so that it reaches whoever does."""
@@ -143,6 +146,11 @@ class ChainLedger:
         async with self._line.turn:
             await self._sequencer.release()
             await self._sequencer.release(await self._line.stand_on(block_hash))
+
+    async def accuse(self, accusation: Accusation) -> None:
+        async with self._accusing:
+            if await trio.to_thread.run_sync(keep_evidence, self._store, accusation):
+                log.error("a validator contradicted itself; `tenor node evidence` has the proof", view=accusation.view)
 
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         return await trio.to_thread.run_sync(self._read, first, last, bytes_max)

@@ -150,7 +150,7 @@ class Life:
                     await nursery.start(service.run)
                 self._consensus = Consensus(
                     rules_of(self._spec, self._set), self._signer, network, self._peers, self._ledger, _now_ms,
-                    self._spec.time_ahead_ms_max,
+                    self._spec.time_ahead_ms_max, recalls=not self._told,
                 )  # fmt: skip
                 self._forwarder = Forwarder(
                     self._mempool, network, tuple(self._peers.values()), self._leader, self._service.run_here

@@ -30,6 +30,7 @@ from node.corelink import CoreLink, Later, refusal
 from node.deployments import check as check_deployment
 from node.deployments import prepare
 from node.engine import EngineThread
+from node.evidence import stored_evidence
 from node.forwarder import Forwarder
 from node.line import Line
 from node.mempool import Mempool, Pending
@@ -67,6 +68,7 @@ class Service:
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getConsensus": self._consensus_view,
+            "tenor_getEvidence": self._evidence,
             "tenor_getReceipt": self._receipt,
             "tenor_getBlock": self._block,
             "tenor_getSequence": self._sequence,
@@ -244,6 +246,12 @@ class Service:
         if self.consensus is None:
             raise Unavailable("The node is still coming up; ask again in a moment.")
         return self.consensus.view()
+
+    async def _evidence(self) -> list[dict[str, Any]]:
+        """Proofs that validators contradicted themselves, of this life and earlier ones."""
+        kept = await trio.to_thread.run_sync(stored_evidence, self._store)
+        names = ("validator", "view", "kind", "proof")
+        return [{**dict(zip(names, one.fields(), strict=True)), "slashable": one.slashable} for one in kept]
 
     async def _receipt(self, transaction: bytes, proof: bool) -> dict[str, Any]:
         """What became of a transaction so far; with proof, from "certified" on, what proves it."""

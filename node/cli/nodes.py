@@ -146,6 +146,44 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
 
 
+@app.command()
+def evidence(
+    url: Url = URL,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write a file for each into.")] = None,
+    json: Json = False,
+) -> None:
+    """
+    Show which validators contradicted themselves, as a node can prove; with --out write the proofs.
+
+    A file ending in .evidence is what `tenor validator evidence` takes; who submits it first is paid a part of the
+    stake. Two proposals in a view (.proposals) cost no stake.
+    """
+    from node.client import Client, blocking
+
+    async def ask(client: Client) -> Any:
+        return await client.evidence(), (await client.chain_info())["chain_id"]
+
+    found, chain = blocking(url, ask)
+    if out is not None:
+        for row in found:
+            row["file"] = _write_proof(out, row, chain)
+    show({"evidence": found}, json)
+
+
+def _write_proof(folder: Path, row: dict[str, Any], chain: int) -> Path:
+    """Checked before it is written: the node may be somebody else's. Raises Invalid."""
+    from node.consensus.accusation import Accusation
+
+    validator, proof = (bytes.fromhex(row[name].removeprefix("0x")) for name in ("validator", "proof"))
+    accusation = Accusation(validator, row["view"], row["kind"], proof)
+    accusation.check(chain)
+    folder.mkdir(parents=True, exist_ok=True)
+    ending = "evidence" if accusation.slashable else "proposals"
+    path = folder / f"{validator.hex()[:8]}-{accusation.view}-{accusation.kind}.{ending}"
+    path.write_text(f"0x{proof.hex()}\n")
+    return path
+
+
 @asynccontextmanager
 async def _signer(config: Config, spec: ChainSpec) -> AsyncIterator[Signer]:
     """Who signs for this node: its own key, or a process that holds it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from genesis.chain import Block, Certificate, Header
+from node.consensus.accusation import Accusation
 from node.consensus.words import Link, Quorum, Rules, Said
 
 
@@ -89,6 +90,9 @@ class Ledger(Protocol):
         Raises:
             Unavailable: its parent is not here. Corrupt: the engine failed altogether.
         """
+
+    async def accuse(self, accusation: Accusation) -> None:
+        """Keep a proof that a validator contradicted itself, synced; nothing when it is known. Raises Corrupt."""
 
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         """Stored blocks from `first` on, at least one if there is any, in all not much above bytes_max."""

@@ -17,10 +17,12 @@ import trio
 
 from genesis.chain import Block, check_certificate
 from genesis.errors import Invalid, Unavailable
-from node.consensus import wire
+from node.consensus import recall, wire
+from node.consensus.accusation import Accusation
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
 from node.consensus.doors import Certified, Kept, Ledger, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
+from node.consensus.recall import Recall
 from node.consensus.simplex import Memory, Simplex
 from node.consensus.toll import Toll
 from node.consensus.words import Ballot, Link, Quorum, Rules, Said, ballot_of, check_quorum
@@ -37,6 +39,8 @@ CATCH_UP_BLOCKS = 64
 EARLY_GLANCE_MS = 50
 """How often a node that waits for a block's time looks whether the view has passed meanwhile."""
 EVIDENCE_MAX = 64
+GLANCE_S = 0.05
+"""How often a node that may not vote yet looks whether it may."""
 SIGN_AGAIN_S = 0.25
 """How often a vote waits for a signer that is away."""
 
@@ -88,12 +92,14 @@ class Consensus:
         now_ms: Callable[[], int],
         time_ahead_ms_max: int,
         make: Callable[..., Simplex] = Simplex,
+        recalls: bool = True,
     ) -> None:
         """
         Args:
             signer: None for a node that only follows.
             peers: validators' addresses → names in the network, without this node.
             now_ms: wall clock; only differences and `time_ahead_ms_max` depend on it.
+            recalls: asks the others what it has signed before it votes; not needed again in one life of a node.
         """
         self._rules, self._signer, self._network, self._ledger = rules, signer, network, ledger
         self._peers = dict(peers)
@@ -112,6 +118,11 @@ class Consensus:
         self._remembered = remembered.kept.said
         me = signer.address if signer else None
         self.machine = make(rules, me, remembered.tip, memory, self._clock())
+        self._recall: Recall | None = None
+        if recalls and self._peers and self.machine.me is not None:
+            tip_view, kept = remembered.tip.view, remembered.kept
+            self._recall = Recall(rules, self.machine.me, network, self._peers, tip_view, kept)
+            self.machine.silence()
         self._send, self._events = trio.open_memory_channel[Event](EVENTS_WAITING_MAX)
         self._stage = _Stage()
         self._proofs: tuple[Quorum, ...] = ()
@@ -139,6 +150,7 @@ class Consensus:
         votes, blocks = self._network.listen(wire.VOTES), self._network.listen(wire.BLOCKS)
         self._network.serve(wire.BLOCK, self._answer_block)
         self._network.serve(wire.RANGE, self._answer_range)
+        self._network.serve(wire.KNOWN, self._answer_known)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._post.run)
@@ -146,6 +158,8 @@ class Consensus:
             nursery.start_soon(self._receive, blocks, wire.BLOCKS, self._proposal)
             nursery.start_soon(self._execute)
             await self._begin()
+            if self._recall is not None:
+                nursery.start_soon(self._find_voice, self._recall)
             task_status.started()
             await self._loop()
 
@@ -191,6 +205,8 @@ class Consensus:
         """Why this node does not vote; empty when it does."""
         if self._signer is None:
             return "it only follows"
+        if self._recall is not None:
+            return self._recall.why()
         if self.machine.me is None and self.diverged is None:
             return f"its address is not in validator set {self._rules.version}"
         if self.diverged is not None:
@@ -201,12 +217,32 @@ class Consensus:
     # The loop
 
     async def _begin(self) -> None:
-        """Sign again what an earlier life had synced: whether that was ever sent, nobody knows."""
-        for said in self._remembered:
-            if said.view > self.machine.committed.view and self.machine.me is not None:
-                await self._do([Cast(said, None, ())])
+        if self.machine.me is not None:
+            await self._do(self._said_before())
         await self._do(self.machine.start(self._clock()))
         await self._flush()
+
+    def _said_before(self) -> list[Action]:
+        """What an earlier life had synced is signed again: whether it was ever sent, nobody knows."""
+        return [Cast(said, None, ()) for said in self._remembered if said.view > self.machine.committed.view]
+
+    async def _find_voice(self, asked: Recall) -> None:
+        """Vote once nothing that the others have heard of this validator can be contradicted."""
+        await asked.ask(self._told)
+        while not asked.may_vote(self.machine.committed.view):
+            await trio.sleep(GLANCE_S)
+        self._event(self._speak)
+
+    def _told(self, peer: Peer, votes: wire.Votes) -> None:
+        """What else is in an answer about this validator: how far its teller is. Raises Invalid."""
+        self._event(partial(self.machine.learn, self._new(votes.quorums)))
+        self._compare(peer, votes.height)
+
+    def _speak(self, now_ms: int) -> list[Action]:
+        self._recall = None
+        if self.diverged is not None or self._signer is None:
+            return []
+        return [*self._said_before(), *self.machine.speak(self._signer.address, now_ms)]
 
     async def _loop(self) -> None:
         while True:
@@ -258,6 +294,8 @@ class Consensus:
             case Accuse(first, second):
                 self.evidence = [*self.evidence, (first, second)][:EVIDENCE_MAX]
                 log.error("validator has voted twice", validator=first.signer.hex(), view=first.said.view)
+                if first.said.hash != second.said.hash:  # of one block at two heights settlement knows nothing
+                    self._accuse(Accusation.of_votes(first, second, self._rules))
             case Expose(one, other):
                 self.exposed = [*self.exposed, (one, other)][:EVIDENCE_MAX]
                 log.error("leader has proposed twice", validator=one.proposer.hex(), view=one.view)
@@ -358,6 +396,14 @@ class Consensus:
             return [] if silent else [cast for cast in waiting if cast.said.view > self.machine.committed.view]
 
         self._event(event)
+
+    def _accuse_proposer(self, two: Expose) -> None:
+        first, second = self._blocks.get(two.first.hash), self._blocks.get(two.second.hash)
+        if first is not None and second is not None:
+            self._accuse(Accusation.of_blocks(first, second))
+
+    def _accuse(self, accusation: Accusation) -> None:
+        self._stage.after.append(partial(self._nursery.start_soon, self._ledger.accuse, accusation))
 
     def _event(self, event: Event) -> None:
         """Queue an event of this node's own; the queue is never full of those alone."""
@@ -464,6 +510,8 @@ class Consensus:
             link = Link.of(block.header)
             self._blocks.setdefault(link.hash, block)
             actions = self.machine.propose(link, proofs, now_ms)
+            for two in (action for action in actions if isinstance(action, Expose)):
+                self._accuse_proposer(two)
             if self.machine.block(link.hash) is None and link.hash != self.machine.committed.hash:
                 del self._blocks[link.hash]
             return actions
@@ -605,6 +653,12 @@ class Consensus:
         if block is None:
             raise Invalid("No such block is here; ask another.", "not_found")
         return block.encode()
+
+    async def _answer_known(self, peer: Peer, payload: bytes) -> bytes:
+        who, reminder = payload, self.machine.reminder()
+        votes = wire.Votes(self.machine.committed.height, False, self.machine.heard(who), reminder.quorums)
+        headers = ((block.header, block.signature) for block in self._blocks.values())
+        return recall.encode_known(votes, tuple(one for one in headers if one[0].proposer == who))
 
     async def _answer_range(self, peer: Peer, payload: bytes) -> bytes:
         first, last = wire.decode_range(payload)

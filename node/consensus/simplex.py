@@ -215,8 +215,13 @@ class Simplex:
         return self._settle(now_ms)
 
     def silence(self) -> None:
-        """Never vote or lead again in this life."""
+        """Neither vote nor lead from now on."""
         self.me = None
+
+    def speak(self, me: bytes, now_ms: int) -> list[Action]:
+        """Vote and lead again, or for the first time; not after a Diverge."""
+        self.me = me if me in self.rules.stakes else None
+        return self._settle(now_ms)
 
     def wake_ms(self) -> int:
         """When `tick` has something to do."""
@@ -234,6 +239,11 @@ class Simplex:
             found = (self._tally.quorum(view, kind) for kind in (FINALISE, NOTARISE, NULLIFY))
             quorums += [quorum for quorum in found if quorum is not None]
         return Remind(tuple(ballots), tuple(quorums))
+
+    def heard(self, who: bytes) -> tuple[Ballot, ...]:
+        """What a validator has said since the last committed block, as far as it is known here."""
+        views = range(self.committed.view, self.view + VIEWS_AHEAD_MAX + 1)
+        return tuple(ballot for view in views for ballot in self._tally.own(who, view))
 
     def standing(self) -> Standing:
         who = self._leader()

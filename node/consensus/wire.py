@@ -20,7 +20,8 @@ from node.consensus.words import Ballot, Quorum, Rules, Said, ballot_of, said_of
 VOTES, BLOCKS = "consensus/votes/1", "consensus/blocks/1"
 """Streams; apart, so that no vote waits behind a block."""
 BLOCK, RANGE = "consensus/block/1", "consensus/range/1"
-"""Requests: a proposal by its hash; certified blocks by height."""
+KNOWN = "consensus/known/1"
+"""Requests: a proposal by its hash; certified blocks by height; what was heard of a validator, by its address."""
 BALLOTS_MAX = 1_024
 QUORUMS_MAX = 1_024
 PROOF_BYTES_MAX = 2 << 20

@@ -14,6 +14,7 @@ import trio
 from genesis import codec
 from genesis.chain import Block, Certificate, Header
 from genesis.errors import Unavailable
+from node.consensus.accusation import Accusation
 from node.consensus.doors import Certified, Kept, Remembered
 from node.consensus.words import Link, Quorum, said_of
 from node.simulation import toy
@@ -57,6 +58,7 @@ class ToyLedger:
             self._came_out(one.block)
         self._leading = trio.CancelScope()
         self._built = 0
+        self.accused: list[Accusation] = []
 
     @staticmethod
     def read(disk: Disk) -> list[Kept]:
@@ -98,6 +100,10 @@ class ToyLedger:
 
     async def diverged(self, block: Block, quorum: Quorum | None) -> str:
         return f"block {block.header.height} of view {block.header.view}"
+
+    async def accuse(self, accusation: Accusation) -> None:
+        accusation.check(toy.CHAIN)
+        self.accused.append(accusation)
 
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         await trio.lowlevel.checkpoint()

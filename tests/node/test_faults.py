@@ -111,8 +111,8 @@ def test_a_flipped_bit_is_named_and_the_node_comes_back(tmp_path: Path, machines
         await town.kill(victim)
         await town.start(victim)
         await town.grown(victim, 5)
-        assert (await town.members[victim].client.consensus())["why"] == ""
         assert await voted(town, victim)
+        assert (await town.members[victim].client.consensus())["why"] == ""
         await town.level()
 
     play(tmp_path, test)

@@ -33,7 +33,7 @@ FOUR = replace(
 
 @dataclass(slots=True)
 class Member:
-    """A node of the network; scope ends it at once, as a power cut would end its process; ended: all is let go of."""
+    """A node; scope ends it at once, as a power cut would end its process; ended: its folder is free again."""
 
     ready: Ready
     scope: trio.CancelScope
