@@ -148,19 +148,18 @@ async def report(node: Node, price: str = PRICE) -> None:
         assert receipt.status == "done", receipt.reason
 
 
-def leaves(error: BaseException) -> list[BaseException]:
-    """What is in the groups around it."""
+def _leaves(error: BaseException) -> list[BaseException]:
     if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
     return [error]
 
 
 def _only(error: BaseException) -> BaseException:
     """The one error inside the groups around it: what ended the node, before what its end did to the client here."""
-    found = leaves(error)
-    if len(found) == 1:
-        return found[0]
-    return next((leaf for leaf in found if isinstance(leaf, Corrupt)), error)
+    leaves = _leaves(error)
+    if len(leaves) == 1:
+        return leaves[0]
+    return next((leaf for leaf in leaves if isinstance(leaf, Corrupt)), error)
 
 
 @contextmanager

@@ -150,7 +150,6 @@ def test_a_slow_disk_gives_up_leading_and_a_failing_one_signing(
         await town.grown(other, 3)
         disk_of[failing].error = 0
         town.members.pop(failing)
-        town.hub.crash(f"v{failing}")
         await harm_and_repair(town, failing)
         await town.start(failing)
         while await town.height(failing) < await town.height(other) - 1:
@@ -179,6 +178,5 @@ async def harm_and_repair(town: Town, number: int) -> None:
     with pytest.raises(RuntimeError, match="without calling"):
         await town.start(number)
     assert str(table) in str(town.failed.pop(number))
-    town.hub.crash(f"v{number}")
     done = await trio.to_thread.run_sync(on_engine_stack, lambda: repair(folder, town.spec, lambda *_: None))
     assert [one.file for one in done.damage] == [table] and done.after < head == done.before

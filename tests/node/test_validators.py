@@ -17,10 +17,11 @@ from genesis.errors import Corrupt
 from genesis.spec import ChainSpec, Validator
 from node.app import Ready, run_node
 from node.client import Client, connect
+from node.config import Config
 from node.life import Place
 from node.programs import Programs
 from p2p.memory import Hub, Weather, open_memory_network
-from tests.node.running import SPEC, config_of, leaves, transaction
+from tests.node.running import SPEC, config_of, transaction
 
 COUNT = 4
 KEYS = (0, 12, 13, 14)
@@ -61,17 +62,24 @@ class Town:
         with trio.CancelScope() as scope:
             try:
                 async with trio.open_nursery() as nursery:
-                    ready = await nursery.start(run_node, config, self.spec, development_key(KEYS[number]), place)
+                    ready = await nursery.start(self._run, number, config, place)
                     async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
                         self.members[number] = member = Member(ready, scope, client, ended)
                         task_status.started(member)
                         await trio.sleep_forever()
-            except BaseException as error:
-                corrupt = next((leaf for leaf in leaves(error) if isinstance(leaf, Corrupt)), None)
-                if corrupt is None:
+            except BaseException:
+                if number not in self.failed:
                     raise
-                self.failed[number] = corrupt
         ended.set()
+
+    async def _run(self, number: int, config: Config, place: Place, task_status: trio.TaskStatus[Ready]) -> None:
+        """A node that ends itself leaves the network at once, as its process would."""
+        try:
+            await run_node(config, self.spec, development_key(KEYS[number]), place, task_status=task_status)
+        except Corrupt as error:
+            self.failed[number] = error
+            self.hub.crash(f"v{number}")
+            raise
 
     async def kill(self, number: int) -> None:
         self.hub.crash(f"v{number}")
