@@ -185,6 +185,17 @@ class TouchedPage:
     now: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ProgramTree:
+    """
+    A program under the state root. subtrees: hashes of its subtrees of pages (`genesis.merkle.PageTree.subtrees`).
+    """
+
+    address: bytes
+    code_hash: bytes
+    subtrees: bytes
+
+
 class Executor(Protocol):
     def genesis(self, spec: ChainSpec) -> bytes:
         """Create the genesis programs and allocations; return the state root of height 0."""
@@ -247,6 +258,9 @@ class Executor(Protocol):
 
     def checkpoint_meta(self) -> bytes:
         """What `restore` needs beside the pages, as of the last seal: height, programs and their code."""
+
+    def trees(self) -> tuple[ProgramTree, ...]:
+        """What the state root of the last seal is made of, by number, the kernel first."""
 
     def export(self, since_height: int | None) -> Iterator[CheckpointChunk]:
         """

@@ -123,6 +123,7 @@ def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
         books = Books(spec, executor)
         tip = initial_tip(spec, root)
         sets = stored_sets(spec, store)
+        store.check_kept(1)
         last = store.head() or 0
         for row in store.blocks(1, last):
             results = decode_results(row.receipts)
@@ -151,7 +152,7 @@ def checked_block(row: StoredBlock, results: Results, spec: ChainSpec, sets: Seq
         raise Corrupt(f"the header says height {header.height}")
     if recover(header.proposal_digest(), block.signature) != header.proposer:
         raise Corrupt("the signature is not the proposer's")
-    _check_certificate(certificate, block, spec, sets)
+    check_certified(certificate, block, spec, sets)
     if chain.receipts_root(receipt.encode() for receipt in results.receipts) != header.receipts_root:
         raise Corrupt("the stored receipts are not those that were signed")
     if chain.events_root((e.program, e.event, e.data) for e in results.events) != header.events_root:
@@ -159,7 +160,7 @@ def checked_block(row: StoredBlock, results: Results, spec: ChainSpec, sets: Seq
     return block
 
 
-def _check_certificate(certificate: Certificate, block: Block, spec: ChainSpec, sets: Sequence[ValidatorSet]) -> None:
+def check_certified(certificate: Certificate, block: Block, spec: ChainSpec, sets: Sequence[ValidatorSet]) -> None:
     """By the set that holds at the block's anchor, as the node read it from the settlement chain."""
     header = block.header
     holding = set_at(sets, header.anchor_number)

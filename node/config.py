@@ -75,16 +75,27 @@ class SequencerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncConfig:
+    snapshot_blocks: int = _whole(
+        240, 1, 1_000_000_000, "blocks behind, from which on a snapshot is taken at the start"
+    )
+    keep_blocks: int = _whole(0, 0, 1_000_000_000, "newest blocks to keep; 0 keeps all")
+    keep_mib: int = _whole(0, 0, 1 << 30, "MiB of blocks to keep, about; 0 is no bound")
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """
     listen: multiaddress of TCP where other validators come in, as /ip4/0.0.0.0/tcp/26600; "off" on a chain of one.
     peers: a file, a line for each validator: its address, and its node's multiaddress, ending in /p2p/ and the name.
-    key: file of this node's secret, 32 bytes in hexadecimal digits; not the validator's.
+    key: file of this node's secret, 32 bytes in hexadecimal digits; not the validator's. followers: whether nodes that
+    are not on the list may come in to ask for blocks and snapshots.
     """
 
     listen: str = NOWHERE
     peers: Path = Path("peers")
     key: Path = Path("node.key")
+    followers: str = _choice("on", "on", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,7 @@ class Config:
     gateway: GatewayConfig = field(default_factory=GatewayConfig)
     sequencer: SequencerConfig = field(default_factory=SequencerConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    sync: SyncConfig = field(default_factory=SyncConfig)
     settlement: SettlementConfig = field(default_factory=SettlementConfig)
 
 
@@ -112,6 +124,7 @@ SECTIONS: dict[str, type] = {
     "gateway": GatewayConfig,
     "sequencer": SequencerConfig,
     "network": NetworkConfig,
+    "sync": SyncConfig,
     "settlement": SettlementConfig,
 }
 

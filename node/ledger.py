@@ -16,7 +16,8 @@ from genesis.crypto import ZERO_ADDRESS, ZERO_HASH
 from genesis.errors import Corrupt, Invalid
 from node.consensus.accusation import Accusation
 from node.consensus.doors import Certified, Kept, Remembered
-from node.consensus.words import Link, Quorum, Said, said_of
+from node.consensus.schedule import failed_leaders
+from node.consensus.words import Link, Quorum, Rules, Said, said_of
 from node.evidence import keep_evidence
 from node.faults.capture import Suspect
 from node.faults.fault import FOLDER, Fault, write
@@ -41,6 +42,7 @@ class ChainLedger:
 
     def __init__(
         self,
+        rules: Rules,
         line: Line,
         sequencer: Sequencer,
         store: Store,
@@ -50,7 +52,7 @@ class ChainLedger:
         capture: Callable[[Suspect, Executor, Tip], Fault],
     ) -> None:
         """capture: see `faults.capture`."""
-        self._capture = capture
+        self._rules, self._capture = rules, capture
         self._line, self._sequencer, self._store, self._mempool = line, sequencer, store, mempool
         self._judge, self._view_floor = judge, view_floor
         self._untidy = trio.Event()
@@ -79,7 +81,8 @@ class ChainLedger:
         return Remembered(link, certificate if view == header.view else None, kept)
 
     def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool) -> None:
-        self._sequencer.lead(Turn(view, parent.hash, built, again, late=view > parent.view + 1))
+        before = failed_leaders(self._rules, parent, view)
+        self._sequencer.lead(Turn(view, parent.hash, built, again, late=bool(before), before=before))
 
     def burden(self) -> str:
         return self._store.pace.burden()
@@ -87,6 +90,12 @@ class ChainLedger:
     def stand_back(self) -> None:
         self._sequencer.stand_back()
         self._untidy.set()
+
+    async def beside(self, work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+        return await trio.to_thread.run_sync(work)
+
+    def prepare(self, block: Block) -> None:
+        self._line.prepare(block)
 
     async def execute(self, block: Block, vouched: bool) -> bool:
         if self._line.holds(block.hash()):
@@ -116,8 +125,8 @@ class ChainLedger:
 
     def _pass(self, executed: Executed) -> None:
         """Lanes move on with what others' blocks hold."""
-        for batch in executed.block.body.batches:
-            for signed in batch.open():
+        for batch in executed.opened:
+            for signed in batch:
                 self._mempool.passed((signed.signer, signed.transaction.lane), signed.transaction.sequence)
 
     async def keep(self, kept: Kept) -> None:
@@ -156,14 +165,20 @@ class ChainLedger:
         return await trio.to_thread.run_sync(self._read, first, last, bytes_max)
 
     def _read(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
-        found: list[Certified] = []
-        size = 0
-        for row in self._store.blocks(first, last):
-            size += len(row.body)
-            if found and size > bytes_max:
-                break
-            found.append(Certified(*stored_block(row)))
-        return found
+        return certified_blocks(self._store, first, last, bytes_max)
+
+
+def certified_blocks(store: Store, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
+    """As `Ledger.certified`; on a thread. Raises Invalid "pruned"."""
+    store.check_kept(first)
+    found: list[Certified] = []
+    size = 0
+    for row in store.blocks(first, last):
+        size += len(row.body)
+        if found and size > bytes_max:
+            break
+        found.append(Certified(*stored_block(row)))
+    return found
 
 
 def _notes(kept: Kept) -> list[Note]:

@@ -27,6 +27,7 @@ from node.consensus.words import rules_of
 from node.engine import EngineThread
 from node.faults.capture import capture
 from node.forwarder import Forwarder
+from node.heritage import Heritage, NoHeirs
 from node.inbox import Inbox, is_settled
 from node.judge import Judge
 from node.ledger import ChainLedger
@@ -115,14 +116,19 @@ class Life:
             spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
             recovered.checkpoint,
         )  # fmt: skip
+        judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
+        self._heritage = (
+            Heritage(spec, self._signer.address, self._network, self._peers, judge, _now_ms)
+            if self._network is not None
+            else NoHeirs()
+        )
         self._sequencer = Sequencer(
             spec, self._config, self._signer, line, self._store, self._engine, self._executor, self._mempool,
-            self._inbox, self, members.version, alone, spread=lambda batch: self._forwarder.spread(batch),
+            self._inbox, self, members.version, alone, heirs=self._heritage,
         )  # fmt: skip
-        judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
         view_floor = max((one.view for one in before), default=0)
         self._ledger = ChainLedger(
-            line, self._sequencer, self._store, self._mempool, judge, view_floor,
+            rules_of(spec, members), line, self._sequencer, self._store, self._mempool, judge, view_floor,
             partial(capture, spec, genesis_hash(spec, self._genesis_root), self._signer.address),
         )  # fmt: skip
         await self._service.attach(line)
@@ -146,14 +152,14 @@ class Life:
             async with AsyncExitStack() as stack:
                 network = self._network or await _alone(stack)
                 nursery = await stack.enter_async_context(trio.open_nursery())
-                for service in (self._inbox, self._batcher, self._line, self._ledger):
+                for service in (self._inbox, self._batcher, self._line, self._ledger, self._heritage):
                     await nursery.start(service.run)
                 self._consensus = Consensus(
                     rules_of(self._spec, self._set), self._signer, network, self._peers, self._ledger, _now_ms,
                     self._spec.time_ahead_ms_max, recalls=not self._told,
                 )  # fmt: skip
                 self._forwarder = Forwarder(
-                    self._mempool, network, tuple(self._peers.values()), self._leader, self._service.run_here
+                    self._mempool, network, self._leader, self._service.run_here, self._heritage.orphans
                 )  # fmt: skip
                 self._service.forwarder, self._service.consensus = self._forwarder, self._consensus
                 await nursery.start(self._consensus.run)
@@ -210,6 +216,7 @@ class Life:
 
     async def sealed(self, block: Block, certificate: Certificate, open_block: OpenBlock) -> None:
         self._inbox.forget(block.header.inbox_count)
+        self._heritage.certified(block)
         self._forwarder.certified(receipt.transaction for receipt in open_block.receipts)
         await self._service.sealed(block, certificate, open_block)
 

@@ -8,8 +8,9 @@ so that it need not run again should it be certified after all.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import trio
@@ -17,6 +18,7 @@ import trio
 from execution.executor import BatchResult, Executor, Sealed
 from execution.transition import apply_batch, opening_of, seal_block
 from execution.vm import upgrade
+from execution.vm.checkpoint import encode_trees
 from genesis import codec
 from genesis.chain import Block, Certificate, Header, Receipt, SignedTransaction, Withdrawal
 from genesis.errors import Invalid, Unavailable
@@ -28,9 +30,13 @@ from node.store import Note, Pages, Store, StoredBlock
 from node.tip import Tip, advance, span_withdrawals
 
 LOOK_S = 0.005
+PREPARED_MAX = 1_024
+"""Blocks whose signers are known before their turn; beyond it the oldest are found again when it comes."""
 REFUSED_MAX = 16
 """Blocks that did not come out, remembered so that none is run twice."""
 
+Opened = Sequence[Sequence[SignedTransaction]]
+"""A block's transactions with their signers, batch by batch."""
 T = TypeVar("T")
 
 log = logger("line")
@@ -57,11 +63,15 @@ class Copied:
     since: int | None
     meta: bytes
     chunks: tuple[Pages, ...]
+    trees: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A sealed block and all that running it left. tip: after it. results: of each batch, with its receipts."""
+    """
+    A sealed block and all that running it left. tip: after it. results: of each batch, with its receipts. opened: its
+    batches' transactions, of a block that somebody else built.
+    """
 
     block: Block
     tip: Tip
@@ -71,6 +81,7 @@ class Executed:
     sealed: Sealed
     results: tuple[tuple[Sequence[Receipt], BatchResult], ...] = ()
     copied: Copied | None = None
+    opened: Opened = ()
 
 
 class Line:
@@ -102,12 +113,13 @@ class Line:
         self._checkpoint = checkpoint
         self._to_write, self._writing = trio.open_memory_channel[tuple[int, Copied]](1)
         self._write_pending = False
+        self._prepared: OrderedDict[bytes, Opened] = OrderedDict()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write checkpoints beside the chain's work, one at a time."""
         task_status.started()
         async for height, copied in self._writing:
-            await trio.to_thread.run_sync(self._store.put_checkpoint, height, copied.meta, copied.chunks)
+            await trio.to_thread.run_sync(self._store.put_checkpoint, height, copied.meta, copied.chunks, copied.trees)
             self._write_pending = False
             log.info("checkpoint", height=height, pages=sum(len(chunk.data) // 1024 for chunk in copied.chunks))
 
@@ -194,6 +206,12 @@ class Line:
 
     # Growing
 
+    def prepare(self, block: Block) -> None:
+        """Recover the signers of a block that comes soon; may be called on a thread. Raises Invalid."""
+        self._prepared[block.hash()] = _open(block)
+        while len(self._prepared) > PREPARED_MAX:
+            self._prepared.popitem(last=False)
+
     async def execute(self, block: Block) -> tuple[Executed, list[Executed]] | None:
         """
         Run somebody else's block on its parent; None if something its header says did not come out. With it the blocks
@@ -202,7 +220,9 @@ class Line:
         Raises:
             Unavailable: its parent is not here.
         """
-        opened = await trio.to_thread.run_sync(lambda: [batch.open() for batch in block.body.batches])
+        opened = self._prepared.pop(block.hash(), None)
+        if opened is None:
+            opened = await trio.to_thread.run_sync(_open, block)
         fallen = await self.stand_on(block.header.parent)
         parent = self.newest()
         try:
@@ -223,12 +243,7 @@ class Line:
         """A block just sealed here becomes the newest. Needs `turn`."""
         if executed.tip.height % self._checkpoint_blocks == 0 and not self._write_pending:
             since = self._checkpoint
-            meta, chunks = await self._engine.run(_copy_pages, self._executor, since)
-            copied = Copied(since, meta, chunks)
-            executed = Executed(
-                executed.block, executed.tip, executed.parent, executed.open_block, executed.burnt, executed.sealed,
-                executed.results, copied,
-            )  # fmt: skip
+            executed = replace(executed, copied=await self._engine.run(copy_pages, self._executor, since))
         self._above.append(executed)
 
     def decide(self, block_hash: bytes) -> None:
@@ -249,7 +264,7 @@ class Line:
 
         def write() -> None:
             """On a thread: nothing changes a sealed block any more."""
-            rows = [_stored(one, certificate) for one, certificate in zip(found, certificates, strict=True)]
+            rows = [stored_row(one, certificate) for one, certificate in zip(found, certificates, strict=True)]
             self._store.put(rows, notes, decided)
 
         await trio.to_thread.run_sync(write)
@@ -282,7 +297,7 @@ def run_block(
     executor: Executor,
     parent: Tip,
     block: Block,
-    opened: Sequence[Sequence[SignedTransaction]] | None,
+    opened: Opened | None,
 ) -> Executed:
     """
     Run a block on the state after `parent` and hold everything its header says against what came out.
@@ -293,13 +308,13 @@ def run_block(
     Raises:
         Invalid: "wrong_block" names what differs; the block may be open in the executor, or sealed.
     """
+    opened = _open(block) if opened is None else opened
     height = block.header.height
     opening = opening_of(block, parent.waiting_deployments.get(height, ()))
     anchor = Anchor(block.header.anchor_number, block.header.anchor_hash, block.header.inbox_count)
     again = OpenBlock(opening, anchor)
     results: list[tuple[Sequence[Receipt], BatchResult]] = []
-    for number, batch in enumerate(block.body.batches):
-        transactions = opened[number] if opened is not None else batch.open()
+    for transactions in opened:
         _check_kernels(block, transactions, spec)
         result = apply_batch(executor, opening, transactions)
         answers = again.add(transactions, block.body.deployments, result)
@@ -311,7 +326,12 @@ def run_block(
     header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators, block.header.view)
     if header != block.header:
         raise Invalid(difference(header, block.header), "wrong_block")
-    return Executed(block, advance(parent, block, withdrawals, spec), parent, again, burnt, sealed, tuple(results))
+    tip = advance(parent, block, withdrawals, spec)
+    return Executed(block, tip, parent, again, burnt, sealed, tuple(results), opened=opened)
+
+
+def _open(block: Block) -> Opened:
+    return [batch.open() for batch in block.body.batches]
 
 
 def _check_kernels(block: Block, transactions: Sequence[SignedTransaction], spec: ChainSpec) -> None:
@@ -334,7 +354,8 @@ def _show(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _stored(executed: Executed, certificate: Certificate) -> StoredBlock:
+def stored_row(executed: Executed, certificate: Certificate) -> StoredBlock:
+    """What the store keeps of a block."""
     header = executed.block.header
     return StoredBlock(
         header.height,
@@ -345,6 +366,7 @@ def _stored(executed: Executed, certificate: Certificate) -> StoredBlock:
     )
 
 
-def _copy_pages(executor: Executor, since: int | None) -> tuple[bytes, tuple[Pages, ...]]:
+def copy_pages(executor: Executor, since: int | None) -> Copied:
+    """A checkpoint's pages that changed since the one of a height, and what restores them; None: all pages."""
     chunks = tuple(Pages(c.program, c.first_page, c.pages) for c in executor.export(since))
-    return executor.checkpoint_meta(), chunks
+    return Copied(since, executor.checkpoint_meta(), chunks, encode_trees(executor.trees()))

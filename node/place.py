@@ -25,17 +25,17 @@ NODE_KEY_BYTES = 32
 
 
 @asynccontextmanager
-async def open_place(config: NetworkConfig, spec: ChainSpec, own: bytes) -> AsyncIterator[Place | None]:
+async def open_place(config: NetworkConfig, spec: ChainSpec, own: bytes | None) -> AsyncIterator[Place | None]:
     """
     Join the network; None on a chain of one validator that listens nowhere.
 
     Args:
-        own: this validator's address.
+        own: this validator's address; None for a node that only follows, which need not listen.
 
     Raises:
         Invalid: "bad_config" for a file that is missing or says something else. Unavailable: the port is taken.
     """
-    if config.listen == NOWHERE:
+    if config.listen == NOWHERE and own is not None:
         if len(spec.stakes) > 1:
             raise Invalid(
                 f"This chain has {len(spec.stakes)} validators; set network.listen, network.peers and network.key.",
@@ -45,7 +45,8 @@ async def open_place(config: NetworkConfig, spec: ChainSpec, own: bytes) -> Asyn
         return
     key = read_node_key(config.key)
     peers = {address: peer for address, peer in read_peers(config.peers).items() if address != own}
-    async with open_tcp_network(key, read_address(config.listen), peers.values()) as network:
+    listen = None if config.listen == NOWHERE else read_address(config.listen)
+    async with open_tcp_network(key, listen, peers.values(), strangers=config.followers == "on") as network:
         yield Place(network, {address: peer.peer for address, peer in peers.items()})
 
 

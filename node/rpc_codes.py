@@ -47,6 +47,7 @@ INVALID_CODES = {
     "rejected": -32031,
     # asked for what does not exist
     "not_found": -32040,
+    "pruned": -32041,
 }
 
 

@@ -25,10 +25,11 @@ from genesis.spec import ChainSpec
 from node.config import SequencerConfig
 from node.consensus.doors import Signer
 from node.engine import EngineThread
+from node.heritage import Heirs, NoHeirs
 from node.line import Executed, Line, Listener
 from node.log import logger
 from node.mempool import Mempool, Pending
-from node.open_block import Anchor, Logged, OpenBlock, decode_logged, encode_logged, reopen
+from node.open_block import Anchor, Logged, OpenBlock, decode_logged, encode_logged, reopen, run_batch
 from node.store import Store
 from node.tip import advance, gap_ms, span_withdrawals
 from node.waiting_again import GivenUp, put_back
@@ -64,6 +65,7 @@ class Turn:
     What consensus asks for: a block of this view on this parent.
 
     again: a next one is likely to be asked for. late: views before this one came to nothing, so clients have waited.
+    before: who led them, the latest first.
     """
 
     view: int
@@ -71,6 +73,7 @@ class Turn:
     built: Callable[[Block], None]
     again: bool
     late: bool = False
+    before: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +126,15 @@ class Sequencer:
         version: int = 0,
         alone: bool = True,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        spread: Callable[[Sequence[SignedTransaction]], None] = lambda _: None,
+        heirs: Heirs | None = None,
     ) -> None:
         """
         Args:
             version: of the validator set that certifies what is built here.
             alone: whether no other node certifies, so that the next set may take over at any block.
-            spread: given what each batch ran, for whoever leads next.
+            heirs: whom this node's batches are told, and whose it goes on with; None of a validator alone.
         """
-        self._version, self._alone, self._spread = version, alone, spread
+        self._version, self._alone, self._heirs = version, alone, heirs or NoHeirs()
         self.next_set: int | None = None
         """Version of the set that has to take over before the next block."""
         self._spec, self._config, self._signer, self._line, self._store = spec, config, signer, line, store
@@ -147,6 +150,8 @@ class Sequencer:
         self._stop = trio.Event()
         self._halted = False
         self._left = set(store.logged())
+        self._complete = -1
+        """Height of the open block, if another leader had sealed it."""
         self.opened = trio.Event()
         """Set once a block has been opened, or taken up again."""
 
@@ -280,7 +285,7 @@ class Sequencer:
             if self.open_block is None and self.in_office and (turn is None or await self._stand_on(turn)):
                 await self._begin()
             height = self.open_block.opening.height if self.open_block else 0
-            return height + 1 in self._left
+            return height + 1 in self._left or height == self._complete
 
     async def _stand_on(self, turn: Turn) -> bool:
         """Whether the state could be brought to the parent; if not, the chain went on without this turn."""
@@ -304,13 +309,40 @@ class Sequencer:
             assert self.open_block is not None, "there were batches"
             await self._listener.reopened(self.open_block)
         else:
-            await self._begin_anew()
+            await self.release()  # batches logged by an earlier life, on another block
+            if not await self._go_on():
+                await self._begin_anew()
         if self.open_block is not None:
             self.opened.set()
 
+    async def _go_on(self) -> bool:
+        """
+        Take up what a leader before this one had begun, under its opening: receipts come out as it gave them. Whether
+        there was any.
+        """
+        tip = self._line.newest()
+        left = await self._heirs.left(tip, self._turn.before if self._turn else ())
+        if left is None or self._inbox.validators(left.anchor) != self._version:
+            return False
+        block = OpenBlock(left.opening, left.anchor)
+        try:
+            ran = [await self._engine.run(run_batch, self._executor, block, batch) for batch in left.batches]
+        except Invalid as error:
+            log.warning("what a leader had run does not run here", height=block.opening.height, reason=str(error))
+            await self._line.drop_open()
+            return False
+        self.open_block = block
+        self._complete = block.opening.height if left.complete else -1
+        await self._keep(block, 0, [_Cut([Pending(one, _nobody) for one in batch]) for batch in left.batches])
+        for signed in (one for batch in left.batches for one in batch):
+            self._mempool.passed((signed.signer, signed.transaction.lane), signed.transaction.sequence)
+        for receipts, result in ran:
+            await self._listener.executed(block, receipts, result)
+        log.info("went on with another leader's block", height=block.opening.height, receipts=len(block.receipts))
+        return True
+
     async def _begin_anew(self) -> None:
         """Fix height, time, parent and anchor, and run the first batch."""
-        await self.release()  # batches logged by an earlier life, on another block
         tip = self._line.newest()
         height = tip.height + 1
         time_ms = max(tip.time_ms + 1, self._now_ms())
@@ -334,7 +366,6 @@ class Sequencer:
         assert block is not None
         cuts = self._take(block)
         number = len(block.batches)
-        rows = [encode_logged(self._logged(block, cut, first=at == 0)) for at, cut in enumerate(cuts)]
         ran: list[_Ran] = []
 
         async def execute() -> None:
@@ -348,10 +379,18 @@ class Sequencer:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(execute)
             with self._timed("log_sync_ms"):
-                await trio.to_thread.run_sync(self._store.append_batch, block.opening.height, number, *rows)
+                await self._keep(block, number, cuts)
         self._mempool.put_back([item for one in ran for item in one.turned_away()])
         for one in ran:
             await self._answer(block, one)
+
+    async def _keep(self, block: OpenBlock, number: int, cuts: Sequence[_Cut]) -> None:
+        """Tell batches, from `number` on, to whoever may lead next, and sync them to the log."""
+        for at, cut in enumerate(cuts, number):
+            self._heirs.tell(block.opening, block.anchor, at, cut.transactions)
+        rows = [encode_logged(_logged(block, cut, first=at == 0)) for at, cut in enumerate(cuts, number)]
+        if rows:
+            await trio.to_thread.run_sync(self._store.append_batch, block.opening.height, number, *rows)
 
     def _take(self, block: OpenBlock) -> list[_Cut]:
         """
@@ -375,17 +414,12 @@ class Sequencer:
                 break
         return cuts
 
-    def _logged(self, block: OpenBlock, cut: _Cut, first: bool) -> Logged:
-        opens = first and not block.batches
-        return Logged(block.opening if opens else None, block.anchor if opens else None, cut.transactions, cut.prepared)
-
     async def _answer(self, block: OpenBlock, ran: _Ran) -> None:
         known = ran.known()
         for item, answer in known:
             self._mempool.settle(item, refused=isinstance(answer, Invalid))
         receipts = [answer for _, answer in known if isinstance(answer, Receipt)]
         self._learn(sum(item.signed.transaction.gas for item, a in known if isinstance(a, Receipt)), receipts)
-        self._spread([item.signed for item, answer in known if isinstance(answer, Receipt)])
         await self._listener.executed(block, receipts, ran.result)
         for item, answer in known:
             item.done(answer)
@@ -438,6 +472,14 @@ class Sequencer:
         medians = {what: round(statistics.median(times), 3) for what, times in self._times.items()}
         self._times.clear()
         return medians
+
+
+def _logged(block: OpenBlock, cut: _Cut, first: bool) -> Logged:
+    return Logged(block.opening if first else None, block.anchor if first else None, cut.transactions, cut.prepared)
+
+
+def _nobody(_: object) -> None:
+    """Whoever ran it first has answered."""
 
 
 def _transactions(block: OpenBlock) -> list[tuple[SignedTransaction, Deployment | None]]:

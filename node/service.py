@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
@@ -48,6 +48,12 @@ RECEIPTS_KEPT = 50_000
 """Receipts of the newest blocks held in memory, so that asking for them costs no disk."""
 
 
+class Follows(Protocol):
+    """Set on a node that does not take part in consensus."""
+
+    def view(self) -> dict[str, Any]: ...
+
+
 class Service:
     """Also the line's Listener."""
 
@@ -65,6 +71,7 @@ class Service:
         self._line: Line | None = None
         self.forwarder: Forwarder | None = None
         self.consensus: Consensus | None = None
+        self.following: Follows | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getConsensus": self._consensus_view,
@@ -136,6 +143,8 @@ class Service:
     async def _send(self, payload: dict[str, Any]) -> Any:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
+        if self.following is not None:
+            raise Unavailable("This node only follows; send transactions to a validator's node.")
         frame = _Frame(signed, payload["wait"] == "executed")
         if self.forwarder is not None and self.forwarder.takes():
             return self._elsewhere(frame, signed)
@@ -156,7 +165,8 @@ class Service:
                     frame.received(index)
                 self._received.add(one.id)
             except (Invalid, Unavailable) as error:
-                frame.put(index, refusal(error))
+                done = self._recent.get(one.id) if payload.get("again") else None
+                frame.put(index, refusal(error) if done is None else done)
         if frame.left == 0:
             return frame.answers
         return Later(partial(self._finish, frame, deployments))
@@ -186,10 +196,11 @@ class Service:
 
     async def run_here(self, transactions: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
         """
-        Take in what another node forwards. What is returned waits: per transaction for a receipt's bytes, or a refusal.
+        Take in what another node forwards, or once more what a leader had. What is returned waits: per transaction for
+        a receipt's bytes, the one that there is if it has run already; or a refusal.
         """
         entries = [(signed.raw, signed.signer, signed.id) for signed in transactions]
-        answer = await self._send({"transactions": entries, "wait": "executed"})
+        answer = await self._send({"transactions": entries, "wait": "executed", "again": True})
         if isinstance(answer, Later):
             return answer.wait
 
@@ -243,6 +254,8 @@ class Service:
         }
 
     async def _consensus_view(self) -> dict[str, Any]:
+        if self.following is not None:
+            return self.following.view()
         if self.consensus is None:
             raise Unavailable("The node is still coming up; ask again in a moment.")
         return self.consensus.view()
@@ -273,12 +286,19 @@ class Service:
             return self._staged(Receipt.decode(recent))
         position = await trio.to_thread.run_sync(self._store.position, transaction)
         if position is not None:
+            await trio.to_thread.run_sync(self._store.check_kept, position.height)
             blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
             assert blob is not None, "the index names stored blocks only"
             return self._staged(receipt_in(blob, position.index))
         if transaction in self._received:
             return None
         reverted = await trio.to_thread.run_sync(self._store.reverted, transaction)
+        if reverted is None and (first := await trio.to_thread.run_sync(self._store.first)) > 1:
+            raise Invalid(
+                f"No block from {first} on holds 0x{transaction.hex()}; older ones are pruned here, ask a node that "
+                "keeps all.",
+                "pruned",
+            )
         if reverted is None:
             raise Invalid(f"Nothing is known here of transaction 0x{transaction.hex()}.", "not_found")
         return Receipt.decode(reverted, "reverted")
@@ -286,6 +306,7 @@ class Service:
     async def _block(self, height: int | None) -> dict[str, Any]:
         tip = self._tip()
         wanted = height if height is not None else tip.header.height if tip.header else 0
+        await trio.to_thread.run_sync(self._store.check_kept, max(wanted, 1))
         rows = await trio.to_thread.run_sync(lambda: list(self._store.blocks(wanted, wanted)))
         if not rows:
             raise Invalid(

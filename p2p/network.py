@@ -55,6 +55,8 @@ class Offence(StrEnum):
     """It does not speak the protocol."""
     OVERSIZE = "oversize"
     """It sent a message above its bound."""
+    FORGED = "forged"
+    """It answered with what a proof disproves."""
 
 
 @dataclass(frozen=True, slots=True)

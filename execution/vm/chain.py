@@ -18,6 +18,7 @@ from execution.executor import (
     CheckpointChunk,
     Opening,
     ProgramInfo,
+    ProgramTree,
     Query,
     Sealed,
     SealedPage,
@@ -378,6 +379,10 @@ class Chain:
         for number, before in reversed(self._changed):
             programs[number - 1] = before
         return checkpoint.encode_meta(self._sealed, self._replaced or self._host.kernel, programs)
+
+    def trees(self) -> tuple[ProgramTree, ...]:
+        pairs = zip(self._tree.codes, self._tree.pages, strict=True)
+        return tuple(ProgramTree(*code, pages.subtrees()) for code, pages in pairs)
 
     def export(self, since_height: int | None) -> Iterator[CheckpointChunk]:
         keys = None if since_height is None else self._history.changed_since(since_height)

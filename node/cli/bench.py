@@ -62,6 +62,12 @@ def p2p(json: Json = False) -> None:
 
 
 @app.command()
+def sync(json: Json = False) -> None:
+    """A node 100,000 orders behind: level by running them, by snapshot; a restart with a million accounts. Minutes."""
+    raise typer.Exit(import_module("node.bench.sync").main(json))
+
+
+@app.command()
 def network(
     kills: Annotated[int, typer.Option(min=0, max=1_000, help="Times the leader is killed.")] = 30,
     seconds: Annotated[int, typer.Option(min=5, max=3_600, help="Of load before the first.")] = 20,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from genesis.spec import ChainSpec
     from node.config import Config
     from node.consensus.doors import Signer
+    from p2p.identity import NodeKey
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -30,6 +31,8 @@ SECRET_FILE = "validator.password"
 DATA_FOLDER = "data"
 PEERS_FILE, NODE_KEY_FILE = "peers", "node.key"
 DEVNET = "devnet"
+EVERY_BLOCKS = 100
+"""How often progress is told."""
 DEVNET_VALIDATOR = 0
 """The development key whose address is the devnet preset's validator."""
 
@@ -44,13 +47,14 @@ def init(
     new_key: Annotated[bool, typer.Option("--new-key", help="Make a random key, on the devnet too.")] = False,
     listen: Annotated[str, typer.Option(help="Where other validators come in, as /ip4/0.0.0.0/tcp/26600.")] = "",
     signer: Annotated[Path | None, typer.Option(help="Socket of `tenor signer run`; the key stays there.")] = None,
+    follow: Annotated[Path | None, typer.Option(help="Validators' file of peers: a node that only follows.")] = None,
     json: Json = False,
 ) -> None:
     """
     Write a configuration and a validator's key with its password file, readable by their owner only.
 
     Without a key named it is a new random one; for the devnet preset development key 0, its validator's. With a
-    signer the key is the signer's, which must run.
+    signer the key is the signer's, which must run. With --follow there is none: see `tenor node run --follow`.
     """
     from node.chains import load_chain
 
@@ -59,6 +63,10 @@ def init(
         if (folder / name).exists():
             raise Invalid(f"{folder / name} exists; name another folder or move it away.", "exists")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if follow is not None:
+        _write_follower(folder, chain, follow, listen)
+        show({"config": folder / CONFIG_FILE, "validator": None, "chain": chain}, json)
+        return
     if signer is not None:
         if key_file is not None or dev_key is not None or new_key:
             raise Invalid("The key is the signer's; name no other one.", "no_key")
@@ -79,23 +87,26 @@ def init(
 def run(
     context: typer.Context,
     config: Annotated[Path, typer.Option("--config", help="File written by `tenor node init`.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Use no validator's key: follow, verify, answer.")] = False,
     json: Json = False,
 ) -> None:
     """
     Run a node until SIGINT or SIGTERM; then it seals the open block and leaves.
 
+    With --follow it takes certified blocks from the nodes in its file of peers, a snapshot first when it is far behind.
+
     Every key of the configuration may be given as an option, as in `--gateway.port 9000`.
     """
-    run_configured(config, _flags(context.args), json)
+    run_configured(config, _flags(context.args), json, follow)
 
 
-def run_configured(config: Path, flags: Mapping[str, str], json: bool) -> None:
+def run_configured(config: Path, flags: Mapping[str, str], json: bool, follow: bool = False) -> None:
     """Run the node of a configuration until a signal; flags: instead of what the file has."""
     import trio
 
     from node.config import load
 
-    show(trio.run(_run_until_signal, load(config, flags), config), json)
+    show(trio.run(_run_until_signal, load(config, flags), config, follow), json)
 
 
 @app.command()
@@ -113,7 +124,7 @@ app.command()(diff)
 app.command()(repair)
 
 
-async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
+async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[str, Any]:
     """The first signal asks the node to leave, a second one makes it."""
     import signal
 
@@ -127,11 +138,11 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
 
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
-    async with _signer(config, spec) as signer, trio.open_nursery() as nursery:
+    async with _signer(config, spec, follow) as signer, trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
 
             async def node(task_status: trio.TaskStatus[Ready]) -> None:
-                async with open_place(config.network, spec, signer.address) as place:
+                async with open_place(config.network, spec, signer.address if signer else None) as place:
                     await run_node(config, spec, signer, place, task_status=task_status)
                 nursery.cancel_scope.cancel()
 
@@ -144,6 +155,63 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
             await anext(signals)
             nursery.cancel_scope.cancel()
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Archive to write.")],
+    config: Annotated[Path, typer.Option("--config", help="File written by `tenor node init`.")],
+    json: Json = False,
+) -> None:
+    """Write all blocks of a stopped node, with their certificates, into a file that proves itself."""
+    from node.archive.writing import export as write
+
+    data, spec = _located(config)
+    head = write(data, spec, file, _told("written"))
+    show({"file": file, "blocks": head.last, "bytes": file.stat().st_size, "genesis": head.genesis}, json)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Archive to read.")],
+    config: Annotated[Path, typer.Option("--config", help="Of a node that has not run yet.")],
+    json: Json = False,
+) -> None:
+    """
+    Fill an empty node from an archive: every certificate is checked, every block run again.
+
+    If validators have changed since the chain began, the settlement chain is asked for them.
+    """
+    from node.archive.restoring import restore
+    from node.config import load
+    from settlement.contract import Terms
+    from settlement.local import open_local
+
+    data, spec = _located(config)
+    settlement = load(config).settlement
+
+    async def sets(up_to: int) -> Any:
+        async with open_local(settlement.file, Terms.of(spec), settlement.block_time_ms) as local:
+            return await local.validator_sets(0, up_to)
+
+    tip = restore(data, spec, file, sets, _told("checked and run"))
+    show({"height": tip.height, "block_hash": tip.hash, "folder": data}, json)
+
+
+def _located(config: Path) -> tuple[Path, ChainSpec]:
+    from node.chains import load_chain
+    from node.config import load
+
+    found = load(config)
+    return found.node.folder, load_chain(found.node.chain, config.parent)
+
+
+def _told(what: str) -> Callable[[int, int], None]:
+    def tell(height: int, last: int) -> None:
+        if height % EVERY_BLOCKS == 0 or height == last:
+            progress(f"{what}: {height} of {last} blocks")
+
+    return tell
 
 
 @app.command()
@@ -185,14 +253,17 @@ def _write_proof(folder: Path, row: dict[str, Any], chain: int) -> Path:
 
 
 @asynccontextmanager
-async def _signer(config: Config, spec: ChainSpec) -> AsyncIterator[Signer]:
-    """Who signs for this node: its own key, or a process that holds it."""
+async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterator[Signer | None]:
+    """Who signs for this node: its own key, or a process that holds it; nobody for one that follows."""
     from node.app import check_validator
     from node.config import NOWHERE
     from node.consensus.signer import KeySigner
     from node.keystore import address_in, load
     from node.signing.remote import open_remote
 
+    if follow:
+        yield None
+        return
     keys = config.keys
     if keys.signer != Path(NOWHERE):
         async with open_remote(keys.signer, spec.chain_id) as remote:
@@ -225,28 +296,44 @@ def _address_at(socket: Path, chain: int) -> bytes:
     return trio.run(ask)
 
 
+def _write_follower(folder: Path, chain: str, peers: Path, listen: str) -> None:
+    """Configuration and node key of a node that only follows the validators in a file of peers. Raises Invalid."""
+    from node.place import read_peers
+
+    read_peers(peers)
+    (folder / CONFIG_FILE).write_text(_config_text(chain, listen, None, peers.expanduser().absolute()))
+    _write_node_key(folder)
+
+
 def _write_place(folder: Path, listen: str, validator: bytes) -> None:
     """A new node key, and a file of peers with this node's own line, to be shared with the other operators."""
+    from genesis.crypto import checksum_address
+    from p2p.address import read_address
+
+    name = _write_node_key(folder).peer
+    line = f"{checksum_address(validator)} {read_address(listen)}/p2p/{name}"
+    (folder / PEERS_FILE).write_text(f"# one line a validator; put the address in that others reach\n{line}\n")
+
+
+def _write_node_key(folder: Path) -> NodeKey:
+    """A new one."""
     import secrets
 
-    from genesis.crypto import checksum_address
     from node.keystore import write_secret
     from node.place import NODE_KEY_BYTES
-    from p2p.address import read_address
     from p2p.identity import NodeKey
 
     secret = secrets.token_bytes(NODE_KEY_BYTES)
     write_secret(folder / NODE_KEY_FILE, secret.hex())
-    line = f"{checksum_address(validator)} {read_address(listen)}/p2p/{NodeKey(secret).peer}"
-    (folder / PEERS_FILE).write_text(f"# one line a validator; put the address in that others reach\n{line}\n")
+    return NodeKey(secret)
 
 
-def _config_text(chain: str, listen: str, signer: Path | None) -> str:
+def _config_text(chain: str, listen: str, signer: Path | None, peers: Path = Path(PEERS_FILE)) -> str:
     from genesis.presets import PRESETS
     from node.config import NOWHERE, Config, KeysConfig, NetworkConfig, NodeConfig, render
 
     preset_or_path = chain if chain in PRESETS else str(Path(chain).expanduser().resolve())
-    network = NetworkConfig(listen or NOWHERE, Path(PEERS_FILE), Path(NODE_KEY_FILE))
+    network = NetworkConfig(listen or NOWHERE, peers, Path(NODE_KEY_FILE))
     keys = KeysConfig() if signer is None else KeysConfig(signer=signer.expanduser().absolute())
     return render(Config(node=NodeConfig(folder=Path(DATA_FOLDER), chain=preset_or_path), keys=keys, network=network))
 

@@ -65,6 +65,12 @@ class Ledger(Protocol):
     def stand_back(self) -> None:
         """Stop building; what was taken in waits for whoever leads now."""
 
+    async def beside(self, work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+        """Run what takes long to compute where it holds nobody up."""
+
+    def prepare(self, block: Block) -> None:
+        """Do ahead what can be done of executing a certified block; only speed depends on it. Called by such work."""
+
     async def execute(self, block: Block, vouched: bool) -> bool:
         """
         Run a block whose parent has been executed; whether everything its header says came out, and, unless a quorum

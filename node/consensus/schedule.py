@@ -23,3 +23,9 @@ def leader(rules: Rules, parent: Link, view: int) -> bytes:
     skipped = view - parent.view - 1
     ended = view // rules.lease_views > parent.view // rules.lease_views
     return order[(before + max(skipped, int(ended and parent.view > 0))) % len(order)]
+
+
+def failed_leaders(rules: Rules, parent: Link, view: int) -> tuple[bytes, ...]:
+    """Who led between `parent` and `view` and brought no block that stands; the latest first, each once."""
+    first = max(parent.view + 1, view - len(rules.stakes))
+    return tuple(dict.fromkeys(leader(rules, parent, one) for one in range(view - 1, first - 1, -1)))

@@ -22,6 +22,7 @@ from node.consensus.accusation import Accusation
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
 from node.consensus.doors import Certified, Kept, Ledger, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
+from node.consensus.ranges import WINDOW_BLOCKS, Fetched, Ranges
 from node.consensus.recall import Recall
 from node.consensus.simplex import Memory, Simplex
 from node.consensus.toll import Toll
@@ -35,7 +36,6 @@ VIEWS_AHEAD_PUSHED_MAX = 4
 BEHIND_BLOCKS = 2
 """A peer whose certified height is that far above makes this node catch up by ranges instead of by votes."""
 ASK_TIMEOUT_S = 2.0
-CATCH_UP_BLOCKS = 64
 EARLY_GLANCE_MS = 50
 """How often a node that waits for a block's time looks whether the view has passed meanwhile."""
 EVIDENCE_MAX = 64
@@ -129,6 +129,7 @@ class Consensus:
         self._executing: deque[tuple[Link, bool]] = deque()
         self._work = trio.Event()
         self._catching_up = False
+        self._ranges = Ranges(network, self._check_certified, ledger.prepare, ledger.beside)
         self._unsigned: list[Cast] = []
         self._away = ""
         self.counters = Counters()
@@ -212,6 +213,8 @@ class Consensus:
         if self.diverged is not None:
             told = f"; see `tenor node diff {self._fault}`" if self._fault else ""
             return f"block {self.diverged.height}, which a quorum stands behind, came out differently here{told}"
+        if self._ranges.pruned:
+            return "its peers have pruned the blocks it lacks; start it again, and it takes a snapshot"
         return self._away or ("it catches up" if self._catching_up else "")
 
     # The loop
@@ -570,49 +573,45 @@ class Consensus:
         behind = height >= self.machine.committed.height + BEHIND_BLOCKS
         if behind and not self._catching_up and self.diverged is None:
             self._catching_up = True
-            self._nursery.start_soon(self._catch_up, peer)
+            self._nursery.start_soon(self._catch_up, peer, height)
 
-    async def _catch_up(self, peer: Peer) -> None:
-        """Take certified blocks from a peer until it has no more; then votes go on from there."""
+    async def _catch_up(self, peer: Peer, height: int) -> None:
+        """Take certified blocks from whoever has them, up to where a peer claims to be; then votes go on from there."""
+        connected = set(self._network.peers())
+        others = [other for other in sorted(self._peers.values()) if other in connected and other != peer]
         try:
-            while True:
-                first = self.machine.committed.height + 1
-                asked = wire.encode_range(first, first + CATCH_UP_BLOCKS - 1)
-                found = wire.decode_certified(await self._network.request(peer, wire.RANGE, asked, ASK_TIMEOUT_S))
-                if not found or not await self._adopt(found, first):
-                    return
-        except Invalid as error:
-            self._blame(peer, error)
-        except Unavailable as error:
-            log.info("peer does not answer for blocks", peer=peer, reason=str(error))
+            await self._ranges.fetch([peer, *others], self.machine.committed.height + 1, height, self._adopt)
         finally:
             self._catching_up = False
 
-    async def _adopt(self, found: Iterable[Certified], first: int) -> bool:
-        """
-        Execute and keep certified blocks from the next one on; whether any was new.
+    def _check_certified(self, one: Certified) -> None:
+        """On a thread. Raises Invalid, Unavailable."""
+        version = one.block.header.validators
+        if version != self._rules.version:
+            raise Unavailable(f"Block {one.block.header.height} is certified by set {version}, not the one at work.")
+        check_certificate(one.certificate, self._rules.chain, self._rules.stakes)
 
-        Raises:
-            Invalid: they do not follow, or a certificate is none.
-        """
-        new = False
-        for height, one in enumerate(found, first):
-            header, certificate = one.block.header, one.certificate
-            if (header.height, header.hash()) != (height, certificate.block_hash) or certificate.height != height:
-                raise Invalid(f"A range of blocks has not height {height} where it belongs.", "wrong_range")
-            check_certificate(certificate, self._rules.chain, self._rules.stakes)
-            if header.height != self.machine.committed.height + 1:
-                continue  # votes were quicker
-            if header.parent != self.machine.committed.hash:
-                raise Invalid(f"Certified block {height} does not follow the one before it.", "wrong_parent")
-            if not await self._ledger.execute(one.block, vouched=True):
-                self._event(partial(self._diverged, one))
-                return False
-            done = trio.Event()
-            await self._send.send(partial(self._adopting, one, done))
-            await done.wait()
-            new = True
-        return new
+    async def _adopt(self, fetched: Fetched) -> bool:
+        """Execute and keep a certified block; whether the next one can follow."""
+        one = fetched.certified
+        header = one.block.header
+        if header.height <= self.machine.committed.height:
+            return True  # votes were quicker
+        if header.parent != self.machine.committed.hash:
+            log.error("a certified block does not follow the one before it", height=header.height, peer=fetched.peer)
+            return False
+        try:
+            good = await self._ledger.execute(one.block, vouched=True)
+        except Unavailable as error:
+            log.info("block not executed now", height=header.height, reason=str(error))
+            return False
+        if not good:
+            self._event(partial(self._diverged, one))
+            return False
+        done = trio.Event()
+        await self._send.send(partial(self._adopting, one, done))
+        await done.wait()
+        return True
 
     def _adopting(self, one: Certified, done: trio.Event, now_ms: int) -> list[Action]:
         """The event that commits a block another node has certified, if votes have not done so meanwhile."""
@@ -662,7 +661,7 @@ class Consensus:
 
     async def _answer_range(self, peer: Peer, payload: bytes) -> bytes:
         first, last = wire.decode_range(payload)
-        last = min(last, first + CATCH_UP_BLOCKS - 1)
+        last = min(last, first + WINDOW_BLOCKS - 1)
         return wire.encode_certified(await self._ledger.certified(first, last, wire.RANGE_BYTES_MAX))
 
     def _clock(self) -> int:

@@ -26,8 +26,8 @@ BALLOTS_MAX = 1_024
 QUORUMS_MAX = 1_024
 PROOF_BYTES_MAX = 2 << 20
 PROPOSAL_BYTES_MAX = BLOCK_BYTES_MAX + PROOF_BYTES_MAX
-RANGE_BYTES_MAX = 4 << 20
-"""Of an answer, but for a single block that is larger."""
+RANGE_BYTES_MAX = 1 << 20
+"""Of an answer, but for a single block that is larger: short, so that the first is worked on while others travel."""
 
 
 @dataclass(frozen=True, slots=True)

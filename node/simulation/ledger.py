@@ -81,6 +81,13 @@ class ToyLedger:
     def stand_back(self) -> None:
         self._leading.cancel()
 
+    async def beside(self, work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+        await trio.lowlevel.checkpoint()
+        return work()
+
+    def prepare(self, block: Block) -> None:
+        """Nothing of a toy takes long."""
+
     async def execute(self, block: Block, vouched: bool) -> bool:
         await trio.sleep(self._pace.execute_s)
         if block.header.parent not in self._states:

@@ -55,9 +55,9 @@ class CrashingStore(Store):
     def put(self, blocks: Sequence[StoredBlock], notes: Sequence[Note] = (), decided: int = 0) -> None:
         self._write_or_crash(partial(super().put, blocks, notes, decided))
 
-    def put_checkpoint(self, height: int, meta: bytes, changed: Iterable[Pages]) -> None:
+    def put_checkpoint(self, height: int, meta: bytes, changed: Iterable[Pages], trees: bytes = b"") -> None:
         chunks = self._cut(changed) if self.mode == "amid" and self.writes == self.at else changed
-        self._write_or_crash(partial(super().put_checkpoint, height, meta, chunks))
+        self._write_or_crash(partial(super().put_checkpoint, height, meta, chunks, trees))
 
     def _write_or_crash(self, write: Callable[[], None]) -> None:
         mine = self.writes == self.at

@@ -176,12 +176,12 @@ def test_what_a_dead_leader_had_run_is_run_by_the_next(tmp_path: Path) -> None:
         await town.grown(0, 3)
         dead = await town.leader()
         told = await town.pay(dead)
-        await trio.sleep(0.2)
+        await trio.sleep(0.05)  # the others have heard of it; few know it as certified
         await town.kill(dead)
         other = next(iter(town.members))
         await town.grown(other, 3)
         again = await town.members[other].client.receipt(told.transaction)
-        assert (again.status, again.results) == ("done", told.results)
+        assert again.encode() == told.encode()
 
     play(tmp_path, test)
 
