@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from shutil import rmtree
 from typing import TypeVar
@@ -24,7 +25,7 @@ from node.genesis_code import folder_plan
 from node.membership import stored_sets
 from node.open_block import decode_results
 from node.recovery import Progress, initial_tip, recover, replay_block, stored_block
-from node.store import Store, StoredBlock, Wreck
+from node.store import PAGE_BYTES, Store, StoredBlock, Wreck
 from node.store_files import Damage, find_damage
 from node.store_swap import PARTIAL, STORE, finish, swap
 
@@ -37,7 +38,8 @@ T = TypeVar("T")
 class Repaired:
     """
     damage: of files. before, after: height of the newest block; before is None when it cannot be told. checkpoint:
-    height of the one kept. votes, open_block: whether they were taken over. lost: what was not, in words. aside: where
+    height of the one kept. votes, open_block: whether they were taken over. from_others: blocks below the state are
+    pruned here, so that all of it has to come from the others. lost: what was not taken over, in words. aside: where
     the damaged store is, None when nothing was wrong.
     """
 
@@ -47,6 +49,7 @@ class Repaired:
     checkpoint: int | None = None
     votes: bool = True
     open_block: bool = True
+    from_others: bool = False
     lost: list[str] = field(default_factory=list)
     aside: Path | None = None
 
@@ -62,9 +65,9 @@ def repair(folder: Path, spec: ChainSpec, progress: Progress) -> Repaired:
         Invalid: "not_found"; "alone" when what is missing is nowhere else, on a chain of one validator.
         Unavailable: the node runs. Corrupt: the disk fails, too, or nothing can be read.
     """
+    finish(folder)
     if not (folder / STORE).is_dir():
         raise Invalid(f"{folder} holds no chain; name the folder of a node that has run.", "not_found")
-    finish(folder)
     rmtree(folder / PARTIAL, ignore_errors=True)
     plan = folder_plan(folder, spec, genesis_code)
     chain = genesis_hash(spec, Machine(plan).genesis(spec))
@@ -75,6 +78,13 @@ def repair(folder: Path, spec: ChainSpec, progress: Progress) -> Repaired:
         done.checkpoint = _prove(spec, lambda: Machine(plan), fresh, done, progress)
         done.after = fresh.head() or 0
         alone = len(stored_sets(spec, fresh)[-1].stakes) == 1
+        small, notes = list(fresh.small_rows()), fresh.notes()
+    if done.after and done.from_others:
+        rmtree(folder / PARTIAL)
+        with Store(folder / PARTIAL, chain) as empty:
+            empty.put_small_rows(small)
+            empty.put([], notes)
+        done.after = 0
     if not done.lost and not any(not one.torn for one in damage):
         rmtree(folder / PARTIAL)
         return done
@@ -98,7 +108,11 @@ class _Salvage:
     def take_over(self, progress: Progress) -> None:
         wreck, fresh, done = self._wreck, self._fresh, self._done
         self._try("cursors", lambda: fresh.put_small_rows(list(wreck.small_rows())))
-        self._blocks(progress)
+        first = self._try("what is pruned", wreck.first) or 1
+        if first > 1:
+            self._pruned(first, progress)
+        else:
+            self._put(self._sound_blocks(1), progress)
         head = fresh.head() or 0
         if done.before != head:
             done.lost.append(f"blocks from {head + 1} on")
@@ -111,12 +125,34 @@ class _Salvage:
         fresh.put([], notes or ())
         if logged:
             fresh.append_batch(head + 1, 0, *logged)
-        self._try("the checkpoint", lambda: self._checkpoint(head))
+        if first == 1:
+            self._try("the checkpoint", lambda: self._checkpoint(head))
 
-    def _blocks(self, progress: Progress) -> None:
-        """As far as they follow one another and are certified."""
+    def _pruned(self, first: int, progress: Progress) -> None:
+        """State and blocks to it belong together: without either nothing can be reached from here."""
+        state = self._try("the checkpoint", self._gather)
+        rows = self._sound_blocks(first)
+        below = list(islice(rows, state[0] - first + 1)) if state is not None else []
+        if state is None or not below or below[-1].height != state[0]:
+            self._done.from_others = True
+            return
+        self._fresh.adopt_snapshot(*state, below, 0)
+        self._put(rows, progress)
+
+    def _gather(self) -> tuple[int, bytes, bytes]:
+        """Take the state's pages over; height, meta and trees of the checkpoint. Raises Corrupt."""
+        found = self._wreck.checkpoint()
+        if found is None:
+            raise Corrupt("there is none")
+        self._fresh.begin_snapshot()
+        for run in self._wreck.pages():
+            cut = (run.data[at : at + PAGE_BYTES] for at in range(0, len(run.data), PAGE_BYTES))
+            self._fresh.add_pages(run.program, dict(enumerate(cut, run.first_page)))
+        return *found, self._wreck.trees()
+
+    def _put(self, rows: Iterator[StoredBlock], progress: Progress) -> None:
         waiting: list[StoredBlock] = []
-        for row in self._sound_blocks():
+        for row in rows:
             waiting.append(row)
             if len(waiting) == BLOCKS_A_WRITE:
                 self._fresh.put(waiting)
@@ -125,10 +161,10 @@ class _Salvage:
         if waiting:
             self._fresh.put(waiting)
 
-    def _sound_blocks(self) -> Iterator[StoredBlock]:
+    def _sound_blocks(self, height: int) -> Iterator[StoredBlock]:
+        """As far as they follow one another and are certified."""
         sets = stored_sets(self._spec, self._fresh)
         parent: bytes | None = None
-        height = 1
         while True:
             try:
                 row = next(self._wreck.blocks(height, height), None)
@@ -147,7 +183,7 @@ class _Salvage:
     def _checkpoint(self, head: int) -> None:
         found = self._wreck.checkpoint()
         if found is not None and found[0] <= head:
-            self._fresh.put_checkpoint(*found, self._wreck.pages())
+            self._fresh.put_checkpoint(*found, self._wreck.pages(), self._wreck.trees())
 
     def _try(self, what: str, work: Callable[[], T]) -> T | None:
         try:
@@ -165,9 +201,12 @@ def _prove(
         machine = make()
         return recover(spec, fresh, machine, machine.genesis(spec), progress).checkpoint
     except Corrupt as error:
+        done.from_others = fresh.first() > 1
         if fresh.checkpoint() is not None:
             done.lost.append(f"the checkpoint: {error}")
             fresh.drop_checkpoint()
+        if done.from_others:
+            return None
     machine = make()
     tip = initial_tip(spec, machine.genesis(spec))
     for row in fresh.blocks(1, fresh.head() or 0):

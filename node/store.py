@@ -380,6 +380,10 @@ class Store:
             batch.delete(_UNFINISHED)
         self._drop_pages(replaced)
 
+    def trees(self) -> bytes:
+        """What proves the checkpoint to others; b"" when nothing does."""
+        return self._get(_TREES) or b""
+
     def pin(self) -> Pinned | None:
         """The checkpoint as it is now, for others to read while the store goes on; None when nothing proves one."""
         with self._guarded("read"):

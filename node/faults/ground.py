@@ -142,6 +142,7 @@ def _replay(spec: ChainSpec, store: Store, machine: Executor, root: bytes, heigh
     tip, first = initial_tip(spec, root), 1
     if checkpoint is not None and checkpoint[0] <= height:
         tip, first = restore_checkpoint(spec, store, machine, *checkpoint), checkpoint[0] + 1
+    store.check_kept(first)
     for row in store.blocks(first, height):
         tip = replay_block(spec, machine, tip, stored_block(row)[0])
         progress(row.height, height)

@@ -136,16 +136,37 @@ def test_a_state_with_a_damaged_page_comes_from_the_blocks(several: Path) -> Non
     assert goes_on(several) == BLOCKS
 
 
-def test_without_its_list_of_files_votes_are_not_believed(several: Path) -> None:
-    (manifest,) = (several / "store").glob("MANIFEST-*")
+def forget_files(folder: Path) -> Path:
+    """One bit of the list of files."""
+    (manifest,) = (folder / "store").glob("MANIFEST-*")
     data = bytearray(manifest.read_bytes())
     data[len(data) // 2] ^= 1
     manifest.write_bytes(data)
+    return manifest
+
+
+def test_without_its_list_of_files_votes_are_not_believed(several: Path) -> None:
+    manifest = forget_files(several)
     with pytest.raises(Corrupt, match=manifest.name):
         open_store(several / "store")
     done = mended(several)
     assert (done.after, done.votes, done.open_block) == (BLOCKS, False, False)
     assert goes_on(several) == BLOCKS
+
+
+def test_a_pruned_store_keeps_its_state_or_comes_from_the_others(several: Path) -> None:
+    """Blocks below the state are not there to make it from."""
+    with open_store(several / "store") as store:
+        store.prune(3)
+    forget_files(several)
+    done = mended(several)
+    assert (done.before, done.after, done.checkpoint, done.from_others) == (BLOCKS, BLOCKS, BLOCKS - 1, False)
+    with open_store(several / "store") as store:
+        assert store.first() == 3
+    assert goes_on(several) == BLOCKS
+    flip_within(several, some_page)
+    done = mended(several)
+    assert (done.after, done.checkpoint, done.from_others, done.votes) == (0, None, True, True)
 
 
 def test_alone_nothing_is_given_up_but_what_can_be_made_again(tmp_path: Path) -> None:
