@@ -2,7 +2,7 @@
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
-        core link · gateway process · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
+        core link · gateway process · vitals · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
         or, of a node that follows, following: line · batcher · ranges
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -28,11 +29,13 @@ from node.consensus.doors import Signer
 from node.consensus.signer import KeySigner
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
+from node.gateway.frames import WATCH
 from node.gateway_process import run_gateway
 from node.genesis_code import folder_plan
 from node.life import Life, Place
 from node.log import logger
 from node.mempool import Mempool
+from node.meters import Meters
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
@@ -41,6 +44,7 @@ from node.sync.following import Following
 from node.sync.joining import come_level
 from node.sync.pruning import Pruner
 from node.sync.serving import Snapshots
+from node.vitals.core import Vitals
 from settlement.adapter import SettlementAdapter
 from settlement.contract import Terms
 from settlement.local import open_local, wall_clock_ms
@@ -134,19 +138,28 @@ async def _serve(
     async with trio.open_nursery() as nursery:
         mempool = Mempool(spec, config.sequencer.mempool_transactions_max)
         stages = Stages()
+        meters = Meters()
         service = Service(spec, store, engine, executor, mempool, stages)
-        link = service.link = CoreLink(service.handle)
+
+        async def answer(method: str, payload: Any) -> Any:
+            return await vitals.report() if method == WATCH else await service.handle(method, payload)
+
+        link = service.link = CoreLink(answer)
         life: Life | Following
         if signer is not None:
             life = Life(
                 spec, config.sequencer, signer, store, engine, executor, adapter, mempool, service, stages, poll_s,
-                genesis_root, place,
+                genesis_root, meters, place,
             )  # fmt: skip
         else:
             assert place is not None, "who follows has somebody to follow"
             life = Following(
-                spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place
+                spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters
             )  # fmt: skip
+        vitals = Vitals(
+            spec, config.node.folder, store, engine, executor, mempool, stages, meters, life,
+            config.settlement.block_time_ms,
+        )  # fmt: skip
         await life.begin(recovered)
 
         async def live(task_status: trio.TaskStatus[None]) -> None:
@@ -155,6 +168,7 @@ async def _serve(
 
         await nursery.start(live)
         await nursery.start(Pruner(spec, store, config.sync, stages).run)
+        await nursery.start(vitals.run)
         path = link_path(config.node.folder)
         await nursery.start(link.serve, path)
         port = await nursery.start(run_gateway, config.gateway, path)

@@ -35,6 +35,7 @@ from node.line import Line
 from node.log import logger
 from node.membership import Membership
 from node.mempool import Mempool
+from node.meters import Meters
 from node.open_block import OpenBlock, decode_logged
 from node.recovery import Recovered
 from node.reorganisation import collect, fork_height, rollbacks, state_at, truncate
@@ -44,7 +45,7 @@ from node.store import Store
 from node.tip import Tip
 from node.waiting_again import put_back
 from p2p.memory import open_memory_network
-from p2p.network import Network, Peer
+from p2p.network import Network, Peer, Statistics
 from settlement.adapter import SettlementAdapter
 
 DRAIN_S = 5.0
@@ -78,9 +79,11 @@ class Life:
         stages: Stages,
         poll_s: float,
         genesis_root: bytes,
+        meters: Meters,
         place: Place | None = None,
     ) -> None:
         """place: none on a chain of one."""
+        self._meters = meters
         self._network = place.network if place else None
         self._peers = place.peers if place else {}
         self._spec, self._config, self._signer, self._store = spec, config, signer, store
@@ -90,9 +93,24 @@ class Life:
         self._membership = Membership.of(spec, store)
         self._stopped = self._told = False
 
+    @property
+    def line(self) -> Line:
+        """Of this stretch of life; another one after going back or handing over. So is `consensus`."""
+        return self._line
+
+    @property
+    def consensus(self) -> Consensus:
+        """Once `run` has started."""
+        return self._consensus
+
+    def network(self) -> Statistics:
+        """As that of the network."""
+        return self._consensus.network()
+
     def stop(self) -> None:
-        """Seal the open block, then return from run."""
+        """Take no transactions any more, seal the open block, then return from run."""
         self._stopped = True
+        self._service.leave()
         self._sequencer.stop()
 
     async def begin(self, recovered: Recovered, version: int | None = None) -> None:
@@ -114,7 +132,7 @@ class Life:
         )  # fmt: skip
         self._line = line = Line(
             spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
-            recovered.checkpoint,
+            recovered.checkpoint, self._meters,
         )  # fmt: skip
         judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
         self._heritage = (
@@ -125,6 +143,7 @@ class Life:
         self._sequencer = Sequencer(
             spec, self._config, self._signer, line, self._store, self._engine, self._executor, self._mempool,
             self._inbox, self, members.version, alone, heirs=self._heritage,
+            meters=self._meters,
         )  # fmt: skip
         view_floor = max((one.view for one in before), default=0)
         self._ledger = ChainLedger(
@@ -212,6 +231,7 @@ class Life:
     # What the line tells
 
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
+        self._meters.executed(receipts, result)
         await self._service.executed(open_block, receipts, result)
 
     async def sealed(self, block: Block, certificate: Certificate, open_block: OpenBlock) -> None:
@@ -224,6 +244,7 @@ class Life:
         await self._service.reopened(open_block)
 
     async def reverted(self, receipts: Sequence[Receipt]) -> None:
+        self._meters.reverted += len(receipts)
         await self._service.reverted(receipts)
 
     async def _go_back(self) -> Recovered:
@@ -245,6 +266,7 @@ class Life:
         )
         back, refused = await put_back(self._mempool, self._engine, self._executor, given_up, _now_ms())
         self._stages.posted = min(self._stages.posted, fork)
+        self._meters.reverted += len(given_up.receipts)
         await self._service.rolled_back(fork + 1, height, given_up.receipts)
         log.warning(
             "settlement took back a block that deposits were read from: blocks given up, signed anew in higher views",

@@ -29,6 +29,7 @@ from node.heritage import Heirs, NoHeirs
 from node.line import Executed, Line, Listener
 from node.log import logger
 from node.mempool import Mempool, Pending
+from node.meters import Meters
 from node.open_block import Anchor, Logged, OpenBlock, decode_logged, encode_logged, reopen, run_batch
 from node.store import Store
 from node.tip import advance, gap_ms, span_withdrawals
@@ -127,6 +128,7 @@ class Sequencer:
         alone: bool = True,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         heirs: Heirs | None = None,
+        meters: Meters | None = None,
     ) -> None:
         """
         Args:
@@ -146,6 +148,7 @@ class Sequencer:
         self._goes_on = False
         self._changed = trio.Event()
         self._times: dict[str, list[float]] = {}
+        self._meters = meters or Meters()
         self._stretch = 1.0
         self._stop = trio.Event()
         self._halted = False
@@ -370,7 +373,7 @@ class Sequencer:
 
         async def execute() -> None:
             for cut in cuts:
-                with self._timed("batch_ms"):
+                with self._timed("batch_ms"), self._meters.batch.timed():
                     ready = block.ready(cut.transactions)
                     result = await self._engine.run(self._executor.apply, block.opening, ready)
                     answers = block.add(ready, cut.prepared, result)
@@ -444,6 +447,7 @@ class Sequencer:
             parent = self._line.newest()
             with self._timed("seal_ms"):
                 sealed = await self._engine.run(self._executor.seal)
+            self._meters.block.observe(sum((*self._times.get("batch_ms", ()), *self._times["seal_ms"])) / 1000)
             burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
             withdrawals = span_withdrawals(parent, block.opening.height, self._spec, burnt)
             header = block.header(sealed, withdrawals, self._proposer, self._version, turn.view)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import struct
+import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -28,6 +29,7 @@ import plyvel
 
 from genesis.errors import Corrupt, Invalid, Unavailable
 from node.disk import SyncPace
+from node.meters import Histogram
 from node.store_files import damaged_logs, damaged_tables
 
 OpenDb = Callable[..., Any]
@@ -154,7 +156,7 @@ class Pinned:
 
 
 class Store:
-    """A node's folder. Use as a context manager, or call close()."""
+    """A node's folder. Use as a context manager, or call close(). syncs: how long synced writes took."""
 
     def __init__(self, path: Path, chain: bytes, open_db: OpenDb = plyvel.DB) -> None:
         """
@@ -171,7 +173,7 @@ class Store:
             Corrupt: a file is damaged, or the disk is full.
         """
         self.path = path
-        self.pace = SyncPace()
+        self.pace, self.syncs = SyncPace(), Histogram()
         self._serials: _Serials | None = None
         self._failed: Corrupt | None = None
         path.mkdir(parents=True, exist_ok=True)
@@ -617,12 +619,12 @@ class Store:
         if self._failed is not None:
             raise self._failed
         try:
-            with (
-                self._guarded(what),
-                self.pace.timed() if sync else nullcontext(),
-                self._db.write_batch(transaction=True, sync=sync) as batch,
-            ):
-                yield batch
+            with self._guarded(what), self.pace.timed() if sync else nullcontext():
+                with self._db.write_batch(transaction=True, sync=sync) as batch:
+                    yield batch
+                    begun = time.perf_counter()
+                if sync:
+                    self.syncs.observe(time.perf_counter() - begun)
         except Corrupt as error:
             self._failed = error
             raise
@@ -670,7 +672,7 @@ class Wreck(Store):
 
     def __init__(self, path: Path) -> None:
         """Raises Corrupt when nothing can be read, Unavailable when a node has it open."""
-        self.path, self.pace = path, SyncPace()
+        self.path, self.pace, self.syncs = path, SyncPace(), Histogram()
         self._serials, self._failed, self._db = None, None, None
         self.rebuilt = False
         try:

@@ -111,13 +111,32 @@ def run_configured(config: Path, flags: Mapping[str, str], json: bool, follow: b
 
 @app.command()
 def status(url: Url = URL, json: Json = False) -> None:
-    """Show where a node's chain stands."""
+    """Show where a node's chain stands, and if the node does not vote, why and what to do."""
     from node.client import Client, blocking
+    from node.watch.words import sentences
 
     async def ask(client: Client) -> Any:
-        return {**await client.chain_info(), "consensus": await client.consensus()}
+        consensus = await client.consensus()
+        return {"status": " ".join(sentences(consensus)), **await client.chain_info(), "consensus": consensus}
 
     show(blocking(url, ask), json)
+
+
+@app.command()
+def alerts(
+    file: Annotated[Path | None, typer.Argument(help="Where to write them; standard output otherwise.")] = None,
+    job: Annotated[str, typer.Option(help="Under which Prometheus scrapes the nodes.")] = "tenor",
+    json: Json = False,
+) -> None:
+    """Write the alert rules for Prometheus. What each means, and what to do, is in node/RUNBOOK.md."""
+    from node.watch.rules import RULES, rules_text
+
+    if file is None and not json:
+        print(rules_text(job), end="")
+        return
+    if file is not None:
+        file.write_text(rules_text(job))
+    show({"file": file, "alerts": [rule.name for rule in RULES]}, json)
 
 
 app.command()(diff)
@@ -135,7 +154,9 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
     from node.collector import settle
     from node.log import Format, configure
     from node.place import open_place
+    from node.watch.process import raise_open_files
 
+    raise_open_files()
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
     async with _signer(config, spec, follow) as signer, trio.open_nursery() as nursery:

@@ -17,18 +17,19 @@ import trio
 
 from genesis.chain import Block, check_certificate
 from genesis.errors import Invalid, Unavailable
-from node.consensus import recall, wire
+from node.consensus import reasons, recall, wire
 from node.consensus.accusation import Accusation
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
 from node.consensus.doors import Certified, Kept, Ledger, Signer
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
 from node.consensus.ranges import WINDOW_BLOCKS, Fetched, Ranges
+from node.consensus.reasons import Reason
 from node.consensus.recall import Recall
 from node.consensus.simplex import Memory, Simplex
 from node.consensus.toll import Toll
 from node.consensus.words import Ballot, Link, Quorum, Rules, Said, ballot_of, check_quorum
 from node.log import logger
-from p2p.network import Message, Network, Offence, Peer
+from p2p.network import Message, Network, Offence, Peer, Statistics
 
 EVENTS_WAITING_MAX = 4_096
 VIEWS_AHEAD_PUSHED_MAX = 4
@@ -129,6 +130,7 @@ class Consensus:
         self._executing: deque[tuple[Link, bool]] = deque()
         self._work = trio.Event()
         self._catching_up = False
+        self._held_up, self._early_ms = "", 0
         self._ranges = Ranges(network, self._check_certified, ledger.prepare, ledger.beside)
         self._unsigned: list[Cast] = []
         self._away = ""
@@ -180,17 +182,19 @@ class Consensus:
         }
 
     def view(self) -> dict[str, Any]:
-        """For people: who leads, what this node waits for, and if it does not vote, why."""
-        standing, connected = self.machine.standing(), set(self._network.peers())
+        """For people: who leads, what this node waits for, and if it does not vote, why and what to do."""
+        standing, connected = self.machine.standing(), self.connected()
         me = self._signer.address if self._signer else None
         members = [
-            {"address": address, "stake": stake, "connected": address == me or self._peers.get(address) in connected}
+            {"address": address, "stake": stake, "connected": address in connected}
             for address, stake in self._rules.stakes.items()
         ]
+        found = self.reasons()
         return {
             "validator": me,
             "votes": self.machine.me is not None,
-            "why": self._why(),
+            "why": found[0].why if found else "",
+            "remedy": found[0].remedy if found else "",
             "burden": self._ledger.burden(),
             "view": standing.view,
             "leader": standing.leader,
@@ -202,20 +206,51 @@ class Consensus:
             "counters": self.statistics(),
         }
 
-    def _why(self) -> str:
-        """Why this node does not vote; empty when it does."""
+    def reasons(self) -> list[Reason]:
+        """Why this node's votes do not count, the gravest first; empty when they do."""
         if self._signer is None:
-            return "it only follows"
-        if self._recall is not None:
-            return self._recall.why()
-        if self.machine.me is None and self.diverged is None:
-            return f"its address is not in validator set {self._rules.version}"
+            return [reasons.follows()]
         if self.diverged is not None:
-            told = f"; see `tenor node diff {self._fault}`" if self._fault else ""
-            return f"block {self.diverged.height}, which a quorum stands behind, came out differently here{told}"
+            return [reasons.diverged(self.diverged.height, self._fault)]
+        if self.machine.me is None and self._recall is None:
+            return [reasons.not_in_set(self._rules.version)]
+        found = [] if self._recall is None else [reasons.recalling(self._recall.why())]
+        connected = self.connected()
+        if not self._rules.has_quorum(connected):
+            stakes = self._rules.stakes
+            found.append(reasons.cut_off(sum(stakes[one] for one in connected), 2 * sum(stakes.values()) // 3 + 1))
         if self._ranges.pruned:
-            return "its peers have pruned the blocks it lacks; start it again, and it takes a snapshot"
-        return self._away or ("it catches up" if self._catching_up else "")
+            found.append(reasons.pruned())
+        if self._away:
+            found.append(reasons.signer_away(self._away))
+        if self._catching_up:
+            found.append(reasons.catching_up(self.machine.committed.height))
+        if self._early_ms:
+            found.append(reasons.clock(self._early_ms))
+        if self._held_up:
+            found.append(reasons.held_up(self._held_up))
+        return found
+
+    def connected(self) -> set[bytes]:
+        """Validators of the set that can be reached now, this one included."""
+        names, own = set(self._network.peers()), self._signer.address if self._signer else None
+        return {one for one in self._rules.stakes if one == own or self._peers.get(one) in names}
+
+    def spare(self) -> int | None:
+        """How many connected validators may be lost, heaviest first, with a quorum left; None when alone."""
+        if not self._peers:
+            return None
+        connected = self.connected()
+        others = sorted(connected & self._peers.keys(), key=lambda one: self._rules.stakes[one])
+        own = connected - self._peers.keys()
+        spare = 0
+        while others and self._rules.has_quorum((*others[:-1], *own)):
+            others.pop()
+            spare += 1
+        return spare
+
+    def network(self) -> Statistics:
+        return self._network.statistics()
 
     # The loop
 
@@ -342,6 +377,7 @@ class Consensus:
             work()
         if stage.committed:
             self.counters.committed += len(stage.committed)
+            self._held_up = ""
             self._forget()
 
     # Voting
@@ -385,7 +421,7 @@ class Consensus:
     def _wait_for_signer(self, cast: Cast, why: str) -> None:
         if not self._away:
             log.error("the signer is away, so this node does not vote", view=cast.said.view, reason=why)
-        self._away = f"its signer is away: {why}"
+        self._away = why
         self._unsigned.append(cast)
         if len(self._unsigned) == 1:
             self._nursery.start_soon(self._cast_again)
@@ -446,15 +482,19 @@ class Consensus:
                 await self._not_too_early(link)
                 good = await self._ledger.execute(block, vouched)
             except Unavailable as error:
+                self._held_up = str(error)
                 log.info("block not executed now", height=link.height, reason=str(error))
                 self._event(partial(self.machine.dropped, link))
             else:
+                self._held_up = ""
                 self._event(partial(self.machine.executed, link, good))
 
     async def _not_too_early(self, link: Link) -> None:
         """A block of the future waits, unless its view has passed: then others have vouched for its time."""
         while self.machine.view <= link.view and (early_ms := link.time_ms - self._ahead_ms - self._now_ms()) > 0:
+            self._early_ms = early_ms
             await trio.sleep(min(early_ms, EARLY_GLANCE_MS) / 1000)
+        self._early_ms = 0
 
     # What arrives
 

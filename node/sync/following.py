@@ -20,7 +20,7 @@ from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
-from node.consensus import wire
+from node.consensus import reasons, wire
 from node.consensus.doors import Certified
 from node.consensus.ranges import WINDOW_BLOCKS, Fetched, Ranges
 from node.engine import EngineThread
@@ -29,12 +29,13 @@ from node.life import Place
 from node.line import Line
 from node.log import logger
 from node.membership import Membership
+from node.meters import Meters
 from node.open_block import OpenBlock
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
 from node.sync.joining import OFFERS_WAIT_S, Joining
-from p2p.network import Peer
+from p2p.network import Peer, Statistics
 from settlement.adapter import SettlementAdapter
 
 POLLS_A_BLOCK = 4
@@ -62,7 +63,9 @@ class Following:
         stages: Stages,
         poll_s: float,
         place: Place,
+        meters: Meters,
     ) -> None:
+        self._meters = meters
         self._spec, self._config, self._store, self._engine, self._executor = spec, config, store, engine, executor
         self._adapter, self._service, self._poll_s, self._place = adapter, service, poll_s, place
         self._membership = Membership.of(spec, store)
@@ -72,6 +75,17 @@ class Following:
         self._turn = 0
         self._to_store, self._storing = trio.open_memory_channel[Certified](UNSTORED_MAX)
 
+    @property
+    def line(self) -> Line:
+        return self._line
+
+    @property
+    def consensus(self) -> None:
+        """It takes no part in it."""
+
+    def network(self) -> Statistics:
+        return self._place.network.statistics()
+
     def stop(self) -> None:
         """Store what has been run, then return from run."""
         self._stop.set()
@@ -79,7 +93,7 @@ class Following:
     async def begin(self, recovered: Recovered) -> None:
         self._line = Line(
             self._spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
-            recovered.checkpoint,
+            recovered.checkpoint, self._meters,
         )  # fmt: skip
         self._service.following = self
         await self._service.attach(self._line)
@@ -112,11 +126,12 @@ class Following:
             {"address": address, "stake": stake, "connected": self._place.peers.get(address) in connected}
             for address, stake in stakes.items()
         ]
-        header = self._line.tip.header
+        header, follows = self._line.tip.header, reasons.follows()
         return {
             "validator": None,
             "votes": False,
-            "why": "it only follows",
+            "why": follows.why,
+            "remedy": follows.remedy,
             "view": header.view if header else 0,
             "leader": header.proposer if header else bytes(20),
             "waits_for": "the next certified block",
@@ -213,6 +228,7 @@ class Following:
     # What the line tells
 
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
+        self._meters.executed(receipts, result)
         await self._service.executed(open_block, receipts, result)
 
     async def sealed(self, block: Block, certificate: Certificate, open_block: OpenBlock) -> None:

@@ -73,9 +73,9 @@ async def silenced(town: Town) -> tuple[int, Path]:
     while True:
         for number, member in town.members.items():
             view = await member.client.consensus()
-            if "came out differently here; see" in view["why"]:
+            if "came out differently here" in view["why"] and "…" not in view["remedy"]:
                 assert not view["votes"]
-                return number, Path(view["why"].split()[-1].strip("`"))
+                return number, Path(view["remedy"].split("`")[1].split()[-1])
         await trio.sleep(0.05)
 
 

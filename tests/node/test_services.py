@@ -36,7 +36,9 @@ from node.batcher import Batcher, Stages
 from node.engine import EngineThread
 from node.inbox import Inbox
 from node.membership import Membership
+from node.mempool import Mempool
 from node.open_block import Anchor
+from node.service import Service
 from settlement.adapter import Committed, Head, Reorganisation
 from tests.node.running import SPEC, Node, running, transaction
 
@@ -504,3 +506,11 @@ def test_a_batch_of_the_most_bytes_fits_the_engine() -> None:
             signed = unsigned(built, b"a" * 20)
             packed = pack_transaction(signed, {b"p" * 20 + b"abcd": (len(arguments) // 8, 0)}, SPEC.gas)
             assert len(packed) * sequencer.BATCH_BYTES_MAX < len(signed.raw) * (16 << 20)
+
+
+def test_a_service_that_is_leaving_takes_no_transactions() -> None:
+    parts: Any = None
+    service = Service(SPEC, parts, parts, parts, Mempool(SPEC, 1), Stages())
+    service.leave()
+    with pytest.raises(Unavailable, match="This node is leaving; send to another one"):
+        trio.run(service.handle, "sendTransactions", {"transactions": [], "wait": "executed"})
