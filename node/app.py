@@ -34,6 +34,7 @@ from node.gateway_process import run_gateway
 from node.genesis_code import folder_plan
 from node.life import Life, Place
 from node.log import logger
+from node.membership import stored_sets
 from node.mempool import Mempool
 from node.meters import Meters
 from node.recovery import Recovered
@@ -81,15 +82,13 @@ async def run_node(
         place: among the other validators; None on a chain of one.
 
     Raises:
-        Invalid: the folder is another chain's, or the key no validator's.
+        Invalid: the folder is another chain's, or the key is no validator's and nobody else is there to follow.
         Unavailable: the folder or the port is taken.
         Corrupt: disk or engine failed; nothing further was signed.
     """
     folder = config.node.folder
     folder.mkdir(parents=True, exist_ok=True)
     signer = KeySigner(key) if isinstance(key, bytes) else key
-    if signer is not None:
-        check_validator(spec, signer.address)
     with _single_error():
         await _run(config, spec, signer, place, task_status)
 
@@ -107,6 +106,9 @@ async def _run(
         root = await engine.run(executor.genesis, spec)
         finish(folder)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
+            if place is None:
+                assert signer is not None, "who follows has somebody to follow"
+                check_validator(spec, store, signer.address)
             async with open_settlement as adapter, trio.open_nursery() as nursery:
                 if place is not None:
                     snapshots = Snapshots(store, place.network)
@@ -207,9 +209,9 @@ async def _engine() -> AsyncIterator[EngineThread]:
         engine.stop()
 
 
-def check_validator(spec: ChainSpec, address: bytes) -> None:
-    """Raise Invalid unless the address is of the first validator set."""
-    if address not in spec.stakes:
+def check_validator(spec: ChainSpec, store: Store, address: bytes) -> None:
+    """Raise Invalid unless the address is of some validator set, as far as this node knows them."""
+    if not any(address in one.stakes for one in stored_sets(spec, store)):
         raise Invalid(f"0x{address.hex()} is no validator of this chain; use the key of one.", "not_validator")
 
 

@@ -17,6 +17,7 @@ from shutil import rmtree
 from typing import TypeVar
 
 from execution.vm.machine import Machine
+from genesis.chain import Header
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec, genesis_hash
 from node.audit import checked_block
@@ -24,7 +25,7 @@ from node.compiled import genesis_code
 from node.genesis_code import folder_plan
 from node.membership import stored_sets
 from node.open_block import decode_results
-from node.recovery import Progress, initial_tip, recover, replay_block, stored_block
+from node.recovery import Progress, initial_tip, recover, replay_block, stored_block, stored_header
 from node.store import PAGE_BYTES, Store, StoredBlock, Wreck
 from node.store_files import Damage, find_damage
 from node.store_swap import PARTIAL, STORE, finish, swap
@@ -162,23 +163,24 @@ class _Salvage:
             self._fresh.put(waiting)
 
     def _sound_blocks(self, height: int) -> Iterator[StoredBlock]:
-        """As far as they follow one another and are certified."""
+        """As far as they follow one another and are certified. What precedes a pruned store's first is not known."""
         sets = stored_sets(self._spec, self._fresh)
-        parent: bytes | None = None
+        parent: Header | None = None
         while True:
             try:
                 row = next(self._wreck.blocks(height, height), None)
                 if row is None:
                     return
                 results = decode_results(row.receipts)
-                block = checked_block(row, results, self._spec, sets)
-                if parent is not None and block.header.parent != parent:
+                anchor = (parent or stored_header(row.header)[0]).anchor_number if height > 1 else 0
+                block = checked_block(row, results, self._spec, sets, anchor)
+                if parent is not None and block.header.parent != parent.hash():
                     raise Corrupt("it does not follow the block before it")
             except (Corrupt, Invalid) as error:
                 self._done.lost.append(f"block {height}: {error}")
                 return
             yield StoredBlock(height, row.header, row.body, row.receipts, [one.transaction for one in results.receipts])
-            parent, height = block.header.hash(), height + 1
+            parent, height = block.header, height + 1
 
     def _checkpoint(self, head: int) -> None:
         found = self._wreck.checkpoint()

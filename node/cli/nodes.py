@@ -79,7 +79,7 @@ def init(
     if listen:
         _write_place(folder, listen, validator)
     if validator not in spec.stakes:
-        progress("note: this key is no validator of the chain, so this node cannot make its blocks")
+        progress("note: this key is no validator of the chain's beginning; the node follows until settlement has it in")
     show({"config": folder / CONFIG_FILE, "validator": validator, "chain": chain}, json)
 
 
@@ -276,10 +276,9 @@ def _write_proof(folder: Path, row: dict[str, Any], chain: int) -> Path:
 @asynccontextmanager
 async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterator[Signer | None]:
     """Who signs for this node: its own key, or a process that holds it; nobody for one that follows."""
-    from node.app import check_validator
     from node.config import NOWHERE
     from node.consensus.signer import KeySigner
-    from node.keystore import address_in, load
+    from node.keystore import load
     from node.signing.remote import open_remote
 
     if follow:
@@ -290,7 +289,6 @@ async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterato
         async with open_remote(keys.signer, spec.chain_id) as remote:
             yield remote
         return
-    check_validator(spec, address_in(keys.validator))
     yield KeySigner(load(keys.validator, key_password(keys.password_file, keys.validator)))
 
 

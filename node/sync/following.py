@@ -35,7 +35,7 @@ from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
 from node.sync.joining import OFFERS_WAIT_S, Joining
-from p2p.network import Peer, Statistics
+from p2p.network import Offence, Peer, Statistics
 from settlement.adapter import SettlementAdapter
 
 POLLS_A_BLOCK = 4
@@ -68,7 +68,7 @@ class Following:
         self._meters = meters
         self._spec, self._config, self._store, self._engine, self._executor = spec, config, store, engine, executor
         self._adapter, self._service, self._poll_s, self._place = adapter, service, poll_s, place
-        self._membership = Membership.of(spec, store)
+        self._membership = Membership.stored(spec, adapter, store, 0)
         self._ranges = Ranges(place.network, self._check, lambda block: self._line.prepare(block), _on_thread)
         self._batcher = Batcher(spec, store, adapter, stages, service.staged, poll_s, posts=False)
         self._stop = trio.Event()
@@ -95,6 +95,7 @@ class Following:
             self._spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
             recovered.checkpoint, self._meters,
         )  # fmt: skip
+        self._membership.read = max(self._membership.read, recovered.tip.anchor.number)
         self._service.following = self
         await self._service.attach(self._line)
 
@@ -183,6 +184,11 @@ class Following:
                 f"certified block {header.height} does not follow block {header.height - 1} here: validators have gone "
                 "back behind it. Move the data folder away and start again; the node takes a snapshot."
             )
+        certifies = self._membership.certifying(self._line.newest().anchor.number, header.anchor_number)
+        if header.validators != certifies.version:
+            self._place.network.report(fetched.peer, Offence.FORGED)
+            log.error("a block is certified by another set than its parent names", height=header.height)
+            return False
         async with self._line.turn:
             if await self._line.execute(one.block) is None:
                 raise Corrupt(f"block {header.height}, which a quorum certified, came out differently here.")
@@ -208,19 +214,18 @@ class Following:
 
     def _check(self, one: Certified) -> None:
         """On a thread. Raises Invalid, or Unavailable where the set is not known here yet."""
-        header, sets = one.block.header, self._membership.sets
-        if header.validators > sets[-1].version:
-            raise Unavailable(f"Validator set {header.validators} is not known here yet.")
-        if header.validators != self._membership.at(header.anchor_number).version:
-            raise Invalid(f"Set {header.validators} does not hold at anchor {header.anchor_number}.", "wrong_set")
-        check_certificate(one.certificate, self._spec.chain_id, sets[header.validators].stakes)
+        header, certificate = one.block.header, one.certificate
+        rules = self._membership.named(header.validators, header.anchor_number)
+        if certificate.validators != rules.version:
+            raise Invalid(f"Block {header.height} is not certified by the set it names.", "wrong_set")
+        check_certificate(certificate, rules.chain, rules.stakes)
 
     async def _learn_sets(self) -> None:
         """Validator sets as settlement tells them; an outage is waited out with those known."""
         while True:
             try:
                 head = await self._adapter.head(self._spec.confirmation_blocks)
-                await self._membership.learn(self._adapter, head.settlement_height, anew=False)
+                await self._membership.learn(head.settlement_height)
             except Unavailable as error:
                 log.info("settlement cannot be read; validators as known", reason=str(error))
             await trio.sleep(self._poll_s)
