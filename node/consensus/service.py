@@ -136,6 +136,8 @@ class Consensus:
         self.evidence: list[tuple[Ballot, Ballot]] = []
         self.exposed: list[tuple[Link, Link]] = []
         self.diverged: Link | None = None
+        self.moved: Callable[[], None] = lambda: None
+        """Called when another view has begun."""
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """
@@ -255,8 +257,10 @@ class Consensus:
                     break
                 await self._do(event(self._clock()))
             await self._flush()
-            if self.machine.view != view and not self.machine.standing().leads:
-                self._ledger.stand_back()
+            if self.machine.view != view:
+                if not self.machine.standing().leads:
+                    self._ledger.stand_back()
+                self.moved()
 
     async def _do(self, actions: list[Action]) -> None:
         """Work off actions and what they lead to."""
@@ -579,14 +583,14 @@ class Consensus:
         if not good:
             self._event(partial(self._diverged, Link.of(header)))
             return False
-        done = trio.Event()
-        await self._send.send(partial(self._adopting, one, done))
-        await done.wait()
+        taken = trio.Event()
+        await self._send.send(partial(self._adopting, one, taken))
+        await taken.wait()  # not until it is synced: the next one is executed meanwhile
         return True
 
-    def _adopting(self, one: Certified, done: trio.Event, now_ms: int) -> list[Action]:
+    def _adopting(self, one: Certified, taken: trio.Event, now_ms: int) -> list[Action]:
         """The event that commits a block another node has certified, if votes have not done so meanwhile."""
-        self._stage.after.append(done.set)
+        taken.set()
         link = Link.of(one.block.header)
         if link.height != self.machine.committed.height + 1:
             return []
