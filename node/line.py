@@ -25,6 +25,7 @@ from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.engine import EngineThread
 from node.log import logger
+from node.meters import Meters
 from node.open_block import Anchor, OpenBlock
 from node.store import Note, Pages, Store, StoredBlock
 from node.tip import Tip, advance, span_withdrawals
@@ -94,10 +95,12 @@ class Line:
         listener: Listener,
         tip: Tip,
         checkpoint: int | None,
+        meters: Meters | None = None,
     ) -> None:
         self._spec, self._checkpoint_blocks, self._store = spec, checkpoint_blocks, store
         self._engine, self._executor, self._listener = engine, executor, listener
         self.tip = tip
+        self._meters = meters or Meters()
         self.turn = trio.Lock()
         self.grown = trio.Event()
         """Set, and replaced, when a block has been stored."""
@@ -211,7 +214,8 @@ class Line:
         fallen = await self.stand_on(block.header.parent)
         parent = self.newest()
         try:
-            executed = await self._engine.run(run_block, self._spec, self._executor, parent, block, opened)
+            with self._meters.block.timed():
+                executed = await self._engine.run(run_block, self._spec, self._executor, parent, block, opened)
         except Invalid as error:
             await self.drop_open()
             log.error("a block does not run as its header says", height=block.header.height, reason=str(error))
@@ -225,7 +229,7 @@ class Line:
         """A block just sealed here becomes the newest. Needs `turn`."""
         if executed.tip.height % self._checkpoint_blocks == 0 and not self._write_pending:
             since = self._checkpoint
-            executed = replace(executed, copied=await self._engine.run(_copy_pages, self._executor, since))
+            executed = replace(executed, copied=await self._engine.run(copy_pages, self._executor, since))
         self._above.append(executed)
 
     def decide(self, block_hash: bytes) -> None:
@@ -246,7 +250,7 @@ class Line:
 
         def write() -> None:
             """On a thread: nothing changes a sealed block any more."""
-            rows = [_stored(one, certificate) for one, certificate in zip(found, certificates, strict=True)]
+            rows = [stored_row(one, certificate) for one, certificate in zip(found, certificates, strict=True)]
             self._store.put(rows, notes, decided)
 
         await trio.to_thread.run_sync(write)
@@ -335,7 +339,8 @@ def _show(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _stored(executed: Executed, certificate: Certificate) -> StoredBlock:
+def stored_row(executed: Executed, certificate: Certificate) -> StoredBlock:
+    """What the store keeps of a block."""
     header = executed.block.header
     return StoredBlock(
         header.height,
@@ -346,6 +351,7 @@ def _stored(executed: Executed, certificate: Certificate) -> StoredBlock:
     )
 
 
-def _copy_pages(executor: Executor, since: int | None) -> Copied:
+def copy_pages(executor: Executor, since: int | None) -> Copied:
+    """A checkpoint's pages that changed since the one of a height, and what restores them; None: all pages."""
     chunks = tuple(Pages(c.program, c.first_page, c.pages) for c in executor.export(since))
     return Copied(since, executor.checkpoint_meta(), chunks, encode_trees(executor.trees()))

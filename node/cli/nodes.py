@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,6 +29,8 @@ SECRET_FILE = "validator.password"
 DATA_FOLDER = "data"
 PEERS_FILE, NODE_KEY_FILE = "peers", "node.key"
 DEVNET = "devnet"
+EVERY_BLOCKS = 100
+"""How often progress is told."""
 DEVNET_VALIDATOR = 0
 """The development key whose address is the devnet preset's validator."""
 
@@ -75,7 +77,7 @@ def init(
     if listen:
         _write_place(folder, listen, validator)
     if validator not in spec.stakes:
-        progress("note: this key is no validator of the chain, so this node cannot make its blocks")
+        progress("note: this key is no validator of the chain's beginning; the node follows until settlement has it in")
     show({"config": folder / CONFIG_FILE, "validator": validator, "chain": chain}, json)
 
 
@@ -107,13 +109,32 @@ def run_configured(config: Path, flags: Mapping[str, str], json: bool, follow: b
 
 @app.command()
 def status(url: Url = URL, json: Json = False) -> None:
-    """Show where a node's chain stands."""
+    """Show where a node's chain stands, and if the node does not vote, why and what to do."""
     from node.client import Client, blocking
+    from node.watch.words import sentences
 
     async def ask(client: Client) -> Any:
-        return {**await client.chain_info(), "consensus": await client.consensus()}
+        consensus = await client.consensus()
+        return {"status": " ".join(sentences(consensus)), **await client.chain_info(), "consensus": consensus}
 
     show(blocking(url, ask), json)
+
+
+@app.command()
+def alerts(
+    file: Annotated[Path | None, typer.Argument(help="Where to write them; standard output otherwise.")] = None,
+    job: Annotated[str, typer.Option(help="Under which Prometheus scrapes the nodes.")] = "tenor",
+    json: Json = False,
+) -> None:
+    """Write the alert rules for Prometheus. What each means, and what to do, is in node/RUNBOOK.md."""
+    from node.watch.rules import RULES, rules_text
+
+    if file is None and not json:
+        print(rules_text(job), end="")
+        return
+    if file is not None:
+        file.write_text(rules_text(job))
+    show({"file": file, "alerts": [rule.name for rule in RULES]}, json)
 
 
 async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[str, Any]:
@@ -127,7 +148,9 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
     from node.collector import settle
     from node.log import Format, configure
     from node.place import open_place
+    from node.watch.process import raise_open_files
 
+    raise_open_files()
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
     async with _signer(config, spec, follow) as signer, trio.open_nursery() as nursery:
@@ -147,6 +170,63 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
             await anext(signals)
             nursery.cancel_scope.cancel()
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Archive to write.")],
+    config: Annotated[Path, typer.Option("--config", help="File written by `tenor node init`.")],
+    json: Json = False,
+) -> None:
+    """Write all blocks of a stopped node, with their certificates, into a file that proves itself."""
+    from node.archive.writing import export as write
+
+    data, spec = _located(config)
+    head = write(data, spec, file, _told("written"))
+    show({"file": file, "blocks": head.last, "bytes": file.stat().st_size, "genesis": head.genesis}, json)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Archive to read.")],
+    config: Annotated[Path, typer.Option("--config", help="Of a node that has not run yet.")],
+    json: Json = False,
+) -> None:
+    """
+    Fill an empty node from an archive: every certificate is checked, every block run again.
+
+    If validators have changed since the chain began, the settlement chain is asked for them.
+    """
+    from node.archive.restoring import restore
+    from node.config import load
+    from settlement.contract import Terms
+    from settlement.local import open_local
+
+    data, spec = _located(config)
+    settlement = load(config).settlement
+
+    async def sets(up_to: int) -> Any:
+        async with open_local(settlement.file, Terms.of(spec), settlement.block_time_ms) as local:
+            return await local.validator_sets(0, up_to)
+
+    tip = restore(data, spec, file, sets, _told("checked and run"))
+    show({"height": tip.height, "block_hash": tip.hash, "folder": data}, json)
+
+
+def _located(config: Path) -> tuple[Path, ChainSpec]:
+    from node.chains import load_chain
+    from node.config import load
+
+    found = load(config)
+    return found.node.folder, load_chain(found.node.chain, config.parent)
+
+
+def _told(what: str) -> Callable[[int, int], None]:
+    def tell(height: int, last: int) -> None:
+        if height % EVERY_BLOCKS == 0 or height == last:
+            progress(f"{what}: {height} of {last} blocks")
+
+    return tell
 
 
 @app.command()
@@ -190,10 +270,9 @@ def _write_proof(folder: Path, row: dict[str, Any], chain: int) -> Path:
 @asynccontextmanager
 async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterator[Signer | None]:
     """Who signs for this node: its own key, or a process that holds it; nobody for one that follows."""
-    from node.app import check_validator
     from node.config import NOWHERE
     from node.consensus.signer import KeySigner
-    from node.keystore import address_in, load
+    from node.keystore import load
     from node.signing.remote import open_remote
 
     if follow:
@@ -204,7 +283,6 @@ async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterato
         async with open_remote(keys.signer, spec.chain_id) as remote:
             yield remote
         return
-    check_validator(spec, address_in(keys.validator))
     yield KeySigner(load(keys.validator, key_password(keys.password_file, keys.validator)))
 
 

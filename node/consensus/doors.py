@@ -1,5 +1,5 @@
 """
-The two doors of consensus: to the chain's content, which it never looks into, and to whoever signs.
+The doors of consensus: to the chain's content, which it never looks into, to who certifies it, and to whoever signs.
 
 `Ledger` is implemented over engine and store (`node/ledger.py`) and in memory with a disk that fails
 (`node/simulation/ledger.py`); both keep the same promises.
@@ -90,6 +90,24 @@ class Ledger(Protocol):
 
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         """Stored blocks from `first` on, at least one if there is any, in all not much above bytes_max."""
+
+
+class Sets(Protocol):
+    """Which validators certify what, as far as this node has read the settlement chain."""
+
+    def next(self, anchor: int) -> Rules:
+        """Of the set that certifies the next block on one with this anchor, up to which all is read."""
+
+    def named(self, version: int, anchor: int) -> Rules:
+        """
+        Of a set that a block with this anchor names; on any thread.
+
+        Raises:
+            Invalid: "wrong_set" when it certifies no such block, whatever its parent. Unavailable: it is not read here.
+        """
+
+    async def of(self, parent_anchor: int, anchor: int) -> Rules:
+        """Of the set that certifies a block. Raises Unavailable while settlement cannot be read up to its anchor."""
 
 
 class Signer(Protocol):
