@@ -20,6 +20,7 @@ ADDRESSES_MAX = 8_192
 PREFIX_BITS = 64
 """Of an IPv6 address; who has one has the rest of it too."""
 MS = 1000
+GAS = "gas of reads"
 
 
 class OverLimit(Unavailable):
@@ -52,19 +53,23 @@ class Caps:
         self._all = self._buckets(limits.read_calls_per_s, limits.read_gas_per_s)
         self._each: OrderedDict[str, tuple[Bucket, Bucket]] = OrderedDict()
 
-    def ask(self, address: str) -> None:
-        """Let a read in, and count it. Raises OverLimit."""
-        pairs = self._of(address)
+    def ask(self, address: str) -> OverLimit | None:
+        """Let a read in, and count it; or why not."""
+        now_s, pairs = self._now_s(), self._of(address)
         for whose, (calls, gas) in pairs:
-            self._check(whose, calls, 1, "reads")
-            self._check(whose, gas, 0, "gas of reads")
+            if (wait_s := calls.wait_s(1, now_s)) > 0:
+                return _refusal(whose, calls, "reads", wait_s)
+            if (wait_s := gas.wait_s(0, now_s)) > 0:
+                return _refusal(whose, gas, GAS, wait_s)
         for _, (calls, _) in pairs:
             calls.pay(1)
+        return None
 
     def go_on(self, address: str) -> None:
         """Whether there is gas, before something dear begins. Raises OverLimit."""
         for whose, (_, gas) in self._of(address):
-            self._check(whose, gas, 0, "gas of reads")
+            if (wait_s := gas.wait_s(0, self._now_s())) > 0:
+                raise _refusal(whose, gas, GAS, wait_s)
 
     def spent(self, address: str, amount: int) -> None:
         """Pay gas that a read has used."""
@@ -84,10 +89,9 @@ class Caps:
     def _buckets(self, calls: int, gas: int) -> tuple[Bucket, Bucket]:
         return Bucket(calls, self._now_s()), Bucket(gas, self._now_s())
 
-    def _check(self, whose: str, bucket: Bucket, amount: int, what: str) -> None:
-        wait_s = bucket.wait_s(amount, self._now_s())
-        if wait_s > 0:
-            raise OverLimit(bucket.per_s, f"{what} a second {whose}", int(wait_s * MS) + 1)
+
+def _refusal(whose: str, bucket: Bucket, what: str, wait_s: float) -> OverLimit:
+    return OverLimit(bucket.per_s, f"{what} a second {whose}", int(wait_s * MS) + 1)
 
 
 def _group(address: str) -> str:

@@ -8,8 +8,9 @@ a sentence, and `data.code`, a word for machines. A request without id is a noti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
@@ -18,8 +19,8 @@ from node.config import GatewayConfig
 from node.gateway import wire
 from node.gateway.caps import Caps, OverLimit
 from node.gateway.link import Link
-from node.gateway.methods import OTHERS, READS, WAIT, BadParams, Parameter, array_of, fields
-from node.gateway.reads import Reads
+from node.gateway.methods import CALL, OTHERS, READS, WAIT, BadParams, Parameter, array_of, fields
+from node.gateway.reads import Key, Reads
 from node.gateway.traffic import Traffic
 from node.gateway.transactions import Ticket, send
 
@@ -64,26 +65,31 @@ class Dispatcher:
         self, requests: list[Any], ticket: Ticket, special: Special | None, address: str
     ) -> list[str | None]:
         answers: list[str | None] = [None] * len(requests)
-        sends: dict[int, dict[str, Any]] = {}
-        for index, request in enumerate(requests):
-            params = _send_params(request)
-            if params is not None:
-                sends[index] = params
+        sends = _asked(requests, "tenor_sendTransaction", SEND_ONE)
+        calls = _asked(requests, "tenor_call", CALL)
+
+        def put(asked: Iterable[int], results: Sequence[Any]) -> None:
+            for index, result in zip(asked, results, strict=True):
+                self._traffic.asked(requests[index]["method"])
+                answers[index] = self._response(requests[index], result)
 
         async def run_sends() -> None:
             texts, waits = [p["transaction"] for p in sends.values()], [p["wait"] for p in sends.values()]
-            for index, result in zip(sends, await self._send(ticket, texts, waits), strict=True):
-                self._traffic.asked("tenor_sendTransaction")
-                answers[index] = self._response(requests[index], result)
+            put(sends, await self._send(ticket, texts, waits))
+
+        async def run_calls() -> None:
+            put(calls, await self._reads.calls([_key(given) for given in calls.values()], address))
 
         async def run_other(index: int) -> None:
             answers[index] = await self._one(requests[index], ticket, special, address)
 
-        others = [run_other(index) for index in range(len(requests)) if index not in sends]
-        if not others:
-            await run_sends()
+        work = [run_other(index) for index in range(len(requests)) if index not in sends and index not in calls]
+        work += [run_sends()] if sends else []
+        work += [run_calls()] if calls else []
+        if len(work) == 1:
+            await work[0]
         else:
-            await asyncio.gather(*others, *([run_sends()] if sends else []))
+            await asyncio.gather(*work)
         return answers
 
     async def _one(self, request: Any, ticket: Ticket, special: Special | None, address: str) -> str | None:
@@ -100,6 +106,9 @@ class Dispatcher:
         return self._response(request, result)
 
     async def _result(self, method: str, params: object, ticket: Ticket, special: Special | None, address: str) -> Any:
+        if method == "tenor_call":
+            (answer,) = await self._reads.calls([_key(fields(CALL, params, method))], address)
+            return answer
         if method in READS:
             return await self._reads.ask(method, fields(READS[method], params, method), address)
         if method == "tenor_sendTransaction":
@@ -157,14 +166,18 @@ class _NoMethod(Invalid):
         super().__init__(message, "method_not_found")
 
 
-def _send_params(request: Any) -> dict[str, Any] | None:
-    """The parameters, if this member of a batch is a well-formed tenor_sendTransaction."""
-    if type(request) is not dict or request.get("method") != "tenor_sendTransaction" or _malformed(request) is not None:
-        return None
-    try:
-        return fields(SEND_ONE, request.get("params", []), "tenor_sendTransaction")
-    except BadParams:
-        return None  # answered one by one, with the reason
+def _asked(requests: list[Any], method: str, parameters: tuple[Parameter, ...]) -> dict[int, dict[str, Any]]:
+    """Place and checked parameters of the members of a batch that are well-formed requests of a method."""
+    found: dict[int, dict[str, Any]] = {}
+    for index, request in enumerate(requests):
+        if type(request) is dict and request.get("method") == method and _malformed(request) is None:
+            with suppress(BadParams):  # answered one by one, with the reason
+                found[index] = fields(parameters, request.get("params", []), method)
+    return found
+
+
+def _key(given: dict[str, Any]) -> Key:
+    return given["program"], given["selector"], given["arguments"], given["gas"]
 
 
 def _malformed(request: Any) -> str | None:
