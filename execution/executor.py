@@ -154,6 +154,17 @@ class ProgramInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingHooks:
+    """
+    Hooks that a batch left: due at once, put off to a later batch after a failure, parked until their purse has money.
+    """
+
+    due: int
+    put_off: int
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointChunk:
     """Pages of one program: program number, first page, consecutive 1 KiB pages."""
 
@@ -210,6 +221,9 @@ class Executor(Protocol):
 
     def programs(self) -> tuple[ProgramInfo, ...]:
         """All programs, by number."""
+
+    def waiting_hooks(self) -> WaitingHooks:
+        """How many hooks wait, as it is now."""
 
     def memory(self, program: bytes) -> bytes:
         """A copy of a program's state memory up to its heap top, as it is now."""

@@ -2,7 +2,7 @@
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
-        core link · gateway process · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
+        core link · gateway process · vitals · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
         or, of a node that follows, following: line · batcher · ranges
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -22,17 +24,21 @@ from execution.vm.machine import Machine
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Stages
+from node.checks import CheckedSigner, Subject, look
 from node.compiled import genesis_code, give_engine
 from node.config import Config
 from node.consensus.doors import Signer
 from node.consensus.signer import KeySigner
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
+from node.gateway.frames import WATCH
 from node.gateway_process import Gateway
 from node.genesis_code import folder_plan
 from node.life import Life, Place
 from node.log import logger
+from node.membership import stored_sets
 from node.mempool import Mempool
+from node.meters import Meters
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
@@ -40,6 +46,7 @@ from node.sync.following import Following
 from node.sync.joining import come_level
 from node.sync.pruning import Pruner
 from node.sync.serving import Snapshots
+from node.vitals.core import Vitals
 from settlement.adapter import SettlementAdapter
 from settlement.contract import Terms
 from settlement.local import open_local, wall_clock_ms
@@ -76,15 +83,13 @@ async def run_node(
         place: among the other validators; None on a chain of one.
 
     Raises:
-        Invalid: the folder is another chain's, or the key no validator's.
+        Invalid: the folder is another chain's, or the key is no validator's and nobody else is there to follow.
         Unavailable: the folder or the port is taken.
         Corrupt: disk or engine failed; nothing further was signed.
     """
     folder = config.node.folder
     folder.mkdir(parents=True, exist_ok=True)
     signer = KeySigner(key) if isinstance(key, bytes) else key
-    if signer is not None:
-        check_validator(spec, signer.address)
     with _single_error():
         await _run(config, spec, signer, place, task_status)
 
@@ -103,6 +108,9 @@ async def _run(
         executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
+            if place is None:
+                assert signer is not None, "who follows has somebody to follow"
+                check_validator(spec, store, signer.address)
             async with open_settlement as adapter, trio.open_nursery() as nursery:
                 if place is not None:
                     snapshots = Snapshots(store, place.network)
@@ -135,19 +143,33 @@ async def _serve(
     async with trio.open_nursery() as nursery:
         mempool = Mempool(spec, config.sequencer.mempool_transactions_max)
         stages = Stages()
+        meters = Meters()
         service = Service(spec, store, engine, executor, mempool, stages)
-        link = service.link = CoreLink(service.handle)
+
+        async def answer(method: str, payload: Any) -> Any:
+            return await vitals.report() if method == WATCH else await service.handle(method, payload)
+
+        link = service.link = CoreLink(answer)
         life: Life | Following
         if signer is not None:
+            newest, alone = recovered.tip.header, place is None
+            subject = Subject(config.node.folder, spec, signer, adapter, newest, alone)
+            checked = CheckedSigner(signer, partial(look, subject))
+            await checked.look()
+            nursery.start_soon(checked.run)
             life = Life(
-                spec, config.sequencer, signer, store, engine, executor, adapter, mempool, service, stages, poll_s,
-                genesis_root, place,
+                spec, config.sequencer, checked, store, engine, executor, adapter, mempool, service, stages, poll_s,
+                genesis_root, meters, place,
             )  # fmt: skip
         else:
             assert place is not None, "who follows has somebody to follow"
             life = Following(
-                spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place
+                spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters
             )  # fmt: skip
+        vitals = Vitals(
+            spec, config.node.folder, store, engine, executor, mempool, stages, meters, life,
+            config.settlement.block_time_ms,
+        )  # fmt: skip
         await life.begin(recovered)
 
         async def live(task_status: trio.TaskStatus[None]) -> None:
@@ -157,6 +179,7 @@ async def _serve(
 
         await nursery.start(live)
         await nursery.start(Pruner(spec, store, config.sync, stages).run)
+        await nursery.start(vitals.run)
         await nursery.start(link.serve, link_path(config.node.folder))
         port = await gateway.listen()
         task_status.started(Ready(port, store.head() or 0, recovered.replayed, life.stop))
@@ -194,9 +217,9 @@ async def _engine() -> AsyncIterator[EngineThread]:
         engine.stop()
 
 
-def check_validator(spec: ChainSpec, address: bytes) -> None:
-    """Raise Invalid unless the address is of the first validator set."""
-    if address not in spec.stakes:
+def check_validator(spec: ChainSpec, store: Store, address: bytes) -> None:
+    """Raise Invalid unless the address is of some validator set, as far as this node knows them."""
+    if not any(address in one.stakes for one in stored_sets(spec, store)):
         raise Invalid(f"0x{address.hex()} is no validator of this chain; use the key of one.", "not_validator")
 
 

@@ -321,7 +321,7 @@ def blocking(url: str, exchange: Callable[[Client], Awaitable[T]]) -> T:
 def _error(body: Json) -> TenorError:
     """The error a JSON-RPC error object stands for."""
     number, message, word = body["code"], body["message"], (body.get("data") or {}).get("code", "invalid")
-    if number == rpc_codes.UNAVAILABLE:
+    if number in (rpc_codes.UNAVAILABLE, rpc_codes.OVER_LIMIT):
         return Unavailable(message)
     if number in (rpc_codes.CORRUPT, rpc_codes.INTERNAL_ERROR):
         return Corrupt(message)

@@ -61,9 +61,15 @@ class GatewayConfig:
     body_bytes_max: int = _whole(2 << 20, 1 << 10, 64 << 20, "bytes of one request or WebSocket message")
     batch_calls_max: int = _whole(100, 1, 10_000, "calls in one JSON-RPC batch")
     depth_max: int = _whole(16, 4, 64, "levels of nesting in a request")
-    connections_max: int = _whole(1_000, 1, 100_000, "open connections")
+    connections_max: int = _whole(10_000, 1, 100_000, "open connections, as far as the system gives files")
     subscriptions_max: int = _whole(64, 1, 10_000, "subscriptions of one connection")
     threads: int = _whole(2, 1, 64, "threads that recover signers")
+    read_calls_per_s: int = _whole(20_000, 1, 10_000_000, "reads a second, of all clients")
+    read_calls_address_per_s: int = _whole(2_000, 1, 10_000_000, "reads a second of one address")
+    read_gas_per_s: int = _whole(200_000_000, 1_000_000, 10**12, "gas of tenor_call and tenor_simulate a second")
+    read_gas_address_per_s: int = _whole(50_000_000, 1_000_000, 10**12, "the same, of one address")
+    metrics: str = _choice("local", "local", "all", "off")
+    """Who is shown /metrics and /status: this machine, everybody, nobody."""
 
 
 @dataclass(frozen=True, slots=True)

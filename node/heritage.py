@@ -75,6 +75,9 @@ class NoHeirs:
     async def left(self, tip: Tip, before: Sequence[bytes]) -> Left | None:
         return None
 
+    def meet(self, peers: Mapping[bytes, Peer]) -> None:
+        return
+
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
 
@@ -135,6 +138,12 @@ class Heritage:
             task_status.started()
             async for message in messages:
                 self._hear(message)
+
+    def meet(self, peers: Mapping[bytes, Peer]) -> None:
+        """The other validators are these from now on."""
+        self._addresses = {peer: address for address, peer in peers.items()}
+        self._begun = {address: self._begun.get(address, {}) for address in peers}
+        self._post.meet(peers.values())
 
     def statistics(self) -> dict[str, int]:
         return {"blocks": sum(map(len, self._begun.values())), "orphans": len(self._orphans)}

@@ -1,5 +1,5 @@
 """
-What a proposed block must satisfy beyond coming out as it says: time, deposits, deployments.
+What a proposed block must satisfy beyond coming out as it says: time, validator set, deposits, deployments.
 
 A validator asks this before it votes. What a quorum has vouched for is not asked again: settlement moves on.
 """
@@ -18,6 +18,7 @@ from genesis.spec import ChainSpec
 from genesis.transaction import KINDS_WITH_SOURCE
 from node.deployments import check as check_deployment
 from node.deployments import prepare
+from node.membership import Membership
 from node.open_block import Anchor
 from node.tip import Tip, gap_ms
 from settlement.adapter import Head, SettlementAdapter
@@ -27,18 +28,23 @@ class Judge:
     """programs: what programs there are on the newest state."""
 
     def __init__(
-        self, spec: ChainSpec, adapter: SettlementAdapter, programs: Callable[[], Awaitable[Sequence[ProgramInfo]]]
+        self,
+        spec: ChainSpec,
+        adapter: SettlementAdapter,
+        membership: Membership,
+        programs: Callable[[], Awaitable[Sequence[ProgramInfo]]],
     ) -> None:
-        self._spec, self._adapter, self._programs = spec, adapter, programs
+        self._spec, self._adapter, self._membership, self._programs = spec, adapter, membership, programs
 
     async def check(self, block: Block, parent: Tip) -> None:
         """
         Raises:
-            Invalid: "bad_time", "bad_anchor", "bad_inbox" or "bad_deployment": no vote for this block.
+            Invalid: "bad_time", "wrong_set", "bad_anchor", "bad_inbox" or "bad_deployment": no vote for this block.
             Unavailable: settlement cannot be asked now.
         """
         header = block.header
         anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
+        await self._check_set(block, parent)
         await self.check_opening(opening_of(block, ()), anchor, parent)
         await self._check_deployments(block)
 
@@ -46,6 +52,13 @@ class Judge:
         """What of a block is fixed before its first batch. Raises as `check`."""
         self._check_time(opening, parent)
         await self._check_deposits(opening, anchor, parent)
+
+    async def _check_set(self, block: Block, parent: Tip) -> None:
+        """It names the set that certifies it; consensus has seen to it that this is the one that votes now."""
+        header = block.header
+        rules = await self._membership.of(parent.anchor.number, header.anchor_number)
+        if header.validators != rules.version:
+            raise Invalid(f"Block {header.height} is certified by set {rules.version}.", "wrong_set")
 
     def _check_time(self, opening: Opening, parent: Tip) -> None:
         """How far ahead of the clock a block may be is looked at before, for that passes."""

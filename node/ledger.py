@@ -5,6 +5,7 @@ Consensus' door to the chain's content, over line and sequencer: what it asks is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import trio
 
@@ -15,11 +16,12 @@ from genesis.errors import Corrupt, Invalid
 from node.consensus.accusation import Accusation
 from node.consensus.doors import Certified, Kept, Remembered
 from node.consensus.schedule import failed_leaders
-from node.consensus.words import Link, Quorum, Rules, Said, said_of
+from node.consensus.words import Link, Quorum, Said, said_of
 from node.evidence import keep_evidence
 from node.judge import Judge
 from node.line import Executed, Line
 from node.log import logger
+from node.membership import Membership
 from node.mempool import Mempool
 from node.recovery import stored_block, stored_header
 from node.sequencer import Sequencer, Turn
@@ -37,17 +39,16 @@ class ChainLedger:
 
     def __init__(
         self,
-        rules: Rules,
         line: Line,
         sequencer: Sequencer,
         store: Store,
         mempool: Mempool,
+        membership: Membership,
         judge: Judge,
         view_floor: int,
     ) -> None:
-        self._rules = rules
         self._line, self._sequencer, self._store, self._mempool = line, sequencer, store, mempool
-        self._judge, self._view_floor = judge, view_floor
+        self._membership, self._judge, self._view_floor = membership, judge, view_floor
         self._untidy = trio.Event()
         self._accusing = trio.Lock()
 
@@ -70,12 +71,17 @@ class ChainLedger:
         assert row is not None, "the tip is stored"
         header, _, certificate = stored_header(row)
         view = max(header.view, self._view_floor)
-        link = Link(view, header.height, tip.hash, header.parent, header.proposer, header.time_ms)
+        link = replace(Link.of(header), view=view)
         return Remembered(link, certificate if view == header.view else None, kept)
 
     def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool) -> None:
-        before = failed_leaders(self._rules, parent, view)
-        self._sequencer.lead(Turn(view, parent.hash, built, again, late=bool(before), before=before))
+        rules = self._membership.next(parent.anchor)
+        before = failed_leaders(rules, parent, view)
+        if parent.proposer not in rules.stakes:
+            before = (*before, parent.proposer)  # it has left with its set, and a block begun
+        self._sequencer.lead(
+            Turn(view, parent.hash, built, again, late=view > parent.view + 1, before=before, validators=rules.version)
+        )
 
     def stand_back(self) -> None:
         self._sequencer.stand_back()
@@ -90,6 +96,7 @@ class ChainLedger:
     async def execute(self, block: Block, vouched: bool) -> bool:
         if self._line.holds(block.hash()):
             return True
+        await self._membership.reach(block.header.anchor_number)  # or nobody here knew who certifies its children
         try:
             if not vouched:
                 await self._judge.check(block, self._line.tip_after(block.header.parent))

@@ -25,6 +25,7 @@ from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.engine import EngineThread
 from node.log import logger
+from node.meters import Meters
 from node.open_block import Anchor, OpenBlock
 from node.store import Note, Pages, Store, StoredBlock
 from node.tip import Tip, advance, span_withdrawals
@@ -94,10 +95,12 @@ class Line:
         listener: Listener,
         tip: Tip,
         checkpoint: int | None,
+        meters: Meters | None = None,
     ) -> None:
         self._spec, self._checkpoint_blocks, self._store = spec, checkpoint_blocks, store
         self._engine, self._executor, self._listener = engine, executor, listener
         self.tip = tip
+        self._meters = meters or Meters()
         self.turn = trio.Lock()
         self.grown = trio.Event()
         """Set, and replaced, when a block has been stored."""
@@ -211,7 +214,8 @@ class Line:
         fallen = await self.stand_on(block.header.parent)
         parent = self.newest()
         try:
-            executed = await self._engine.run(run_block, self._spec, self._executor, parent, block, opened)
+            with self._meters.block.timed():
+                executed = await self._engine.run(run_block, self._spec, self._executor, parent, block, opened)
         except Invalid as error:
             await self.drop_open()
             log.error("a block does not run as its header says", height=block.header.height, reason=str(error))

@@ -29,6 +29,7 @@ from node.heritage import Heirs, NoHeirs
 from node.line import Executed, Line, Listener
 from node.log import logger
 from node.mempool import Mempool, Pending
+from node.meters import Meters
 from node.open_block import Anchor, Logged, OpenBlock, decode_logged, encode_logged, reopen, run_batch
 from node.store import Store
 from node.tip import advance, gap_ms, span_withdrawals
@@ -55,8 +56,8 @@ class Inbox(Protocol):
     def take(self, after: Anchor) -> tuple[Anchor, tuple[chain.InboxEntry, ...]]:
         """The newest confirmed settlement block and the entries after those already consumed; never waits."""
 
-    def validators(self, anchor: Anchor) -> int:
-        """Version of the set that certifies a block with this anchor."""
+    def validators(self, parent: Anchor, anchor: Anchor) -> int:
+        """Version of the set that certifies a block, by its parent's anchor and its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Turn:
     What consensus asks for: a block of this view on this parent.
 
     again: a next one is likely to be asked for. late: views before this one came to nothing, so clients have waited.
-    before: who led them, the latest first.
+    before: who led them, the latest first, and whoever left with the set before. validators: version of the set.
     """
 
     view: int
@@ -74,6 +75,7 @@ class Turn:
     again: bool
     late: bool = False
     before: tuple[bytes, ...] = ()
+    validators: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +125,15 @@ class Sequencer:
         mempool: Mempool,
         inbox: Inbox,
         listener: Listener,
-        version: int = 0,
-        alone: bool = True,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         heirs: Heirs | None = None,
+        meters: Meters | None = None,
     ) -> None:
         """
         Args:
-            version: of the validator set that certifies what is built here.
-            alone: whether no other node certifies, so that the next set may take over at any block.
             heirs: whom this node's batches are told, and whose it goes on with; None of a validator alone.
         """
-        self._version, self._alone, self._heirs = version, alone, heirs or NoHeirs()
-        self.next_set: int | None = None
-        """Version of the set that has to take over before the next block."""
+        self._heirs = heirs or NoHeirs()
         self._spec, self._config, self._signer, self._line, self._store = spec, config, signer, line, store
         self._engine, self._executor = engine, executor
         self._mempool, self._inbox, self._listener = mempool, inbox, listener
@@ -146,6 +143,7 @@ class Sequencer:
         self._goes_on = False
         self._changed = trio.Event()
         self._times: dict[str, list[float]] = {}
+        self._meters = meters or Meters()
         self._stretch = 1.0
         self._stop = trio.Event()
         self._halted = False
@@ -322,8 +320,10 @@ class Sequencer:
         """
         tip = self._line.newest()
         left = await self._heirs.left(tip, self._turn.before if self._turn else ())
-        if left is None or self._inbox.validators(left.anchor) != self._version:
+        if left is None:
             return False
+        if self._turn is not None and self._inbox.validators(tip.anchor, left.anchor) != self._turn.validators:
+            return False  # begun before the set that certifies now had taken a lost one's place
         block = OpenBlock(left.opening, left.anchor)
         try:
             ran = [await self._engine.run(run_batch, self._executor, block, batch) for batch in left.batches]
@@ -347,12 +347,6 @@ class Sequencer:
         height = tip.height + 1
         time_ms = max(tip.time_ms + 1, self._now_ms())
         anchor, entries = self._inbox.take(tip.anchor)
-        if self._inbox.validators(anchor) != self._version:
-            if self._alone:
-                self.next_set = self._inbox.validators(anchor)
-                self.halt()
-                return
-            anchor, entries = tip.anchor, ()  # this set goes on below the settlement block where the next one begins
         active = tip.waiting_deployments.get(height, ())
         opening = Opening(height, time_ms, gap_ms(tip.time_ms, time_ms, height, self._spec), tip.hash, entries, active)
         self.open_block = OpenBlock(opening, anchor)
@@ -370,7 +364,7 @@ class Sequencer:
 
         async def execute() -> None:
             for cut in cuts:
-                with self._timed("batch_ms"):
+                with self._timed("batch_ms"), self._meters.batch.timed():
                     ready = block.ready(cut.transactions)
                     result = await self._engine.run(self._executor.apply, block.opening, ready)
                     answers = block.add(ready, cut.prepared, result)
@@ -444,9 +438,11 @@ class Sequencer:
             parent = self._line.newest()
             with self._timed("seal_ms"):
                 sealed = await self._engine.run(self._executor.seal)
+            self._meters.block.observe(sum((*self._times.get("batch_ms", ()), *self._times["seal_ms"])) / 1000)
             burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
             withdrawals = span_withdrawals(parent, block.opening.height, self._spec, burnt)
-            header = block.header(sealed, withdrawals, self._proposer, self._version, turn.view)
+            version = self._inbox.validators(parent.anchor, block.anchor)
+            header = block.header(sealed, withdrawals, self._proposer, version, turn.view)
             try:
                 signature = await self._signer.propose(header)
             except (Invalid, Unavailable) as error:

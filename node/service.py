@@ -32,6 +32,7 @@ from node.deployments import prepare
 from node.engine import EngineThread
 from node.evidence import stored_evidence
 from node.forwarder import Forwarder
+from node.gateway.frames import CALLS, SEND
 from node.line import Line
 from node.mempool import Mempool, Pending
 from node.open_block import OpenBlock, decode_results, receipt_in
@@ -86,7 +87,6 @@ class Service:
             "tenor_getPrograms": self._programs,
             "tenor_getProof": self._proof,
             "tenor_getWithdrawals": self._withdrawals,
-            "tenor_call": self._call,
             "tenor_simulate": self._simulate,
         }
 
@@ -101,8 +101,10 @@ class Service:
 
     async def handle(self, method: str, payload: Any) -> Any:
         """Answer one request. Raises Invalid or Unavailable, which travel to whoever asked."""
-        if method == "sendTransactions":
+        if method == SEND:
             return await self._send(payload)
+        if method == CALLS:
+            return await self._calls(payload)
         return await self._methods[method](**payload)
 
     # What the line tells
@@ -362,10 +364,21 @@ class Service:
             if line is self._line:  # else the chain went back, and that block is no more
                 return await trio.to_thread.run_sync(proofs.certified, self._store, height) | shown
 
-    async def _call(self, program: bytes, selector: bytes, arguments: bytes, gas: int) -> dict[str, Any]:
-        cap = min(gas or self._spec.gas_query_max, self._spec.gas_query_max)
-        (answer,) = await self._query((Query(program, int.from_bytes(selector, "little"), arguments, cap),))
-        return {"reason": answer.reason, "result": answer.result, "gas_used": answer.gas_used}
+    async def _calls(self, calls: list[tuple[bytes, bytes, bytes, int]]) -> list[tuple[str, bytes, int]]:
+        """View calls, as many in one turn of the engine as may use no more gas together than one of them."""
+        most = self._spec.gas_query_max
+        answers: list[Answer] = []
+        turn: list[Query] = []
+        left = most
+        for program, selector, arguments, gas in calls:
+            query = Query(program, int.from_bytes(selector, "little"), arguments, min(gas or most, most))
+            if query.gas > left:
+                answers += await self._query(turn)
+                turn, left = [], most
+            turn.append(query)
+            left -= query.gas
+        answers += await self._query(turn)
+        return [(answer.reason, answer.result, answer.gas_used) for answer in answers]
 
     async def _simulate(
         self, account: bytes, calls: list[dict[str, Any]], signer: bytes | None, atomic: bool, gas: int

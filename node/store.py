@@ -12,6 +12,7 @@ at a time opens the folder.
 from __future__ import annotations
 
 import struct
+import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +25,7 @@ from typing import Any, Self
 import plyvel
 
 from genesis.errors import Corrupt, Invalid, Unavailable
+from node.meters import Histogram
 
 FORMAT = 2
 PAGE_BYTES = 1024
@@ -141,7 +143,7 @@ class Pinned:
 
 
 class Store:
-    """A node's folder. Use as a context manager, or call close()."""
+    """A node's folder. Use as a context manager, or call close(). syncs: how long synced writes took."""
 
     def __init__(self, path: Path, chain: bytes) -> None:
         """
@@ -157,6 +159,7 @@ class Store:
             Corrupt: a file is damaged, or the disk is full.
         """
         self.path = path
+        self.syncs = Histogram()
         self._serials: _Serials | None = None
         path.mkdir(parents=True, exist_ok=True)
         with self._guarded("open"):
@@ -569,8 +572,12 @@ class Store:
     @contextmanager
     def _write(self, what: str, sync: bool = False) -> Iterator[Any]:
         """One atomic write; nothing is written when the block inside raises."""
-        with self._guarded(what), self._db.write_batch(transaction=True, sync=sync) as batch:
-            yield batch
+        with self._guarded(what):
+            with self._db.write_batch(transaction=True, sync=sync) as batch:
+                yield batch
+                begun = time.perf_counter()
+            if sync:
+                self.syncs.observe(time.perf_counter() - begun)
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:

@@ -21,6 +21,7 @@ from execution.executor import (
     ProgramTree,
     Query,
     Sealed,
+    WaitingHooks,
     WithdrawalBurnt,
 )
 from execution.forced import forced_transactions
@@ -325,6 +326,10 @@ class Chain:
 
     def programs(self) -> tuple[ProgramInfo, ...]:
         return tuple(deploy.info_of(self._host, number, program) for number, program in enumerate(self._programs, 1))
+
+    def waiting_hooks(self) -> WaitingHooks:
+        counts = (self._host.read(KERNEL, "state", place, 8) for place in (places.DUE, places.WAITING, places.PARKED))
+        return WaitingHooks(*(int.from_bytes(count, "little") for count in counts))
 
     def memory(self, program: bytes) -> bytes:
         number = self._number(program)

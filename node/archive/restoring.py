@@ -128,7 +128,7 @@ class _Restoring:
                 raise Invalid(f"it says height {header.height}, and does not follow the block before it", "bad_block")
             if crypto.recover(header.proposal_digest(), block.signature) != header.proposer:
                 raise Invalid("its signature is not the proposer's", "bad_block")
-            check_certified(certificate, block, self._spec, sets)
+            check_certified(certificate, block, self._spec, sets, tip.anchor.number)
             return run_block(self._spec, machine, tip, block, None), certificate
         except (Invalid, Corrupt) as error:
             what = f"{self._path}: block {frame.height} is not what was certified: {error}"

@@ -50,6 +50,18 @@ def node_(json: Json = False) -> None:
 
 
 @app.command()
+def reads(json: Json = False) -> None:
+    """Thousands of view calls a second beside trading on a whole node: how much later orders are included."""
+    raise typer.Exit(import_module("node.bench.reads").main(json))
+
+
+@app.command()
+def idle(json: Json = False) -> None:
+    """Ten thousand idle connections at the gateway and at the network's port: what honest clients feel of them."""
+    raise typer.Exit(import_module("node.bench.idle").main(json))
+
+
+@app.command()
 def storm(json: Json = False) -> None:
     """Thousands of hooks due in one block and of levels crossed by one price, on a whole node: how long blocks get."""
     raise typer.Exit(import_module("node.bench.storm").main(json))

@@ -5,18 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genesis.errors import Invalid
-from node.cli.edge import progress, show
+from node.cli.edge import UNAVAILABLE, progress, show
 from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, key_password, private_key
 
 if TYPE_CHECKING:
     from genesis.spec import ChainSpec
+    from node.checks import Finding
     from node.config import Config
     from node.consensus.doors import Signer
     from p2p.identity import NodeKey
@@ -77,7 +78,7 @@ def init(
     if listen:
         _write_place(folder, listen, validator)
     if validator not in spec.stakes:
-        progress("note: this key is no validator of the chain, so this node cannot make its blocks")
+        progress("note: this key is no validator of the chain's beginning; the node follows until settlement has it in")
     show({"config": folder / CONFIG_FILE, "validator": validator, "chain": chain}, json)
 
 
@@ -109,13 +110,32 @@ def run_configured(config: Path, flags: Mapping[str, str], json: bool, follow: b
 
 @app.command()
 def status(url: Url = URL, json: Json = False) -> None:
-    """Show where a node's chain stands."""
+    """Show where a node's chain stands, and if the node does not vote, why and what to do."""
     from node.client import Client, blocking
+    from node.watch.words import sentences
 
     async def ask(client: Client) -> Any:
-        return {**await client.chain_info(), "consensus": await client.consensus()}
+        consensus = await client.consensus()
+        return {"status": " ".join(sentences(consensus)), **await client.chain_info(), "consensus": consensus}
 
     show(blocking(url, ask), json)
+
+
+@app.command()
+def alerts(
+    file: Annotated[Path | None, typer.Argument(help="Where to write them; standard output otherwise.")] = None,
+    job: Annotated[str, typer.Option(help="Under which Prometheus scrapes the nodes.")] = "tenor",
+    json: Json = False,
+) -> None:
+    """Write the alert rules for Prometheus. What each means, and what to do, is in node/RUNBOOK.md."""
+    from node.watch.rules import RULES, rules_text
+
+    if file is None and not json:
+        print(rules_text(job), end="")
+        return
+    if file is not None:
+        file.write_text(rules_text(job))
+    show({"file": file, "alerts": [rule.name for rule in RULES]}, json)
 
 
 async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[str, Any]:
@@ -129,7 +149,9 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
     from node.collector import settle
     from node.log import Format, configure
     from node.place import open_place
+    from node.watch.process import raise_open_files
 
+    raise_open_files()
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
     async with _signer(config, spec, follow) as signer, trio.open_nursery() as nursery:
@@ -149,6 +171,49 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
             await anext(signals)
             nursery.cancel_scope.cancel()
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
+
+
+@app.command()
+def check(
+    config: Annotated[Path, typer.Option("--config", help="File written by `tenor node init`.")],
+    json: Json = False,
+) -> None:
+    """
+    Look at what a node looks at before it votes: signing, executing, disk, clock, settlement.
+
+    Exit code 3 when it would follow and not vote. Its newest block is looked at only while the node is stopped.
+    """
+    import trio
+
+    from node.checks import why_not
+
+    findings = trio.run(_check, config)
+    rows = [{"check": one.name, "good": one.good, "found": one.told, "ms": one.ms} for one in findings]
+    show({"votes": not why_not(findings), "checks": rows}, json)
+    if why_not(findings):
+        raise typer.Exit(UNAVAILABLE)
+
+
+async def _check(file: Path) -> list[Finding]:
+    import trio
+
+    from node.checks import Subject, look, newest_in
+    from node.config import load
+    from settlement.contract import Terms
+    from settlement.local import open_local
+
+    config = load(file)
+    data, spec = _located(file)
+    settlement = config.settlement
+    async with AsyncExitStack() as stack:
+        signer = await stack.enter_async_context(_signer(config, spec, follow=False))
+        assert signer is not None, "who follows has none"
+        adapter = None
+        if settlement.file.exists():
+            opened = open_local(settlement.file, Terms.of(spec), settlement.block_time_ms)
+            adapter = await stack.enter_async_context(opened)
+        newest = await trio.to_thread.run_sync(newest_in, data, spec)
+        return await look(Subject(data, spec, signer, adapter, newest, len(spec.stakes) == 1))
 
 
 @app.command()
@@ -249,10 +314,9 @@ def _write_proof(folder: Path, row: dict[str, Any], chain: int) -> Path:
 @asynccontextmanager
 async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterator[Signer | None]:
     """Who signs for this node: its own key, or a process that holds it; nobody for one that follows."""
-    from node.app import check_validator
     from node.config import NOWHERE
     from node.consensus.signer import KeySigner
-    from node.keystore import address_in, load
+    from node.keystore import load
     from node.signing.remote import open_remote
 
     if follow:
@@ -263,7 +327,6 @@ async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterato
         async with open_remote(keys.signer, spec.chain_id) as remote:
             yield remote
         return
-    check_validator(spec, address_in(keys.validator))
     yield KeySigner(load(keys.validator, key_password(keys.password_file, keys.validator)))
 
 

@@ -1,5 +1,5 @@
 """
-The two doors of consensus: to the chain's content, which it never looks into, and to whoever signs.
+The doors of consensus: to the chain's content, which it never looks into, to who certifies it, and to whoever signs.
 
 `Ledger` is implemented over engine and store (`node/ledger.py`) and in memory with a disk that fails
 (`node/simulation/ledger.py`); both keep the same promises.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from genesis.chain import Block, Certificate, Header
+from genesis.errors import Unavailable
 from node.consensus.accusation import Accusation
 from node.consensus.words import Link, Quorum, Rules, Said
 
@@ -92,6 +93,28 @@ class Ledger(Protocol):
         """Stored blocks from `first` on, at least one if there is any, in all not much above bytes_max."""
 
 
+class Sets(Protocol):
+    """Which validators certify what, as far as this node has read the settlement chain."""
+
+    def next(self, anchor: int) -> Rules:
+        """Of the set that certifies the next block on one with this anchor, up to which all is read."""
+
+    def named(self, version: int, anchor: int) -> Rules:
+        """
+        Of a set that a block with this anchor names; on any thread.
+
+        Raises:
+            Invalid: "wrong_set" when it certifies no such block, whatever its parent. Unavailable: it is not read here.
+        """
+
+    async def of(self, parent_anchor: int, anchor: int) -> Rules:
+        """Of the set that certifies a block. Raises Unavailable while settlement cannot be read up to its anchor."""
+
+
+class Withheld(Unavailable):
+    """The key is there, and is not used now, for the reason given."""
+
+
 class Signer(Protocol):
     """
     Holds a validator's key. Refuses to contradict what it signed before, whatever its caller says; the very words it
@@ -112,3 +135,6 @@ class Signer(Protocol):
 
     async def propose(self, header: Header) -> bytes:
         """Sign a header as its proposer. Raises as `sign`; one that remembers proposals signs one a view."""
+
+    async def probe(self) -> None:
+        """See that it could sign now, without a word of consensus. Raises as `sign`."""

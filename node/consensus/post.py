@@ -7,7 +7,7 @@ A queue that is full loses its oldest message, a broken stream what was on its w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 import trio
@@ -37,14 +37,29 @@ class Post:
             opened, lost: told when a stream on the first of them comes about, and at once when it breaks.
         """
         self._network, self._opened, self._lost_peer = network, opened, lost
-        self._greeted = next(iter(rooms))
-        self._boxes = {(peer, protocol): _Box(room) for peer in peers for protocol, room in rooms.items()}
+        self._greeted, self._rooms = next(iter(rooms)), rooms
+        self._boxes: dict[tuple[Peer, str], _Box] = {}
+        self._met = trio.Event()
+        self.meet(peers)
         self.lost = 0
 
     async def run(self) -> None:
+        carried: set[tuple[Peer, str]] = set()
         async with trio.open_nursery() as nursery:
-            for (peer, protocol), box in self._boxes.items():
-                nursery.start_soon(self._carry, peer, protocol, box)
+            while True:
+                for (peer, protocol), box in self._boxes.items():
+                    if (peer, protocol) not in carried:
+                        carried.add((peer, protocol))
+                        nursery.start_soon(self._carry, peer, protocol, box)
+                self._met = trio.Event()
+                await self._met.wait()
+
+    def meet(self, peers: Iterable[Peer]) -> None:
+        """Write to these, too; whoever has gone costs a box that stays full."""
+        for peer in peers:
+            for protocol, room in self._rooms.items():
+                self._boxes.setdefault((peer, protocol), _Box(room))
+        self._met.set()
 
     def send(self, protocol: str, payload: bytes, to: Peer | None = None) -> None:
         """To all, or to one."""

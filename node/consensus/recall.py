@@ -10,6 +10,9 @@ nothing, so waiting for the first answers costs nothing. Then it votes
 * if it was shown a word of its own that it does not remember, after a certificate of a view above the newest such
   word. Who has forgotten counts among the faulty until then: the others go on without it.
 
+Asked is about one validator set. Who certifies by another one has no answer: who is ahead is caught up with first, and
+when another set takes over here, its validators are asked anew.
+
 Answers prove themselves: a certificate by its quorum, a word by this validator's signature. A liar can keep something
 back, nothing more; who has all of it from others is not misled.
 """
@@ -59,7 +62,7 @@ def decode_known(data: bytes, rules: Rules) -> tuple[Votes, Proposals]:
     proposals = codec.expect_array(rows, None, "Proposals")
     if len(proposals) > PROPOSALS_MAX:
         raise Invalid(f"At most {PROPOSALS_MAX} proposals in an answer.", "too_large")
-    return wire.decode_votes(votes, rules), tuple(map(_proposal, proposals))
+    return wire.decode_votes(votes, {rules.version: rules}), tuple(map(_proposal, proposals))
 
 
 class Recall:
@@ -80,7 +83,7 @@ class Recall:
         self._tip_view, self._said = tip_view, frozenset(kept.said)
         self._proposed = frozenset(block.hash() for block in kept.proposals)
         self._answered = {me}
-        self._asks = True
+        self._asks, self._given_up = True, False
         self.floor = self.forgotten = 0
 
     async def ask(self, learn: Callable[[Peer, Votes], None]) -> None:
@@ -94,12 +97,16 @@ class Recall:
         async with trio.open_nursery() as nursery:
             for address, peer in self._peers.items():
                 nursery.start_soon(self._ask, address, peer, learn)
-            while not self._enough(trio.current_time() - began_s):
+            while not self._given_up and not self._enough(trio.current_time() - began_s):
                 await trio.sleep(ASK_AGAIN_S / 2)
             nursery.cancel_scope.cancel()
         self._asks = False
         if self.forgotten:
             log.error("this folder is older than what was signed with its key", newest_view=self.forgotten)
+
+    def give_up(self) -> None:
+        """Ask no more: another set has taken over."""
+        self._given_up = True
 
     def may_vote(self, committed_view: int) -> bool:
         """Whether nothing above this certified view contradicts what is known to have been signed."""
@@ -123,6 +130,8 @@ class Recall:
                 answer = await self._network.request(peer, wire.KNOWN, self._me, ASK_TIMEOUT_S)
                 votes, proposals = decode_known(answer, self._rules)
                 learn(peer, votes)
+                if votes.validators != self._rules.version:
+                    raise Unavailable("This validator set does not certify there now.")
             except Unavailable:
                 await trio.sleep(ASK_AGAIN_S)
             except Invalid as error:

@@ -5,6 +5,10 @@ A view has one leader and ends when a quorum has notarised its block or nullifie
 a view that he did not give up votes to finalise it. A block is final when a quorum did, and all before it with it; a
 certificate is a quorum of finalise votes, so those before it that lack one are finalised after the fact.
 
+The last block of a validator set (`Rules.ends`) has no children here: until it is certified, each view that follows
+votes for it once more, without a leader, as for a child that holds nothing. Then the next set begins, with a machine of
+its own.
+
 Why no fork: a validator notarises one block a view, so no two are notarised; it never both finalises and nullifies a
 view that is undecided, so a view with a final block is never skipped, and every later block descends from it.
 """
@@ -113,7 +117,7 @@ class Simplex:
         """Views in a row that brought no block and whose time this node saw pass."""
         self._late = False
         """Whether the present view's time has passed."""
-        self._gone: set[bytes] = set()
+        self.gone: set[bytes] = set()
         """Validators whose connection broke and has not come back."""
         self._diverged = False
         self._out = _Outbox()
@@ -184,7 +188,8 @@ class Simplex:
             if self.view <= link.view:
                 self._enter(link.view + 1, now_ms)
             self._forget()
-            self._tally.learn(Quorum.of_certificate(certificate))
+            if certificate.validators == self.rules.version:
+                self._tally.learn(Quorum.of_certificate(certificate))
         return self._settle(now_ms)
 
     def tick(self, now_ms: int) -> list[Action]:
@@ -200,12 +205,12 @@ class Simplex:
 
     def suspect(self, validator: bytes, now_ms: int) -> list[Action]:
         """The connection to a validator broke: until it is back, no view that it leads is waited for."""
-        self._gone.add(validator)
+        self.gone.add(validator)
         return self._settle(now_ms)
 
     def trust(self, validator: bytes) -> None:
         """The connection to a validator has come about."""
-        self._gone.discard(validator)
+        self.gone.discard(validator)
 
     def silence(self) -> None:
         """Neither vote nor lead from now on."""
@@ -298,7 +303,7 @@ class Simplex:
             if quorum is None:
                 continue
             path = self._path(quorum.said.hash, quorum.said.height, view)
-            if path is not None:
+            if path:
                 self._final = path[-1]
                 self._chain += path
                 return
@@ -322,7 +327,7 @@ class Simplex:
         while self._chain:
             link = self._chain[0]
             block = self._blocks[link.hash]
-            quorum = self._tally.quorum(link.view, FINALISE)
+            quorum = self._certificate(link)
             if quorum is None and len(self._chain) > CERTIFICATES_LATE_MAX:
                 self._fetch(link.hash, link.height, link.view)
             if not block.good or quorum is None:
@@ -352,11 +357,13 @@ class Simplex:
         """The first block of this view that is right in every way; a leader that is wrong loses its view at once."""
         if self.me is None:
             return
+        last = self._last()
+        if last is not None and last != self.committed and self._is_good(last):
+            self._notarise(last)
         candidates = self._candidates()
         for block in candidates:
-            if block.good and self._cast(self.view).notarised is None:
-                self._cast(self.view).notarised = block.link.hash
-                self._say(Said(NOTARISE, self.view, block.link.height, block.link.hash), block.link)
+            if block.good:
+                self._notarise(block.link)
         if any(block.good is False for block in candidates) and self._cast(self.view).notarised is None:
             self._nullify(self.view)
 
@@ -365,25 +372,27 @@ class Simplex:
         if self.me is None:
             return
         for block in sorted(self._blocks.values(), key=lambda one: one.link.view):
-            link, said = block.link, self._cast(block.link.view)
-            if not block.good or said.finalised is not None or link.view >= self.view:
-                continue
-            if link in self._chain or (self._named(link) and not said.nullified):
-                said.finalised = link.hash
-                self._say(Said(FINALISE, link.view, link.height, link.hash), None)
+            for view in self._views(block.link) if block.good else ():
+                link, said = block.link, self._cast(view)
+                late = view == link.view and link in self._chain
+                if said.finalised is None and (late or (self._names(view, link) and not said.nullified)):
+                    said.finalised = link.hash
+                    self._say(Said(FINALISE, view, link.height, link.hash), None)
 
     def _give_up_the_gone(self) -> None:
         """A leader out of reach that has proposed nothing here gets no time."""
-        if not self._gone or self._candidates():
+        if not self.gone or self._candidates():
             return
         parent = self._best_parent()
-        if parent is not None and leader(self.rules, parent, self.view) in self._gone:
+        if parent is None or self.rules.ends(parent):
+            return
+        if leader(self.rules, parent, self.view) in self.gone:
             self._nullify(self.view)
 
     def _lead(self) -> None:
         """Propose on the newest block that may have children, if that makes this validator the leader of the view."""
         parent = self._best_parent()
-        if self.me is None or parent is None or self._cast(self.view).notarised is not None:
+        if self.me is None or parent is None or self._cast(self.view).notarised is not None or self.rules.ends(parent):
             return
         if leader(self.rules, parent, self.view) != self.me or not self._is_good(parent):
             return
@@ -412,6 +421,12 @@ class Simplex:
         if self.me is not None and not said.nullified and said.finalised is None:
             said.nullified = True
             self._say(Said(NULLIFY, view), None)
+
+    def _notarise(self, link: Link) -> None:
+        """Vote for a block in this view, if for none yet."""
+        if self._cast(self.view).notarised is None:
+            self._cast(self.view).notarised = link.hash
+            self._say(Said(NOTARISE, self.view, link.height, link.hash), link)
 
     def _say(self, said: Said, link: Link | None) -> None:
         proofs, self._out.proofs = tuple(self._out.proofs), []
@@ -505,8 +520,25 @@ class Simplex:
         return link.hash == self.committed.hash or link in self._chain or self._named(link)
 
     def _named(self, link: Link) -> bool:
-        quorum = self._decided(link.view)
+        return any(self._names(view, link) for view in range(link.view, self.view))
+
+    def _names(self, view: int, link: Link) -> bool:
+        """Whether a quorum stands behind the block in a view."""
+        quorum = self._decided(view)
         return quorum is not None and quorum.said.hash == link.hash
+
+    def _views(self, link: Link) -> Iterable[int]:
+        """Views passed in which the block may have been voted for."""
+        return range(link.view, self.view if self.rules.ends(link) else min(link.view + 1, self.view))
+
+    def _certificate(self, link: Link) -> Quorum | None:
+        found = (self._tally.quorum(view, FINALISE) for view in self._views(link))
+        return next((quorum for quorum in found if quorum is not None and quorum.said.hash == link.hash), None)
+
+    def _last(self) -> Link | None:
+        """The last block of the set, once nothing but it may be voted for."""
+        parent = self._best_parent()
+        return parent if parent is not None and self.rules.ends(parent) else None
 
     def _decided(self, view: int) -> Quorum | None:
         """The quorum that stands behind a block of the view."""
@@ -522,6 +554,7 @@ class Simplex:
         return (
             link.height == parent.height + 1
             and link.view > parent.view
+            and not self.rules.ends(parent)
             and self._stands(parent)
             and leader(self.rules, parent, link.view) == link.proposer
             and self._skipped(parent, link.view)

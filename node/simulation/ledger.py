@@ -18,6 +18,7 @@ from node.consensus.accusation import Accusation
 from node.consensus.doors import Certified, Kept, Remembered
 from node.consensus.words import Link, Quorum, said_of
 from node.simulation import toy
+from node.simulation.council import Reader
 from node.simulation.disk import Disk
 
 RECORDS_REMEMBERED_MAX = 8_192
@@ -46,9 +47,16 @@ class ToyLedger:
     """kept: told of what has been synced, before anybody else. nursery: of this life, where blocks are built."""
 
     def __init__(
-        self, disk: Disk, author: Author, nursery: trio.Nursery, pace: Pace, kept: Callable[[Kept], None]
+        self,
+        disk: Disk,
+        author: Author,
+        sets: Reader,
+        nursery: trio.Nursery,
+        pace: Pace,
+        kept: Callable[[Kept], None],
     ) -> None:
-        self._disk, self._author, self._nursery, self._pace, self._told = disk, author, nursery, pace, kept
+        self._disk, self._author, self._sets = disk, author, sets
+        self._nursery, self._pace, self._told = nursery, pace, kept
         self._life = self.read(disk)
         self.chain = [one for kept in self._life for one in kept.committed]
         for height, one in enumerate(self.chain, 1):
@@ -89,7 +97,9 @@ class ToyLedger:
         await trio.sleep(self._pace.execute_s)
         if block.header.parent not in self._states:
             raise Unavailable("The parent has not been executed here; ask again when it has.")
-        good = toy.comes_out(block, *self._states[block.header.parent])
+        parent, state = self._states[block.header.parent]
+        rules = await self._sets.of(parent.anchor, block.header.anchor_number)
+        good = toy.comes_out(block, parent, state) and block.header.validators == rules.version
         if good:
             self._came_out(block)
         return good
@@ -114,10 +124,11 @@ class ToyLedger:
         with scope:
             await trio.sleep(self._pace.block_s)
             self._built += 1
-            author, (_, state) = self._author, self._states[parent.hash]
+            author, (parent, state) = self._author, self._states[parent.hash]
             body = toy.body_of(*(b"%d %d %d" % (view, self._built, number) for number in range(view % 3)))
-            time_ms = max(author.now_ms(), parent.time_ms + 1)
-            header = toy.header_of(view, parent, author.address, time_ms, body, state)
+            time_ms, anchor = max(author.now_ms(), parent.time_ms + 1), max(self._sets.height(), parent.anchor)
+            version = (await self._sets.of(parent.anchor, anchor)).version
+            header = toy.header_of(toy.Draft(view, author.address, time_ms, anchor, version), parent, body, state)
             block = Block(header, body, await author.propose(header))
             self._came_out(block)
             built(block)

@@ -16,6 +16,7 @@ from genesis.errors import Corrupt
 from node.consensus.doors import Kept
 from node.consensus.service import Consensus
 from node.consensus.words import Rules, Said
+from node.simulation.council import Reader
 from node.simulation.disk import Disk
 from node.simulation.ledger import Pace, ToyLedger
 from node.simulation.scenario import Clock
@@ -57,6 +58,9 @@ class Life:
     async def propose(self, header: Header) -> bytes:
         return crypto.sign(header.proposal_digest(), self._place.key)
 
+    async def probe(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     def now_ms(self) -> int:
         clock, now_ms = self._place.clock, trio.current_time() * 1000
         return EPOCH_MS + clock.offset_ms + int(now_ms * (1 + clock.drift_ppm / 1_000_000))
@@ -73,14 +77,14 @@ class Member:
     def __init__(
         self,
         place: Place,
-        rules: Rules,
+        sets: Reader,
         hub: Hub,
         watch: Watch | None,
         dice: random.Random,
         make: Callable[..., Consensus],
         pace: Pace,
     ) -> None:
-        self.place, self._rules, self._hub, self._watch, self._make, self._pace = place, rules, hub, watch, make, pace
+        self.place, self._sets, self._hub, self._watch, self._make, self._pace = place, sets, hub, watch, make, pace
         self.disk = Disk(dice)
         self.disk.crash = self.crash
         self.height = 0
@@ -119,9 +123,9 @@ class Member:
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    ledger = ToyLedger(self.disk, life, nursery, self._pace, self._kept)
+                    ledger = ToyLedger(self.disk, life, self._sets, nursery, self._pace, self._kept)
                     self.height = len(ledger.chain)
-                    self.service = self._make(self._rules, life, network, peers, ledger, life.now_ms, TIME_AHEAD_MS_MAX)
+                    self.service = self._make(self._sets, life, network, peers, ledger, life.now_ms, TIME_AHEAD_MS_MAX)
                     await self.service.run()
         except* Exception as errors:  # noqa: BLE001  # a life that ends of itself is a finding, whatever it ends with
             self._ends(errors)

@@ -20,7 +20,7 @@ from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
-from node.consensus import wire
+from node.consensus import reasons, wire
 from node.consensus.doors import Certified
 from node.consensus.ranges import WINDOW_BLOCKS, Fetched, Ranges
 from node.engine import EngineThread
@@ -29,12 +29,13 @@ from node.life import Place
 from node.line import Line
 from node.log import logger
 from node.membership import Membership
+from node.meters import Meters
 from node.open_block import OpenBlock
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
 from node.sync.joining import OFFERS_WAIT_S, Joining
-from p2p.network import Peer
+from p2p.network import Offence, Peer, Statistics
 from settlement.adapter import SettlementAdapter
 
 POLLS_A_BLOCK = 4
@@ -62,15 +63,28 @@ class Following:
         stages: Stages,
         poll_s: float,
         place: Place,
+        meters: Meters,
     ) -> None:
+        self._meters = meters
         self._spec, self._config, self._store, self._engine, self._executor = spec, config, store, engine, executor
         self._adapter, self._service, self._poll_s, self._place = adapter, service, poll_s, place
-        self._membership = Membership.of(spec, store)
+        self._membership = Membership.stored(spec, adapter, store, 0)
         self._ranges = Ranges(place.network, self._check, lambda block: self._line.prepare(block), _on_thread)
         self._batcher = Batcher(spec, store, adapter, stages, service.staged, poll_s, posts=False)
         self._stop = trio.Event()
         self._turn = 0
         self._to_store, self._storing = trio.open_memory_channel[Certified](UNSTORED_MAX)
+
+    @property
+    def line(self) -> Line:
+        return self._line
+
+    @property
+    def consensus(self) -> None:
+        """It takes no part in it."""
+
+    def network(self) -> Statistics:
+        return self._place.network.statistics()
 
     def stop(self) -> None:
         """Store what has been run, then return from run."""
@@ -79,8 +93,9 @@ class Following:
     async def begin(self, recovered: Recovered) -> None:
         self._line = Line(
             self._spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
-            recovered.checkpoint,
+            recovered.checkpoint, self._meters,
         )  # fmt: skip
+        self._membership.read = max(self._membership.read, recovered.tip.anchor.number)
         self._service.following = self
         await self._service.attach(self._line)
 
@@ -112,11 +127,12 @@ class Following:
             {"address": address, "stake": stake, "connected": self._place.peers.get(address) in connected}
             for address, stake in stakes.items()
         ]
-        header = self._line.tip.header
+        header, follows = self._line.tip.header, reasons.follows()
         return {
             "validator": None,
             "votes": False,
-            "why": "it only follows",
+            "why": follows.why,
+            "remedy": follows.remedy,
             "view": header.view if header else 0,
             "leader": header.proposer if header else bytes(20),
             "waits_for": "the next certified block",
@@ -168,6 +184,11 @@ class Following:
                 f"certified block {header.height} does not follow block {header.height - 1} here: validators have gone "
                 "back behind it. Move the data folder away and start again; the node takes a snapshot."
             )
+        certifies = self._membership.certifying(self._line.newest().anchor.number, header.anchor_number)
+        if header.validators != certifies.version:
+            self._place.network.report(fetched.peer, Offence.FORGED)
+            log.error("a block is certified by another set than its parent names", height=header.height)
+            return False
         async with self._line.turn:
             if await self._line.execute(one.block) is None:
                 raise Corrupt(f"block {header.height}, which a quorum certified, came out differently here.")
@@ -193,19 +214,18 @@ class Following:
 
     def _check(self, one: Certified) -> None:
         """On a thread. Raises Invalid, or Unavailable where the set is not known here yet."""
-        header, sets = one.block.header, self._membership.sets
-        if header.validators > sets[-1].version:
-            raise Unavailable(f"Validator set {header.validators} is not known here yet.")
-        if header.validators != self._membership.at(header.anchor_number).version:
-            raise Invalid(f"Set {header.validators} does not hold at anchor {header.anchor_number}.", "wrong_set")
-        check_certificate(one.certificate, self._spec.chain_id, sets[header.validators].stakes)
+        header, certificate = one.block.header, one.certificate
+        rules = self._membership.named(header.validators, header.anchor_number)
+        if certificate.validators != rules.version:
+            raise Invalid(f"Block {header.height} is not certified by the set it names.", "wrong_set")
+        check_certificate(certificate, rules.chain, rules.stakes)
 
     async def _learn_sets(self) -> None:
         """Validator sets as settlement tells them; an outage is waited out with those known."""
         while True:
             try:
                 head = await self._adapter.head(self._spec.confirmation_blocks)
-                await self._membership.learn(self._adapter, head.settlement_height, anew=False)
+                await self._membership.learn(head.settlement_height)
             except Unavailable as error:
                 log.info("settlement cannot be read; validators as known", reason=str(error))
             await trio.sleep(self._poll_s)
@@ -213,6 +233,7 @@ class Following:
     # What the line tells
 
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
+        self._meters.executed(receipts, result)
         await self._service.executed(open_block, receipts, result)
 
     async def sealed(self, block: Block, certificate: Certificate, open_block: OpenBlock) -> None:

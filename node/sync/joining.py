@@ -125,7 +125,7 @@ async def come_level(
     if place is None:
         return await engine.run(recover, spec, store, executor, genesis_root, progress)
     joining = Joining(spec, store, place.network, place.peers)
-    membership = Membership.of(spec, store)
+    membership = Membership.stored(spec, adapter, store, 0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(joining.ask, OFFERS_WAIT_S, membership.sets[-1].stakes)
         recovered = await engine.run(recover, spec, store, executor, genesis_root, progress)
@@ -135,7 +135,7 @@ async def come_level(
         return recovered
     with suppress(Unavailable):
         head = await adapter.head(spec.confirmation_blocks)
-        await membership.learn(adapter, head.settlement_height, anew=False)
+        await membership.learn(head.settlement_height)
     if await joining.take_snapshot(membership.sets):
         recovered = await engine.run(recover, spec, store, executor, genesis_root, progress)
     return recovered

@@ -17,10 +17,12 @@ import trio
 from genesis import codec, crypto
 from genesis.chain import Block, VoteKind, sign_block
 from genesis.errors import Invalid, Unavailable
+from genesis.membership import ValidatorSet
 from node.consensus import wire
 from node.consensus.service import Consensus
 from node.consensus.words import Ballot, Quorum, Rules, Said
 from node.simulation import scheduler, toy
+from node.simulation.council import Council, Reader
 from node.simulation.ledger import Pace, ToyLedger
 from node.simulation.member import Member, Place
 from node.simulation.scenario import Clock
@@ -56,7 +58,7 @@ Attack = Callable[[Scene, int], Iterable[tuple[str, bytes]]]
 
 
 def ballots(signed: Iterable[Ballot], quorums: tuple[Quorum, ...] = (), height: int = 0) -> tuple[str, bytes]:
-    return wire.VOTES, wire.Votes(height, False, tuple(signed), quorums).encode()
+    return wire.VOTES, wire.Votes(0, height, False, tuple(signed), quorums).encode()
 
 
 def said(view: int, salt: int) -> Said:
@@ -72,7 +74,7 @@ def garbage(_: Scene, turn: int) -> Iterable[tuple[str, bytes]]:
 
 
 def other_shapes(_: Scene, turn: int) -> Iterable[tuple[str, bytes]]:
-    yield wire.VOTES, codec.encode((0, False, ((9, 1, 1, bytes(32), bytes(65)),), ()))
+    yield wire.VOTES, codec.encode((0, 0, False, ((9, 1, 1, bytes(32), bytes(65)),), ()))
     yield wire.BLOCKS, codec.encode((turn, ()))
 
 
@@ -223,6 +225,7 @@ async def drain(messages: trio.MemoryReceiveChannel[Message]) -> None:
 def member(hub: Hub, number: int) -> Member:
     names = {crypto.address_of(key): name(other) for other, key in enumerate(KEYS)}
     place = Place(name(number), KEYS[number], Clock(), names, MemoryNetwork)
-    found = Member(place, RULES, hub, None, random.Random(number), Consensus, Pace())
+    sets = Reader(Council([ValidatorSet(0, 0, RULES.stakes)], RULES), 0.0)
+    found = Member(place, sets, hub, None, random.Random(number), Consensus, Pace())
     found.disk.sync_s = SYNC_S
     return found

@@ -40,7 +40,8 @@ def chain(length: int = 5 * WINDOW_BLOCKS + 10) -> list[Certified]:
     parent, state = toy.GENESIS, toy.GENESIS_STATE
     for view in range(1, length + 1):
         body = toy.body_of(b"%d" % view)
-        block = sign_block(toy.header_of(view, parent, address_of(KEYS[0]), view, body, state), body, KEYS[0])
+        draft = toy.Draft(view, address_of(KEYS[0]), view, 0, 0)
+        block = sign_block(toy.header_of(draft, parent, body, state), body, KEYS[0])
         blocks.append(certified(Certified, block, KEYS[:3]))
         parent, state = Link.of(block.header), block.header.state_root
     return blocks

@@ -12,12 +12,14 @@ import trio
 from genesis import crypto
 from genesis.chain import Block, Header, VoteKind
 from genesis.errors import Invalid
+from genesis.membership import ValidatorSet
 from node.consensus.doors import Kept
 from node.consensus.recall import WAIT_LONG_S, WAIT_S, Recall, decode_known, encode_known
 from node.consensus.service import Consensus
 from node.consensus.wire import KNOWN, Votes
 from node.consensus.words import NO_BLOCK, Ballot, Quorum, Rules, Said, ballot_of, check_quorum
 from node.simulation import scheduler, toy
+from node.simulation.council import Council, Reader
 from node.simulation.ear import Ear
 from node.simulation.ledger import Pace
 from node.simulation.member import Member, Place
@@ -28,6 +30,7 @@ from p2p.memory import Hub, Weather, open_memory_network
 KEYS = [crypto.sha256(b"recalled validator %d" % number) for number in range(4)]
 STAKES = {crypto.address_of(key): 1 for key in KEYS}
 RULES = Rules(toy.CHAIN, STAKES, 0, 1_000, 500, 4_000)
+COUNCIL = Council([ValidatorSet(0, 0, STAKES)], RULES)
 NAMES = {crypto.address_of(key): f"v{number}" for number, key in enumerate(KEYS)}
 GLANCE_S = 0.05
 LED_AGAIN_S = 3.0
@@ -38,13 +41,13 @@ class Village:
     """Four validators; one leads all the time, for its lease is long."""
 
     def __init__(self, hub: Hub, nursery: trio.Nursery, make: Callable[..., Consensus]) -> None:
-        self.hub, self.nursery, self.watch = hub, nursery, Watch(RULES, frozenset(STAKES))
+        self.hub, self.nursery, self.watch = hub, nursery, Watch(COUNCIL, frozenset(STAKES))
         join = partial(Ear, watch=self.watch)
         self.members = []
         for number, key in enumerate(KEYS):
             place = Place(f"v{number}", key, Clock(), NAMES, join)
             dice = random.Random(number)
-            self.members.append(Member(place, RULES, hub, self.watch, dice, make, Pace()))
+            self.members.append(Member(place, Reader(COUNCIL, 0.0), hub, self.watch, dice, make, Pace()))
 
     def start(self) -> None:
         for member in self.members:
@@ -132,7 +135,8 @@ def certificate(view: int) -> Quorum:
 
 
 def header(number: int, view: int) -> tuple[Header, bytes]:
-    made = toy.header_of(view, toy.GENESIS, crypto.address_of(KEYS[number]), 1, toy.body_of(), toy.GENESIS_STATE)
+    draft = toy.Draft(view, crypto.address_of(KEYS[number]), 1, 0, 0)
+    made = toy.header_of(draft, toy.GENESIS, toy.body_of(), toy.GENESIS_STATE)
     return made, crypto.sign(made.proposal_digest(), KEYS[number])
 
 
@@ -163,7 +167,7 @@ def asked(answers: Answers, kept: Kept = FORGOT) -> tuple[Recall, float]:
     return scheduler.run(live, 1)
 
 
-NOTHING: tuple[float, Votes, tuple[tuple[Header, bytes], ...]] = (0.01, Votes(0, False, ()), ())
+NOTHING: tuple[float, Votes, tuple[tuple[Header, bytes], ...]] = (0.01, Votes(0, 0, False, ()), ())
 
 
 def test_it_waits_for_all_then_for_a_quorum_then_for_anybody() -> None:
@@ -174,16 +178,16 @@ def test_it_waits_for_all_then_for_a_quorum_then_for_anybody() -> None:
 
 
 def test_it_votes_above_the_newest_certificate_and_what_it_forgot() -> None:
-    recall, _ = asked({1: NOTHING, 2: (0, Votes(20, False, (), (certificate(20),)), ()), 3: NOTHING})
+    recall, _ = asked({1: NOTHING, 2: (0, Votes(0, 20, False, (), (certificate(20),)), ()), 3: NOTHING})
     assert [recall.may_vote(view) for view in (19, 20)] == [False, True] and "view 20" in recall.why()
-    recall, _ = asked({1: (0, Votes(20, False, (ballot(0, 21),), (certificate(20),)), ()), 2: NOTHING, 3: NOTHING})
+    recall, _ = asked({1: (0, Votes(0, 20, False, (ballot(0, 21),), (certificate(20),)), ()), 2: NOTHING, 3: NOTHING})
     assert [recall.may_vote(view) for view in (20, 21, 22)] == [False, False, True] and "view 21" in recall.why()
-    recall, _ = asked({1: NOTHING, 2: (0, Votes(9, False, ()), (header(0, 30),)), 3: NOTHING})
+    recall, _ = asked({1: NOTHING, 2: (0, Votes(0, 9, False, ()), (header(0, 30),)), 3: NOTHING})
     assert [recall.may_vote(view) for view in (30, 31)] == [False, True]
 
 
 def test_what_it_remembers_what_is_decided_and_what_others_said_hold_nothing_up() -> None:
-    votes = Votes(9, False, (ballot(0, 12), ballot(0, 10), ballot(1, 15)))
+    votes = Votes(0, 9, False, (ballot(0, 12), ballot(0, 10), ballot(1, 15)))
     remembered, signature = header(0, 12)
     proposals = ((remembered, signature), header(1, 17), (header(0, 18)[0], header(1, 18)[1]))
     kept = Kept((Said(VoteKind.NULLIFY, 12),), (Block(remembered, toy.body_of(), signature),))
@@ -193,7 +197,7 @@ def test_what_it_remembers_what_is_decided_and_what_others_said_hold_nothing_up(
 
 def test_a_liar_is_not_believed_and_not_counted() -> None:
     forged = Quorum(certificate(900).said, certificate(901).signatures)
-    recall, took_s = asked({1: (0, Votes(900, False, (), (forged,)), ()), 2: NOTHING, 3: NOTHING})
+    recall, took_s = asked({1: (0, Votes(0, 900, False, (), (forged,)), ()), 2: NOTHING, 3: NOTHING})
     assert took_s >= WAIT_S and recall.may_vote(0)
     with pytest.raises(Invalid):
         decode_known(b"\x92\xc4\x00\x90", RULES)

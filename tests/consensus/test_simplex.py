@@ -13,6 +13,7 @@ from node.consensus.words import Link, Said
 from tests.consensus.town import GENESIS, KEYS, Liar, Silent, Town, Twins, Weather, rules_of, storm
 
 SEEDS = range(6)
+LAST = 12
 FAULTY = {"none": {}, "silent": {3: Silent}, "liar": {3: Liar}, "twins": {3: Twins}}
 
 
@@ -71,6 +72,22 @@ def test_no_fork_in_any_weather_and_progress_after_it(seed: int, faulty: str) ->
     assert not town.broken
     assert not town.accused & {crypto.address_of(KEYS[number]) for number in town.members}
     assert town.height() > height + 20
+
+
+def test_the_last_block_of_a_set_is_certified_in_any_weather_and_has_no_children() -> None:
+    """Anchors are heights here. If its first view fails, a later one certifies it, whoever leads that."""
+    later = 0
+    for seed in SEEDS:
+        for liars in FAULTY.values():
+            town = Town(seed, liars=liars, rules=replace(rules_of(4), until=LAST))
+            storm(town, 25)
+            town.run(town.now + 15_000)
+            assert not town.broken
+            for member in town.members.values():
+                last, certificate = member.journal.chain[-1], member.journal.certificates[-1]
+                assert last.height == LAST
+                later += certificate.view > last.view
+    assert later, "some seed has to need it"
 
 
 def test_a_view_that_was_voted_final_and_passes_its_time_wakes_nobody_again_and_again() -> None:

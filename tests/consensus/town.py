@@ -248,7 +248,8 @@ class Town:
     def block(self, view: int, parent: Link, key: bytes, salt: bytes, good: bool = True) -> Link:
         address = crypto.address_of(key)
         name = crypto.sha256(parent.hash + view.to_bytes(8, "big") + address + salt)
-        link = Link(view, parent.height + 1, name, parent.hash, address, self.now)
+        height = parent.height + 1
+        link = Link(view, height, name, parent.hash, address, self.now, anchor=height)
         self.blocks[name] = link
         if not good:
             self.invalid.add(name)

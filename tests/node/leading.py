@@ -15,11 +15,12 @@ from genesis.spec import ChainSpec
 from node.config import SequencerConfig
 from node.consensus.doors import Certified, Kept
 from node.consensus.signer import KeySigner
-from node.consensus.words import Rules, Said, rules_of
+from node.consensus.words import Said
 from node.engine import EngineThread
 from node.heritage import Heirs
 from node.ledger import ChainLedger
 from node.line import Line
+from node.membership import Membership
 from node.mempool import Mempool
 from node.recovery import Recovered
 from node.sequencer import Inbox, Sequencer, Turn
@@ -32,10 +33,6 @@ def certified(block: Block, spec: ChainSpec) -> Certificate:
     header = block.header
     digest = (VoteKind.FINALISE, spec.chain_id, header.height, header.view, header.hash(), header.validators)
     return certify([sign_vote(*digest, KEY)])
-
-
-def _rules(spec: ChainSpec) -> Rules:
-    return rules_of(spec, ValidatorSet(0, 0, spec.stakes))
 
 
 class Leading:
@@ -62,7 +59,9 @@ class Leading:
             spec, config, KeySigner(key), self.line, store, engine, machine, mempool, inbox, listener, now_ms=now_ms,
             heirs=heirs,
         )  # fmt: skip
-        self.ledger = ChainLedger(_rules(spec), self.line, self.sequencer, store, mempool, None, 0)  # type: ignore[arg-type]
+        sets = (ValidatorSet(0, 0, spec.stakes),)
+        members = Membership(spec, None, sets, lambda _: None, read=1 << 62)  # type: ignore[arg-type]
+        self.ledger = ChainLedger(self.line, self.sequencer, store, mempool, members, None, 0)  # type: ignore[arg-type]
         self.built: list[Block] = []
 
     async def open(self, *before: bytes) -> None:

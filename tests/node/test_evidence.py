@@ -45,7 +45,7 @@ def proposals(view: int, *times_ms: int) -> Accusation:
     blocks = []
     for time_ms in times_ms:
         body, proposer = toy.body_of(), development_address(TWIN)
-        header = toy.header_of(view, toy.GENESIS, proposer, time_ms, body, toy.GENESIS_STATE)
+        header = toy.header_of(toy.Draft(view, proposer, time_ms, 0, 0), toy.GENESIS, body, toy.GENESIS_STATE)
         blocks.append(Block(header, body, crypto.sign(header.proposal_digest(), development_key(TWIN))))
     return Accusation.of_blocks(*blocks)
 
@@ -106,7 +106,7 @@ def test_a_twin_is_found_out_and_pays(tmp_path: Path, capsys: pytest.CaptureFixt
         ballots = [ballot_of(one, crypto.sign(one.digest(rules), development_key(KEYS[TWIN])), rules) for one in said]
         twin = town.hub.join("twin")
         stream = await twin.open("v0", wire.VOTES)
-        await stream.send(wire.Votes(0, False, tuple(ballots)).encode())
+        await stream.send(wire.Votes(0, 0, False, tuple(ballots)).encode())
 
     async def proven(town: Town) -> list[dict[str, Any]]:
         return await town.members[0].client.evidence()

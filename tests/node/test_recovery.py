@@ -80,7 +80,7 @@ class Deposits:
         entry = Deposit(after.count, development_address(9), 1, 10**18 * (after.count + 1), after.number + 1)
         return Anchor(after.number + 1, sha256(bytes((after.number + 1,))), after.count + 1), (entry,)
 
-    def validators(self, anchor: Anchor) -> int:
+    def validators(self, parent: Anchor, anchor: Anchor) -> int:
         return 0
 
 

@@ -154,7 +154,7 @@ def test_votes_proposals_and_probes_are_signed_as_in_the_process(path: Path) -> 
             said = Said(NOTARISE, 4, 2, ONE)
             assert await remote.sign(said, RULES) == crypto.sign(said.digest(RULES), KEY)
             assert await remote.sign(said, RULES) == await remote.sign(said, RULES)
-            header = toy.header_of(4, toy.GENESIS, ADDRESS, 1, toy.body_of(), toy.GENESIS_STATE)
+            header = toy.header_of(toy.Draft(4, ADDRESS, 1, 0, 0), toy.GENESIS, toy.body_of(), toy.GENESIS_STATE)
             assert await remote.propose(header) == crypto.sign(header.proposal_digest(), KEY)
             await remote.probe()
             for refused in (

@@ -41,28 +41,47 @@ class Member:
 
 
 class Town:
-    def __init__(self, folder: Path, hub: Hub, nursery: trio.Nursery, spec: ChainSpec) -> None:
-        self.folder, self.hub, self.nursery, self.spec = folder, hub, nursery, spec
+    """keys: of all who may ever live here; the first COUNT of them begin."""
+
+    def __init__(
+        self, folder: Path, hub: Hub, nursery: trio.Nursery, spec: ChainSpec, keys: tuple[int, ...] = KEYS
+    ) -> None:
+        self.folder, self.hub, self.nursery, self.spec, self.keys = folder, hub, nursery, spec, keys
         self.members: dict[int, Member] = {}
         self.sequence = 0
+        self.known = set(range(COUNT))
+        """Numbers of those whom everybody is told of."""
 
     async def start(self, number: int) -> Member:
+        self.known.add(number)
         member: Member = await self.nursery.start(self._live, number)
         return member
 
     async def _live(self, number: int, task_status: trio.TaskStatus[Member]) -> None:
-        names = {address: f"v{other}" for other, address in enumerate(self.spec.stakes) if other != number}
         config = config_of(self.folder / str(number), settlement__file=str(self.folder / "settlement.sqlite"))
-        place = Place(self.hub.join(f"v{number}"), names)
+        place = Place(self.hub.join(f"v{number}"), self._others(number), self._news(number))
         ended = trio.Event()
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
-                ready = await nursery.start(run_node, config, self.spec, development_key(KEYS[number]), place)
+                ready = await nursery.start(run_node, config, self.spec, development_key(self.keys[number]), place)
                 async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
                     self.members[number] = member = Member(ready, scope, client, ended)
                     task_status.started(member)
                     await trio.sleep_forever()
         ended.set()
+
+    def _others(self, number: int) -> dict[bytes, str]:
+        return {development_address(self.keys[other]): f"v{other}" for other in self.known if other != number}
+
+    def _news(self, number: int) -> Callable[[], Awaitable[dict[bytes, str] | None]]:
+        told = self._others(number)
+
+        async def news() -> dict[bytes, str] | None:
+            nonlocal told
+            before, told = told, self._others(number)
+            return told if told != before else None
+
+        return news
 
     async def kill(self, number: int) -> None:
         self.hub.crash(f"v{number}")
@@ -95,13 +114,15 @@ class Town:
 
     async def leader(self) -> int:
         block = await next(iter(self.members.values())).client.block()
-        return list(self.spec.stakes).index(bytes.fromhex(block["proposer"][2:]))
+        return [f"0x{development_address(key).hex()}" for key in self.keys].index(block["proposer"])
 
 
 @asynccontextmanager
-async def town(folder: Path, weather: Weather, spec: ChainSpec = FOUR) -> AsyncIterator[Town]:
+async def town(
+    folder: Path, weather: Weather, spec: ChainSpec = FOUR, keys: tuple[int, ...] = KEYS
+) -> AsyncIterator[Town]:
     async with open_memory_network(1, weather) as hub, trio.open_nursery() as nursery:
-        found = Town(folder, hub, nursery, spec)
+        found = Town(folder, hub, nursery, spec, keys)
         async with trio.open_nursery() as starting:
             for number in range(COUNT):
                 starting.start_soon(found.start, number)
@@ -109,10 +130,12 @@ async def town(folder: Path, weather: Weather, spec: ChainSpec = FOUR) -> AsyncI
         nursery.cancel_scope.cancel()
 
 
-def play(folder: Path, test: Callable[[Town], Awaitable[Any]], spec: ChainSpec = FOUR) -> None:
+def play(
+    folder: Path, test: Callable[[Town], Awaitable[Any]], spec: ChainSpec = FOUR, keys: tuple[int, ...] = KEYS
+) -> None:
     async def main() -> None:
         with trio.fail_after(240):
-            async with town(folder, Weather(latency_s=0.002, jitter_s=0.002), spec) as found:
+            async with town(folder, Weather(latency_s=0.002, jitter_s=0.002), spec, keys) as found:
                 await test(found)
 
     trio.run(main)
