@@ -42,6 +42,7 @@ from node.meters import Meters
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
+from node.store_swap import finish
 from node.sync.following import Following
 from node.sync.joining import come_level
 from node.sync.pruning import Pruner
@@ -107,6 +108,7 @@ async def _run(
         give_engine(spec)
         executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
+        finish(folder)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
             if place is None:
                 assert signer is not None, "who follows has somebody to follow"

@@ -39,7 +39,7 @@ RULES = (
     Rule(
         "TenorDiverged", 'tenor_not_voting{reason="diverged"} == 1', "0s", "page",
         "A block that a quorum stands behind came out differently on this node.",
-        "Do not let it vote. Keep its folder, compare versions with the other operators, and audit the store.",
+        "It votes no more. Run `tenor node diff` on the file that it names, mend what that tells, start again.",
     ),
     Rule(
         "TenorNotVoting", 'tenor_not_voting{reason!="follows"} == 1', "1m", "page",

@@ -20,6 +20,7 @@ import trio.testing
 
 from genesis import crypto
 from genesis.chain import VoteKind
+from genesis.crypto import checksum_address
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Corrupt, Invalid, Unavailable
 from node.app import run_node
@@ -303,6 +304,25 @@ def test_a_killed_process_remembers_all_it_gave(tmp_path: Path, capsys: pytest.C
     assert tenor(capsys, "signer", "show", folder, "--json").result["newest_view"] >= max(given)
     again = tenor(capsys, "signer", "init", folder, "--dev-key", 0, "--json")
     assert (again.code, again.result["code"]) == (1, "exists")
+
+
+@pytest.mark.slow
+def test_a_node_folder_is_made_for_a_signer_and_checked_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, node = tmp_path / "signer", tmp_path / "node"
+    at = folder / "signer.sock"
+    tenor(capsys, "signer", "init", folder, "--dev-key", 0, "--json")
+    monkeypatch.setattr("node.signing.remote.BEGIN_S", 0.1)
+    away = tenor(capsys, "node", "init", node, "--signer", at, "--json")
+    assert away.code == 3 and "tenor signer run" in away.result["error"]
+    with process(folder):
+        monkeypatch.undo()
+        made = tenor(capsys, "node", "init", node, "--signer", at, "--json").result
+        assert made["validator"] == checksum_address(ADDRESS)
+        assert not (node / "validator.json").exists() and f'signer = "{at}"' in (node / "node.toml").read_text()
+        checked = tenor(capsys, "node", "check", "--config", node / "node.toml", "--json").result
+        assert checked["votes"] and checked["checks"][0]["found"] == f"signs as {checksum_address(ADDRESS)}"
 
 
 # With a node
