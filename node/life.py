@@ -173,6 +173,7 @@ class Life:
                     self._mempool, network, self._leader, self._service.run_here, self._heritage.orphans
                 )  # fmt: skip
                 self._service.forwarder, self._service.consensus = self._forwarder, self._consensus
+                self._consensus.moved = self._forwarder.wake
                 await nursery.start(self._consensus.run)
                 await nursery.start(self._forwarder.run)
                 nursery.start_soon(self._halt_when_lost, self._inbox, self._sequencer)

@@ -139,6 +139,8 @@ class Consensus:
         self.evidence: list[tuple[Ballot, Ballot]] = []
         self.exposed: list[tuple[Link, Link]] = []
         self.diverged: Link | None = None
+        self.moved: Callable[[], None] = lambda: None
+        """Called when another view has begun."""
         self._declined = -1
         """Certified height at which leading was last left to others."""
         self._fault = ""
@@ -316,8 +318,10 @@ class Consensus:
                 await self._take(event)
             await self._flush()
             await self._hand_over()
-            if self.machine.view != view and not self.machine.standing().leads:
-                self._ledger.stand_back()
+            if self.machine.view != view:
+                if not self.machine.standing().leads:
+                    self._ledger.stand_back()
+                self.moved()
 
     async def _take(self, event: Event) -> None:
         """An event, by what is known by now of where the set ends."""
@@ -727,14 +731,14 @@ class Consensus:
         if not good:
             self._event(partial(self._diverged, one))
             return False
-        done = trio.Event()
-        await self._send.send(partial(self._adopting, one, done))
-        await done.wait()
+        taken = trio.Event()
+        await self._send.send(partial(self._adopting, one, taken))
+        await taken.wait()  # not until it is synced: the next one is executed meanwhile
         return True
 
-    def _adopting(self, one: Certified, done: trio.Event, now_ms: int) -> list[Action]:
+    def _adopting(self, one: Certified, taken: trio.Event, now_ms: int) -> list[Action]:
         """The event that commits a block another node has certified, if votes have not done so meanwhile."""
-        self._stage.after.append(done.set)
+        taken.set()
         link = Link.of(one.block.header)
         if link.height != self.machine.committed.height + 1:
             return []
