@@ -136,6 +136,19 @@ def test_after_a_restart_it_goes_on_behind_what_was_consumed() -> None:
     assert [entry.index for entry in entries] == [3] and anchor.count == 4
 
 
+def test_a_chain_that_stands_still_is_asked_for_nothing_but_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, asked = Deposits(), []
+    inbox = chain.inbox
+
+    async def counted(*span: int) -> Any:
+        asked.append(span)
+        return await inbox(*span)
+
+    monkeypatch.setattr(chain, "inbox", counted)
+    followed(chain, lambda: chain.add(3), *[lambda: None] * 5, lambda: chain.add(4), *[lambda: None] * 5)
+    assert len(asked) == 3, "before the first deposit, and after each"
+
+
 def test_an_outage_is_waited_out() -> None:
     chain = Deposits()
 
@@ -163,8 +176,13 @@ def test_an_anchor_taken_back_ends_the_giving() -> None:
 
 def test_an_anchor_that_settlement_never_had_is_corrupt() -> None:
     chain = Deposits()
+
+    def another() -> None:
+        chain.highest = 2
+        chain.add(6)
+
     with pytest.raises(BaseExceptionGroup) as ended:
-        followed(chain, lambda: chain.add(3), lambda: setattr(chain, "highest", 2))
+        followed(chain, lambda: chain.add(3), another)
     assert ended.group_contains(Corrupt, match="never had block 3")
 
 
