@@ -73,6 +73,11 @@ RULES = (
         "See whether the settlement chain can be reached and takes commitments; the log says what it answers.",
     ),
     Rule(
+        "TenorDiskBad", "tenor_disk_slow == 1", "0s", "page",
+        "Writes take longer than a second to reach the disk: it is failing, or something else keeps it busy.",
+        "Look at `dmesg` and SMART, and at what else writes; move the folder to a good disk before this one fails.",
+    ),
+    Rule(
         "TenorDiskFull", "tenor_disk_days_left < 7", "10m", "ticket",
         "At the growth of the last day the disk is full within a week; a node whose disk is full stops.",
         "Free space, or move the folder to a larger disk while the node is stopped.",
