@@ -300,7 +300,8 @@ def evidence(
     if out is not None:
         for row in found:
             row["file"] = _write_proof(out, row, chain)
-    show({"evidence": found}, json)
+    shown = found if json else [{name: row[name] for name in row if name != "proof"} for row in found]
+    show({"evidence": shown}, json)
 
 
 def _write_proof(folder: Path, row: dict[str, Any], chain: int) -> Path:

@@ -92,6 +92,17 @@ def test_old_views_get_no_new_words_and_the_file_stays_small(path: Path) -> None
     assert path.stat().st_size < 1_000
 
 
+def test_a_key_that_signed_before_signs_above_that(tmp_path: Path) -> None:
+    Guard.create(tmp_path / "signed", CHAIN, ADDRESS, floor=1_000)
+    with Guard(tmp_path / "signed") as guard:
+        for view in (1, 1_000):
+            with pytest.raises(Invalid, match="nothing new up to view 1000"):
+                guard.admit(word(view))
+        guard.admit(word(1_001))
+    with Guard(tmp_path / "signed") as guard:
+        assert (guard.floor, guard.newest) == (1_000, 1_001)
+
+
 def test_a_damaged_or_missing_memory_is_refused(path: Path) -> None:
     with Guard(path) as guard:
         guard.admit(word(3))
