@@ -4,9 +4,10 @@ Everything a node keeps, in one LevelDB: the one file that imports plyvel.
 A block is one atomic synced write: header, body, receipts, index of its transactions, cursors, and the end of its
 batch log. The batch log holds what was acknowledged of the block still open, synced batch by batch. A checkpoint's
 pages are written once, in small writes beside those they replace, and count from the write that commits them; a crash
-leaves the old or the new one. Every checksum is verified on every read. A full disk, a failed sync and a damaged file
-raise Corrupt with the path: the store is not to be used after it. Methods may be called from any thread; one process
-at a time opens the folder.
+leaves the old or the new one. A snapshot from elsewhere is gathered likewise and replaces chain and state in one
+write; blocks below `first` are pruned, and swept one by one. Every checksum is verified on every read. A full disk, a
+failed sync and a damaged file raise Corrupt with the path: the store is not to be used after it. Methods may be
+called from any thread; one process at a time opens the folder.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ import plyvel
 
 from genesis.errors import Corrupt, Invalid, Unavailable
 from node.disk import SyncPace
+from node.log import logger
 from node.meters import Histogram
-from node.store_files import damaged_logs, damaged_tables
+from node.store_files import damaged_logs, damaged_tables, torn_logs
+
+log = logger("store")
 
 OpenDb = Callable[..., Any]
 """`plyvel.DB`, or what fails like it."""
@@ -177,6 +181,8 @@ class Store:
         self._serials: _Serials | None = None
         self._failed: Corrupt | None = None
         path.mkdir(parents=True, exist_ok=True)
+        for torn in torn_logs(path):
+            log.warning("a write was cut off; what was signed in it the other validators are asked for", file=str(torn))
         self._db: Any = None
         with self._guarded("open"):
             self._db = self._opened(open_db)
