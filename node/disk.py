@@ -10,10 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from node.log import logger
+
 SLOW_S = 1.0
 """A sync that takes longer is slow: half the shortest time-out of a view is gone."""
 SLOW_FOR_S = 30.0
 """So long after a slow sync the disk is still taken for slow."""
+
+log = logger("disk")
 
 
 class SyncPace:
@@ -41,6 +45,7 @@ class SyncPace:
             self.longest_s = max(self.longest_s, took_s)
             if took_s >= SLOW_S:
                 self._last_slow_s, self._slow_until = took_s, self._clock() + SLOW_FOR_S
+                log.warning("a sync of the disk was slow", seconds=round(took_s, 1))
 
     def burden(self) -> str:
         """What is wrong in words, "" when nothing is."""

@@ -30,8 +30,11 @@ import plyvel
 
 from genesis.errors import Corrupt, Invalid, Unavailable
 from node.disk import SyncPace
+from node.log import logger
 from node.meters import Histogram
-from node.store_files import damaged_logs, damaged_tables
+from node.store_files import damaged_logs, damaged_tables, torn_logs
+
+log = logger("store")
 
 OpenDb = Callable[..., Any]
 """`plyvel.DB`, or what fails like it."""
@@ -178,6 +181,8 @@ class Store:
         self._serials: _Serials | None = None
         self._failed: Corrupt | None = None
         path.mkdir(parents=True, exist_ok=True)
+        for torn in torn_logs(path):
+            log.warning("a write was cut off; what was signed in it the other validators are asked for", file=str(torn))
         self._db: Any = None
         with self._guarded("open"):
             self._db = self._opened(open_db)
@@ -313,6 +318,8 @@ class Store:
             if header is None:
                 return
             if body is None or receipts is None:
+                if height < self.first():
+                    return  # swept while it was read
                 raise Corrupt(f"{self.path}: block {height} has a header but lacks its body or receipts.")
             yield StoredBlock(height, header, body, receipts)
 

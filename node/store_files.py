@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from genesis.errors import Invalid
@@ -51,6 +52,12 @@ def damaged_logs(folder: Path) -> Iterator[Damage]:
         yield from _checked(path, _check_log)
 
 
+def torn_logs(folder: Path) -> Iterator[Damage]:
+    """Logs that end amid a record, checksums left aside: quick, for every start."""
+    for path in sorted(found for pattern in LOGS for found in folder.glob(pattern)):
+        yield from _checked(path, partial(_check_log, checksums=False))
+
+
 def damaged_tables(paths: Iterable[Path]) -> Iterator[Damage]:
     for path in paths:
         yield from _checked(path, _check_table)
@@ -65,7 +72,7 @@ def _checked(path: Path, check: Callable[[Path, bytes], Damage | None]) -> Itera
         yield damage
 
 
-def _check_log(path: Path, data: bytes) -> Damage | None:
+def _check_log(path: Path, data: bytes, checksums: bool = True) -> Damage | None:
     at = 0
     while at < len(data):
         left = LOG_BLOCK_BYTES - at % LOG_BLOCK_BYTES
@@ -79,7 +86,7 @@ def _check_log(path: Path, data: bytes) -> Damage | None:
         record = data[at + RECORD_HEAD_BYTES - 1 : at + RECORD_HEAD_BYTES + length]
         if len(record) < length + 1:
             return Damage(path, f"it ends amid a record, at byte {len(data)}", torn=True)
-        if _masked(crc32c(record)) != int.from_bytes(head[:4], "little"):
+        if checksums and _masked(crc32c(record)) != int.from_bytes(head[:4], "little"):
             return Damage(path, f"the checksum of the record at byte {at} is wrong")
         at += RECORD_HEAD_BYTES + length
     return None

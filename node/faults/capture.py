@@ -53,7 +53,7 @@ def capture(spec: ChainSpec, genesis: bytes, node: bytes, suspect: Suspect, exec
             pages[one.program, one.page] = one.content
     meta = executor.checkpoint_meta()
     observed, again = _observe(spec, executor, parent, suspect.block)
-    touched = observed.touched if observed else ()
+    touched = observed.touched[:PAGES_MAX] if observed else ()
     if count > PAGES_MAX:
         pages = {spot: pages[spot] for spot in strays} | {(one.program, one.page): one.before for one in touched}
     came = None

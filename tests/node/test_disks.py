@@ -23,7 +23,7 @@ from node.engine import on_engine_stack
 from node.genesis_code import folder_plan
 from node.repair import repair
 from node.store import Note, Store
-from node.store_files import find_damage
+from node.store_files import find_damage, torn_logs
 from tests.node.test_validators import Town, play
 
 CHAIN = b"g" * 32
@@ -103,6 +103,7 @@ def test_a_log_whose_end_is_gone_is_found(tmp_path: Path) -> None:
     data = log.read_bytes()
     log.write_bytes(data[:-100])
     (damage,) = find_damage(tmp_path / "db")
+    assert [damage] == list(torn_logs(tmp_path / "db"))
     assert damage.torn and damage.file == log and f"at byte {len(data) - 100}" in str(damage)
     log.write_bytes(data[:-100] + bytes(100))
     (damage,) = find_damage(tmp_path / "db")

@@ -226,7 +226,8 @@ def test_a_page_with_several_wrong_bits_needs_somebody_elses_state(chain: Path, 
     assert refused.value.code == "beyond_repair"
     sound = on_engine_stack(lambda: ground.of_folder(chain, TEST_SPEC, bundle, tell))
     spot = next(iter(bundle.strays))
-    for found in (sound, ground.with_pages(bundle, sound.pages.__getitem__, "a node")):
+    other = fault_of(chain, 3, another_bank(DEBIT, DEBIT.replace("-", "+")))
+    for found in (sound, ground.of_bundle(other), ground.with_pages(bundle, sound.pages.__getitem__, "a node")):
         verdict = verdict_of(bundle, found)
         assert verdict.cause is Cause.MEMORY and verdict.parted is not None
         (before,) = verdict.before
