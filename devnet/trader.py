@@ -23,6 +23,8 @@ TRADE, POST_ONLY, CANCEL = 1, 1 << 30 | 1, 2 << 30 | 1
 EXPIRY_MS = 30_000
 RECONNECT_S = 0.1
 
+Hear = Callable[[Receipt], None]
+
 
 class Trader:
     """`client` and `programs` stand while `keep` runs."""
@@ -30,7 +32,9 @@ class Trader:
     client: Client
     programs: Programs
 
-    def __init__(self, key: bytes, url: str, chain_id: int, fee: int) -> None:
+    def __init__(self, key: bytes, url: str, chain_id: int, fee: int, hear: Hear | None = None) -> None:
+        """hear: told of every receipt."""
+        self._hear = hear
         self.key, self.address = key, address_of(key)
         self._url, self._chain_id, self._fee = url, chain_id, fee
         self._last = 0
@@ -52,7 +56,10 @@ class Trader:
         self, calls: Sequence[Call], lane: int = TRADE, *, gas: int = 3_000_000, atomic: bool = True
     ) -> Receipt:
         """Sign, send, wait until executed. Raises Invalid when refused, Unavailable when the node is away."""
-        return await self.client.send(self._signed(calls, lane, gas, atomic))
+        receipt = await self.client.send(self._signed(calls, lane, gas, atomic))
+        if self._hear is not None:
+            self._hear(receipt)
+        return receipt
 
     async def replace_quotes(self, cancel: Call, quotes: Sequence[Call], *, gas: int = 3_000_000) -> None:
         """
@@ -63,6 +70,8 @@ class Trader:
         for answer in await self.client.send_many(frame):
             if isinstance(answer, TenorError):
                 raise answer
+            if self._hear is not None:
+                self._hear(answer)
 
     def _signed(self, calls: Sequence[Call], lane: int, gas: int, atomic: bool) -> SignedTransaction:
         self._last = max(self._last + 1, time.time_ns() // 1_000)

@@ -1,126 +1,105 @@
 """
-`tenor devnet`: settlement, node, gateway, price feed and agents, in one command, on this machine.
+`tenor devnet`: settlement, nodes, gateways, price feed and agents, in one command, on this machine.
 
-    folder → node process ─┐
-    settlement file ───────┼─ market listed → agents funded and trading → N blocks → last withdrawal paid → audit
-    price feed ────────────┘
+    folder → node processes ─┐
+    settlement file ─────────┼─ market listed → agents funded and trading → N blocks → last withdrawal paid → audit
+    price feed ──────────────┘
 
-The node is a process as any operator's; what trades here uses its public interface and the settlement chain, no other
+A node is a process as any operator's; what trades here uses its public interface and the settlement chain, no other
 way in. At the end a second process replays every stored block from genesis.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import trio
 
-from devnet import agents
-from devnet.agents import ROLES, Prices, Role, Stage
+from devnet.cast import END_S, Cast
 from devnet.feeds import Model, Tick, replay
 from devnet.funding import Cashier
-from devnet.market import REPORTER_KEYS, listing_calls, market_for
-from devnet.process import NodeProcess
-from devnet.trader import Trader
+from devnet.kept import SETTLEMENT_FILE, Kept, keep
+from devnet.market import market_for
+from devnet.process import NodeProcess, fork_nodes, running, stop_all
+from devnet.replaying import audited
 from devnet.view import View
-from genesis.crypto import keccak256
 from genesis.devkeys import development_key
 from genesis.errors import Unavailable
 from genesis.presets import parse_spec
 from genesis.spec import ChainSpec
 from node.client import Client
-from node.config import DEFAULT_PORT
 from node.localnet import chain_text, write_folders
 from settlement.contract import Terms
-from settlement.local import open_local
+from settlement.local import LocalSettlement, open_local
 
 SETTLEMENT_BLOCK_MS = 500
-CAST: tuple[Role, ...] = ("maker",) * 5 + ("taker",) * 6 + ("gambler",)
-MAKER_FUNDS, TAKER_FUNDS, GAMBLER_NOTIONAL = 2_000_000, 1_000_000, 500_000
-FEE = 1_000_000_000
-END_S = 120.0
-"""What is waited after the last block for the last withdrawal to be paid."""
-WITHDRAW_AT_BLOCK = 8
-PAY_S = 0.5
+SHOWN_AT_ONCE = 20
+"""Of blocks sealed while nobody watched, so many of the newest are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """
-    validators: each a process of its own. blocks: 0 runs until interrupted. keep: the folder to use and leave, None
-    for one that is removed.
-    """
+    """blocks: so many more; 0 runs until interrupted. folder: to use and leave, None for one that is removed."""
 
     blocks: int = 0
-    seed: int = 7
-    feed: Path | None = None
-    speed: int = 1_000
-    keep: Path | None = None
-    port: int = DEFAULT_PORT
+    folder: Path | None = None
     json: bool = False
-    validators: int = 1
 
 
-def run(options: Options, started: float) -> int:
+def run(kept: Kept, options: Options, started: float) -> int:
     """
-    Run the devnet; return the exit code: 0, or 1 when it did not end well within its limit.
+    Run a devnet, or let it go on; return the exit code: 0, or 1 when it did not end well within its limit.
 
     Args:
         started: time.time() when the command began.
     """
-    folder = options.keep or Path(tempfile.mkdtemp(prefix="tenor-devnet-"))
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="tenor-devnet-"))
     try:
-        return trio.run(_Devnet(options, folder, started).run)
+        devnet = _Devnet(kept, options, folder, started)
+        configs = write_folders(folder, kept.validators, kept.ports, SETTLEMENT_BLOCK_MS)
+        return trio.run(devnet.run, fork_nodes(configs))
     finally:
-        if options.keep is None:
+        if options.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def ticks_of(kept: Kept) -> Iterator[Tick]:
+    return Model().ticks(kept.seed) if kept.feed_path is None else replay(kept.feed_path, kept.speed)
+
+
 class _Devnet:
-    def __init__(self, options: Options, folder: Path, started: float) -> None:
-        self.options, self.folder, self.started = options, folder, started
-        self.spec: ChainSpec = parse_spec(chain_text(options.validators))
-        self.urls = [f"ws://127.0.0.1:{options.port + number}/ws" for number in range(options.validators)]
-        self.market = market_for(options.feed)
-        self.ticks = self._ticks()
-        self.prices = Prices(next(self.ticks))
+    def __init__(self, kept: Kept, options: Options, folder: Path, started: float) -> None:
+        self.kept, self.options, self.folder, self.started = kept, options, folder, started
+        self.spec: ChainSpec = parse_spec(chain_text(kept.validators))
+        self.urls = [f"ws://127.0.0.1:{port}/ws" for port in kept.ports]
+        self.market = market_for(kept.feed_path)
+        self.ticks = ticks_of(kept)
         self.view = View(self.market.name, options.json)
         self.first_block_ms = 0
-        self.height = 0
-        self.withdrawn = trio.Event()
+        self.reached = trio.Event()
 
-    async def run(self) -> int:
-        ports = range(self.options.port, self.options.port + self.options.validators)
-        configs = write_folders(self.folder, self.options.validators, ports, SETTLEMENT_BLOCK_MS)
-        nodes = [NodeProcess(config) for config in configs]
+    async def run(self, nodes: Sequence[NodeProcess]) -> int:
         terms = Terms.of(self.spec)
-        async with open_local(self.folder / "settlement.sqlite", terms, SETTLEMENT_BLOCK_MS) as settlement:
+        async with open_local(self.folder / SETTLEMENT_FILE, terms, SETTLEMENT_BLOCK_MS) as settlement:
             cashier = Cashier(settlement)
-            try:
-                async with trio.open_nursery() as nursery:
-                    for node in nodes:
-                        nursery.start_soon(node.run)
-                    ended = await self._trade(nursery, cashier)
-                    await _stop(nodes)
-                    nursery.cancel_scope.cancel()
-            finally:
-                with trio.CancelScope(shield=True):
-                    await _stop(nodes)
+            self.cast = Cast(
+                self.spec, self.urls, self.market, self.ticks, self.kept.seed, cashier, self.kept.fed_ms
+            )  # fmt: skip
+            self.cast.height = self.kept.height
+            self._remember()
+            async with running(nodes) as nursery:
+                ended = await self._trade(nursery)
+                await stop_all(nodes)
             posted = (await settlement.committed()).height
             final = await self._final(settlement, posted)
-        report = await self._audit(configs[0].parent)
+        self.view.progress("replaying every block from genesis in a second process")
+        report = await audited(nodes[0].folder)
         summary = {
             **report,
             "deposits_made": cashier.deposits,
@@ -129,163 +108,67 @@ class _Devnet:
             "final_height": final,
             "first_block_ms": self.first_block_ms,
             "restarts": sum(node.restarts for node in nodes),
-            "validators": self.options.validators,
-            "seed": self.options.seed,
+            "validators": self.kept.validators,
+            "seed": self.kept.seed,
         }
         good = ended and report["conserved"] and report["replay_equal"]
         self.view.finish(summary, good)
         return 0 if good else 1
 
-    # Trading
-
-    async def _trade(self, nursery: trio.Nursery, cashier: Cashier) -> bool:
-        """List the market, fund and start the agents, and wait for the end; whether it came within the limit."""
-        watcher = self._trader(development_key(0))
-        reached = trio.Event()
-        listed = trio.Event()
-        nursery.start_soon(watcher.keep, lambda: self._watch(watcher.client, reached))
-        nursery.start_soon(self._list_market, listed)
-        await listed.wait()
-        nursery.start_soon(self._play_feed)
-        traders = [(role, self._trader(_agent_key(number), number)) for number, role in enumerate(CAST)]
+    async def _trade(self, nursery: trio.Nursery) -> bool:
+        """Trade to the end; whether it came within the limit."""
+        watcher = self.cast.trader(development_key(0))
+        nursery.start_soon(watcher.keep, lambda: self._watch(watcher.client))
         async with trio.open_nursery() as playing:
-            for number, (role, trader) in enumerate(traders):
-                playing.start_soon(self._play, number, role, trader, cashier)
-            await self._end(reached)
+            playing.start_soon(self.cast.play)
+            await self._end()
             playing.cancel_scope.cancel()
-        return not self.options.blocks or await self._settle([trader for _, trader in traders], cashier)
-
-    async def _list_market(self, listed: trio.Event) -> None:
-        admin = self._trader(development_key(1))
-
-        async def work() -> None:
-            if await admin.view("exchange", "market_count") == 0:
-                await admin.must(*listing_calls(admin.programs, self.market))
-            listed.set()
-
-        await admin.keep(work)
-        async with trio.open_nursery() as nursery:
-            for key in REPORTER_KEYS:
-                reporter = self._trader(development_key(key))
-                nursery.start_soon(self._report, reporter)
-
-    async def _report(self, reporter: Trader) -> None:
-        await reporter.keep(lambda: agents.report(reporter, self.prices))
-
-    async def _play(self, number: int, role: Role, trader: Trader, cashier: Cashier) -> None:
-        source = random.Random(f"{self.options.seed}/{number}")
-        stake = int(GAMBLER_NOTIONAL * self.market.initial_rate)
-        funds = {"maker": MAKER_FUNDS, "taker": TAKER_FUNDS, "gambler": stake}[role]
-
-        async def work() -> None:
-            if await trader.view("clearing", "cash", trader.address) == 0:
-                await cashier.fund(trader, funds)
-            async with trio.open_nursery() as nursery:
-                if role == "taker" and CAST.index("taker") == number:
-                    nursery.start_soon(self._withdraw, trader, cashier)
-                nursery.start_soon(ROLES[role], Stage(trader, self.market, self.prices, source))
-
-        await trader.keep(work)
-
-    async def _withdraw(self, trader: Trader, cashier: Cashier) -> None:
-        """Withdraw once, then claim what has become final."""
-        while self.height < WITHDRAW_AT_BLOCK:
-            await trio.sleep(PAY_S)
-        if not self.withdrawn.is_set():
-            cashier.owed.add(trader.address)
-            await agents.withdraw_some(trader)
-            self.withdrawn.set()
-        while True:
-            await cashier.pay_out(trader)
-            await trio.sleep(PAY_S)
-
-    async def _settle(self, traders: list[Trader], cashier: Cashier) -> bool:
-        """Wait until every withdrawal is paid."""
-        with trio.move_on_after(END_S):
-            for trader in traders:
-                while trader.address in cashier.owed:
-                    await trader.keep(partial(cashier.pay_out, trader))
-                    await trio.sleep(PAY_S)
+        self._remember()
+        if not self.options.blocks or await self.cast.settle():
             return True
         self.view.warn(f"the last withdrawal was not paid within {END_S:.0f} s")
         return False
 
-    # Watching
-
-    async def _watch(self, client: Client, reached: trio.Event) -> None:
+    async def _watch(self, client: Client) -> None:
+        cast, last = self.cast, self.kept.height + self.options.blocks
         async with client.subscribe("blocks") as blocks, client.subscribe("events") as events, trio.open_nursery() as n:
             n.start_soon(self.view.follow_events, events)
-            info = await client.chain_info()
-            self.height = info["height"]
-            self.view.welcome(self.urls[0], self.spec, info)
+            self.view.welcome(self.urls[0], self.spec, await client.chain_info())
             async for note in blocks:
-                block = note.result
-                self.height = block["height"]
+                newest = note.result["height"]
                 if self.first_block_ms == 0:
-                    self.first_block_ms = await self._first_block(client)
-                self.view.block(block, await client.chain_info(), self.prices.price)
-                if self.options.blocks and self.height >= self.options.blocks:
-                    reached.set()
+                    self.first_block_ms = await self._first_block(client, newest)
+                for height in range(min(newest, max(cast.height + 1, newest + 1 - SHOWN_AT_ONCE)), newest + 1):
+                    self.view.block(await client.block(height), await client.chain_info(), cast.prices.price)
+                cast.height = newest
+                self._remember()
+                if self.options.blocks and newest >= last:
+                    self.reached.set()
         raise Unavailable("the node's pushes ended")
 
-    async def _first_block(self, client: Client) -> int:
-        """Milliseconds from the command's start to the first block's own time, its sealing included."""
-        block = await client.block(1)
-        return int(block["time_ms"]) + self.spec.block_time_ms - int(self.started * 1_000)
+    def _remember(self) -> None:
+        keep(self.folder, replace(self.kept, fed_ms=self.cast.fed_ms, height=self.cast.height))
 
-    async def _end(self, reached: trio.Event) -> None:
+    async def _first_block(self, client: Client, newest: int) -> int:
+        """Milliseconds from the command's start to the time of the first block since, its sealing included; 0: none."""
+        started_ms = int(self.started * 1_000)
+        for height in range(self.kept.height + 1, newest + 1):
+            time_ms = int((await client.block(height))["time_ms"])
+            if time_ms >= started_ms:
+                return time_ms + self.spec.block_time_ms - started_ms
+        return 0
+
+    async def _end(self) -> None:
         if self.options.blocks:
-            await reached.wait()
+            await self.reached.wait()
         else:
             await self.view.interrupted()
 
-    # Prices
-
-    def _ticks(self) -> Iterator[Tick]:
-        if self.options.feed is None:
-            return Model().ticks(self.options.seed)
-        return replay(self.options.feed, self.options.speed)
-
-    async def _play_feed(self) -> None:
-        """Play the ticks in their time; at the end of a recorded file its last price stays."""
-        begun = trio.current_time()
-        for tick in self.ticks:
-            await trio.sleep_until(begun + tick.after_ms / 1000)
-            self.prices.last = tick
-
-    # The end
-
-    async def _final(self, settlement: Any, posted: int) -> int:
+    async def _final(self, settlement: LocalSettlement, posted: int) -> int:
         height = posted
         while height > 0 and await settlement.standing(height) != "final":
             height -= self.spec.commitment_blocks
         return max(height, 0)
-
-    async def _audit(self, folder: Path) -> dict[str, Any]:
-        """Replay a node's blocks in a second process."""
-        self.view.progress("replaying every block from genesis in a second process")
-        command = [sys.executable, "-m", "node.audit", str(folder), "--json"]
-        done = await trio.run_process(command, capture_stdout=True, check=False, stdin=subprocess.DEVNULL)
-        lines = done.stdout.decode().splitlines()
-        if not lines:
-            raise Unavailable(f"The audit ended with code {done.returncode} and said nothing; its log above says why.")
-        report: dict[str, Any] = json.loads(lines[-1])
-        return report
-
-    def _trader(self, key: bytes, number: int = 0) -> Trader:
-        """An account that speaks to one of the nodes."""
-        return Trader(key, self.urls[number % len(self.urls)], self.spec.chain_id, FEE)
-
-
-async def _stop(nodes: Sequence[NodeProcess]) -> None:
-    async with trio.open_nursery() as nursery:
-        for node in nodes:
-            nursery.start_soon(node.stop)
-
-
-def _agent_key(number: int) -> bytes:
-    """An agent's private key: published like the development keys, and worth as little."""
-    return keccak256(f"tenor devnet agent {number}".encode())
 
 
 def main_started() -> float:

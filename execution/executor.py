@@ -154,12 +154,34 @@ class ProgramInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingHooks:
+    """
+    Hooks that a batch left: due at once, put off to a later batch after a failure, parked until their purse has money.
+    """
+
+    due: int
+    put_off: int
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointChunk:
     """Pages of one program: program number, first page, consecutive 1 KiB pages."""
 
     program: int
     first_page: int
     pages: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramTree:
+    """
+    A program under the state root. subtrees: hashes of its subtrees of pages (`genesis.merkle.PageTree.subtrees`).
+    """
+
+    address: bytes
+    code_hash: bytes
+    subtrees: bytes
 
 
 class Executor(Protocol):
@@ -200,6 +222,9 @@ class Executor(Protocol):
     def programs(self) -> tuple[ProgramInfo, ...]:
         """All programs, by number."""
 
+    def waiting_hooks(self) -> WaitingHooks:
+        """How many hooks wait, as it is now."""
+
     def memory(self, program: bytes) -> bytes:
         """A copy of a program's state memory up to its heap top, as it is now."""
 
@@ -214,6 +239,9 @@ class Executor(Protocol):
 
     def checkpoint_meta(self) -> bytes:
         """What `restore` needs beside the pages, as of the last seal: height, programs and their code."""
+
+    def trees(self) -> tuple[ProgramTree, ...]:
+        """What the state root of the last seal is made of, by number, the kernel first."""
 
     def export(self, since_height: int | None) -> Iterator[CheckpointChunk]:
         """

@@ -24,9 +24,10 @@ class Header:
     What a block is. Fields in hashing order, with their width in bytes.
 
     version 4; height 8, from 1; time_ms 8; gap_ms 8, of an outage before this block, else 0; parent 32, a hash; view 8;
-    proposer 20; validators 8, version of the set; anchor_number 8 and anchor_hash 32, the settlement block up to
-    which deposits are read; inbox_count 8, entries consumed over the chain's life, this block included; body_root,
-    receipts_root, events_root, withdrawals_root, claims_root, state_root 32 each; gas_used 8.
+    proposer 20; validators 8, version of the set that certifies it (`genesis.membership.certifying`); anchor_number 8
+    and anchor_hash 32, the settlement block up to which deposits are read; inbox_count 8, entries consumed over the
+    chain's life, this block included; body_root, receipts_root, events_root, withdrawals_root, claims_root, state_root
+    32 each; gas_used 8.
 
     withdrawals_root is over all withdrawals since the commitment span of this height began (`commitment_span`), so
     that the certificate of a span's last block vouches for the commitment's tree.

@@ -1,8 +1,9 @@
 """
 Who certifies: validator sets, and what a validator's key signs about membership.
 
-A set has a version and the settlement block from which on it holds: a block of the chain is certified by the set that
-holds at its anchor, so every node derives it from the header alone. Stake is counted in whole units of asset 0.
+A set has a version and the settlement block from which on it holds. A block is certified by the set that holds at its
+parent's anchor (`certifying`), so everybody knows who certifies it before it exists, and the block that moves the
+anchor to where another set holds is the last of its own. Stake is counted in whole units of asset 0.
 """
 
 from __future__ import annotations
@@ -25,27 +26,50 @@ STAKE_UNIT = 10**18
 @dataclass(frozen=True, slots=True)
 class ValidatorSet:
     """
-    stakes: address → stake, as `check_certificate` takes it. from_height: of the settlement chain; the set holds for
-    blocks whose anchor is at or above it and below the next version's.
+    stakes: address → stake, as `check_certificate` takes it. from_height: of the settlement chain; the set holds from
+    it to the next version's. replaces: it takes the place of one that was lost and cannot hand over.
     """
 
     version: int
     from_height: int
     stakes: Mapping[bytes, int]
+    replaces: bool = False
 
     def fields(self) -> tuple[Any, ...]:
-        return (self.version, self.from_height, tuple(sorted(self.stakes.items())))
+        return (self.version, self.from_height, tuple(sorted(self.stakes.items())), self.replaces)
 
     @classmethod
     def of(cls, members: object) -> ValidatorSet:
-        version, from_height, stakes = codec.expect_array(members, 3, "A validator set")
+        version, from_height, stakes, replaces = codec.expect_array(members, 4, "A validator set")
         rows = [codec.expect_array(row, 2, "A stake") for row in codec.expect_array(stakes, None, "Stakes")]
-        return cls(version, from_height, dict(rows))
+        return cls(version, from_height, dict(rows), replaces)
 
 
 def set_at(sets: Sequence[ValidatorSet], anchor: int) -> ValidatorSet:
     """The set that holds at a settlement height; sets: by version, version 0 first."""
     return [one for one in sets if one.from_height <= anchor][-1]
+
+
+def certifying(sets: Sequence[ValidatorSet], parent_anchor: int, anchor: int) -> ValidatorSet:
+    """
+    The set that certifies a block with this anchor, by its parent's: that which holds there. A set that was lost moves
+    no anchor, so what replaces it begins with the first block that has it at its own.
+
+    Args:
+        sets: by version, at least all that hold up to `anchor`.
+    """
+    replacing = [one for one in sets if one.replaces and one.from_height <= anchor]
+    return max([set_at(sets, parent_anchor), *replacing], key=lambda one: one.version)
+
+
+def eligible(sets: Sequence[ValidatorSet], before: int, anchor: int) -> list[ValidatorSet]:
+    """
+    The sets that may have certified a block of which no more is known than its anchor, and that of one before it.
+
+    Who has a quorum of one of them could show a parent at whatever anchor suits: its header would exclude none.
+    """
+    first = certifying(sets, before, anchor).version
+    return [one for one in sets if first <= one.version and one.from_height <= anchor]
 
 
 def possession_digest(chain: int, owner: bytes) -> bytes:

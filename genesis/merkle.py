@@ -21,6 +21,9 @@ DEPTH = 6
 LEAVES_MAX = ARITY**DEPTH
 """16,777,216 pages, 16 GiB per program."""
 ABSENT = bytes(32)
+SUBTREE_LEVELS = 2
+SUBTREE_PAGES = ARITY**SUBTREE_LEVELS
+"""Pages under one node of level 2, 256 KiB: what travels, and is proven, together."""
 
 _NODE_BYTES = 1 + ARITY * 32
 _EMPTY_NODE = b"\x01" + bytes(ARITY * 32)
@@ -112,6 +115,12 @@ class PageTree:
         """Return the leaf hash, ABSENT if never set."""
         return _child(self._levels[0], index)
 
+    def subtrees(self) -> bytes:
+        """The hashes of all subtrees of SUBTREE_PAGES pages in order, 32 bytes each, up to the last one not absent."""
+        level = self._levels[SUBTREE_LEVELS]
+        hashes = b"".join(level[at + 1 : at + _NODE_BYTES] for at in range(0, len(level), _NODE_BYTES))
+        return hashes[: -(-len(hashes.rstrip(b"\x00")) // 32) * 32]
+
     def siblings(self, index: int) -> tuple[bytes, ...]:
         """Return, from the leaf upwards, the 15 other children of each node on the way: 6 × 480 bytes."""
         path = []
@@ -121,6 +130,33 @@ class PageTree:
             path.append(children[: position * 32] + children[position * 32 + 32 :])
             index = node
         return tuple(path)
+
+
+def subtree_hash(pages: Sequence[bytes]) -> bytes:
+    """The hash of a subtree that begins with these pages (1 KiB, or b"" for none), at most SUBTREE_PAGES."""
+    level = list(map(page_leaf, pages))
+    for _ in range(SUBTREE_LEVELS):
+        level = _wide_level_above(level)
+    return level[0] if level else ABSENT
+
+
+def root_of_subtrees(hashes: bytes) -> bytes:
+    """The root of the page tree with these subtrees. Raises Invalid "bad_proof" when they are none."""
+    if len(hashes) % 32 or len(hashes) // 32 > LEAVES_MAX // SUBTREE_PAGES:
+        raise Invalid(f"A page tree has at most {LEAVES_MAX // SUBTREE_PAGES} subtrees of 32 bytes each.", "bad_proof")
+    level = [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
+    for _ in range(DEPTH - SUBTREE_LEVELS):
+        level = _wide_level_above(level)
+    return level[0] if level else ABSENT
+
+
+def _wide_level_above(level: Sequence[bytes]) -> list[bytes]:
+    """The hashes of the nodes with these children; an empty one is absent."""
+    above = []
+    for at in range(0, len(level), ARITY):
+        children = b"".join(level[at : at + ARITY]).ljust(ARITY * 32, b"\x00")
+        above.append(ABSENT if children == _EMPTY_NODE[1:] else _sha256(b"\x01" + children).digest())
+    return above
 
 
 def wide_root(leaf_hash: bytes, index: int, siblings: Sequence[bytes]) -> bytes:

@@ -4,7 +4,8 @@ Proofs that stand alone: what a node answers about its state or about a receipt,
 The way is always the same: certificate → the header's hash → a root in the header → leaf → content. Trusted are the
 chain id and the validators given here, nothing else: every member of an answer is checked or recomputed. Answers are
 taken as they travel, JSON with bytes as 0x-hexadecimal: the results of `tenor_getProof` and, of `tenor_getReceipt`,
-the member `proof`. The validators are those of the set that the header names (`Header.validators`).
+the member `proof`. The validators are those of the set that the header names (`Header.validators`); whoever takes them
+from the settlement chain asks whether that one may have certified it (`genesis.membership.eligible`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
-    store, engine → recovery → nursery: core link · gateway process · life: inbox · batcher · line · ledger ·
-                                        consensus · forwarder · sequencer
+    engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
+        core link · gateway process · vitals · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
+        or, of a node that follows, following: line · batcher · ranges
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
 """
@@ -13,27 +14,38 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import trio
 
 from execution.executor import Executor
 from execution.vm.machine import Machine
-from genesis.crypto import address_of
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Stages
-from node.compiled import genesis_code
+from node.compiled import genesis_code, give_engine
 from node.config import Config
+from node.consensus.doors import Signer
+from node.consensus.signer import KeySigner
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
+from node.gateway.frames import WATCH
 from node.gateway_process import run_gateway
 from node.genesis_code import folder_plan
-from node.life import Life, Place, progress
+from node.life import Life, Place
 from node.log import logger
+from node.membership import stored_sets
 from node.mempool import Mempool
-from node.recovery import Recovered, recover
+from node.meters import Meters
+from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
+from node.sync.following import Following
+from node.sync.joining import come_level
+from node.sync.pruning import Pruner
+from node.sync.serving import Snapshots
+from node.vitals.core import Vitals
+from settlement.adapter import SettlementAdapter
 from settlement.contract import Terms
 from settlement.local import open_local, wall_clock_ms
 
@@ -56,7 +68,7 @@ class Ready:
 async def run_node(
     config: Config,
     spec: ChainSpec,
-    key: bytes,
+    key: bytes | Signer | None,
     place: Place | None = None,
     *,
     task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED,
@@ -65,58 +77,88 @@ async def run_node(
     Run until cancelled or stopped.
 
     Args:
-        key: the validator's private key.
+        key: the validator's private key, or who holds it; None for a node that only follows.
         place: among the other validators; None on a chain of one.
 
     Raises:
-        Invalid: the folder is another chain's, or the key no validator's.
+        Invalid: the folder is another chain's, or the key is no validator's and nobody else is there to follow.
         Unavailable: the folder or the port is taken.
         Corrupt: disk or engine failed; nothing further was signed.
     """
     folder = config.node.folder
     folder.mkdir(parents=True, exist_ok=True)
-    check_validator(spec, address_of(key))
+    signer = KeySigner(key) if isinstance(key, bytes) else key
     with _single_error():
-        await _run(config, spec, key, place, task_status)
+        await _run(config, spec, signer, place, task_status)
 
 
 async def _run(
-    config: Config, spec: ChainSpec, key: bytes, place: Place | None, task_status: trio.TaskStatus[Ready]
+    config: Config, spec: ChainSpec, signer: Signer | None, place: Place | None, task_status: trio.TaskStatus[Ready]
 ) -> None:
     folder = config.node.folder
+    open_settlement = open_local(
+        config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
+    )
     async with _engine() as engine:
+        give_engine(spec)
         executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
-            recovered = await engine.run(recover, spec, store, executor, root, progress)
-            await _serve(config, spec, key, place, store, engine, executor, root, recovered, task_status)
+            if place is None:
+                assert signer is not None, "who follows has somebody to follow"
+                check_validator(spec, store, signer.address)
+            async with open_settlement as adapter, trio.open_nursery() as nursery:
+                if place is not None:
+                    snapshots = Snapshots(store, place.network)
+                    snapshots.serve()
+                    await nursery.start(snapshots.run)
+                recovered = await come_level(
+                    spec, store, engine, executor, root, place, adapter, config.sync.snapshot_blocks
+                )
+                await _serve(
+                    config, spec, signer, place, store, engine, executor, adapter, root, recovered, task_status
+                )
+                nursery.cancel_scope.cancel()
 
 
 async def _serve(
     config: Config,
     spec: ChainSpec,
-    key: bytes,
+    signer: Signer | None,
     place: Place | None,
     store: Store,
     engine: EngineThread,
     executor: Executor,
+    adapter: SettlementAdapter,
     genesis_root: bytes,
     recovered: Recovered,
     task_status: trio.TaskStatus[Ready],
 ) -> None:
-    block_s = config.settlement.block_time_ms / 1000
-    poll_s = block_s / SETTLEMENT_POLLS_A_BLOCK
-    open_settlement = open_local(
-        config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
-    )
-    async with open_settlement as adapter, trio.open_nursery() as nursery:
+    poll_s = config.settlement.block_time_ms / 1000 / SETTLEMENT_POLLS_A_BLOCK
+    async with trio.open_nursery() as nursery:
         mempool = Mempool(spec, config.sequencer.mempool_transactions_max)
         stages = Stages()
+        meters = Meters()
         service = Service(spec, store, engine, executor, mempool, stages)
-        link = service.link = CoreLink(service.handle)
-        life = Life(
-            spec, config.sequencer, key, store, engine, executor, adapter, mempool, service, stages, poll_s,
-            genesis_root, place,
+
+        async def answer(method: str, payload: Any) -> Any:
+            return await vitals.report() if method == WATCH else await service.handle(method, payload)
+
+        link = service.link = CoreLink(answer)
+        life: Life | Following
+        if signer is not None:
+            life = Life(
+                spec, config.sequencer, signer, store, engine, executor, adapter, mempool, service, stages, poll_s,
+                genesis_root, meters, place,
+            )  # fmt: skip
+        else:
+            assert place is not None, "who follows has somebody to follow"
+            life = Following(
+                spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters
+            )  # fmt: skip
+        vitals = Vitals(
+            spec, config.node.folder, store, engine, executor, mempool, stages, meters, life,
+            config.settlement.block_time_ms,
         )  # fmt: skip
         await life.begin(recovered)
 
@@ -125,6 +167,8 @@ async def _serve(
             nursery.cancel_scope.cancel()
 
         await nursery.start(live)
+        await nursery.start(Pruner(spec, store, config.sync, stages).run)
+        await nursery.start(vitals.run)
         path = link_path(config.node.folder)
         await nursery.start(link.serve, path)
         port = await nursery.start(run_gateway, config.gateway, path)
@@ -163,9 +207,9 @@ async def _engine() -> AsyncIterator[EngineThread]:
         engine.stop()
 
 
-def check_validator(spec: ChainSpec, address: bytes) -> None:
-    """Raise Invalid unless the address is of the first validator set."""
-    if address not in spec.stakes:
+def check_validator(spec: ChainSpec, store: Store, address: bytes) -> None:
+    """Raise Invalid unless the address is of some validator set, as far as this node knows them."""
+    if not any(address in one.stakes for one in stored_sets(spec, store)):
         raise Invalid(f"0x{address.hex()} is no validator of this chain; use the key of one.", "not_validator")
 
 

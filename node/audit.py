@@ -24,11 +24,11 @@ from genesis import chain
 from genesis.chain import Block, Certificate
 from genesis.crypto import recover
 from genesis.errors import Corrupt, Invalid, TenorError
-from genesis.membership import ValidatorSet, set_at
+from genesis.membership import ValidatorSet, certifying
 from genesis.spec import ChainSpec, genesis_hash
 from node.audit_books import Books
 from node.chains import load_chain
-from node.compiled import genesis_code
+from node.compiled import genesis_code, give_engine
 from node.config import load
 from node.engine import EngineThread
 from node.genesis_code import folder_plan
@@ -115,6 +115,7 @@ class _Counts:
 
 
 def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
+    give_engine(spec)
     executor = Machine(folder_plan(folder, spec, genesis_code))
     root = executor.genesis(spec)
     with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
@@ -122,12 +123,13 @@ def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
         books = Books(spec, executor)
         tip = initial_tip(spec, root)
         sets = stored_sets(spec, store)
+        store.check_kept(1)
         last = store.head() or 0
         for row in store.blocks(1, last):
             results = decode_results(row.receipts)
             seen: list[Sealed] = []
             try:
-                block = _checked_block(row, results, spec, sets)
+                block = _checked_block(row, results, spec, sets, tip.anchor.number)
                 tip = replay_block(spec, executor, tip, block, lambda _, sealed: seen.append(sealed))  # noqa: B023
             except (Corrupt, Invalid) as error:
                 counts.replay_equal = False
@@ -142,7 +144,9 @@ def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
     return _report(counts)
 
 
-def _checked_block(row: StoredBlock, results: Results, spec: ChainSpec, sets: Sequence[ValidatorSet]) -> Block:
+def _checked_block(
+    row: StoredBlock, results: Results, spec: ChainSpec, sets: Sequence[ValidatorSet], parent_anchor: int
+) -> Block:
     """The stored block, once signatures and stored results agree with its header. Raises Corrupt or Invalid."""
     block, certificate = stored_block(row)
     header = block.header
@@ -150,7 +154,7 @@ def _checked_block(row: StoredBlock, results: Results, spec: ChainSpec, sets: Se
         raise Corrupt(f"the header says height {header.height}")
     if recover(header.proposal_digest(), block.signature) != header.proposer:
         raise Corrupt("the signature is not the proposer's")
-    _check_certificate(certificate, block, spec, sets)
+    check_certified(certificate, block, spec, sets, parent_anchor)
     if chain.receipts_root(receipt.encode() for receipt in results.receipts) != header.receipts_root:
         raise Corrupt("the stored receipts are not those that were signed")
     if chain.events_root((e.program, e.event, e.data) for e in results.events) != header.events_root:
@@ -158,17 +162,19 @@ def _checked_block(row: StoredBlock, results: Results, spec: ChainSpec, sets: Se
     return block
 
 
-def _check_certificate(certificate: Certificate, block: Block, spec: ChainSpec, sets: Sequence[ValidatorSet]) -> None:
-    """By the set that holds at the block's anchor, as the node read it from the settlement chain."""
+def check_certified(
+    certificate: Certificate, block: Block, spec: ChainSpec, sets: Sequence[ValidatorSet], parent_anchor: int
+) -> None:
+    """By the set that its parent's anchor names, as the node read it from the settlement chain."""
     header = block.header
-    holding = set_at(sets, header.anchor_number)
-    if header.validators != holding.version:
-        raise Corrupt(f"set {holding.version} holds at anchor {header.anchor_number}, not {header.validators}")
-    if header.proposer not in holding.stakes:
+    certifies = certifying(sets, parent_anchor, header.anchor_number)
+    if not header.validators == certificate.validators == certifies.version:
+        raise Corrupt(f"set {certifies.version} certifies it, not {header.validators} or {certificate.validators}")
+    if header.proposer not in certifies.stakes:
         raise Corrupt(f"the proposer 0x{header.proposer.hex()} is no validator")
     if (certificate.height, certificate.block_hash) != (header.height, header.hash()):
         raise Corrupt("the certificate is of another block")
-    chain.check_certificate(certificate, spec.chain_id, holding.stakes)
+    chain.check_certificate(certificate, spec.chain_id, certifies.stakes)
 
 
 def _count(counts: _Counts, block: Block, results: Results, books: Books) -> None:

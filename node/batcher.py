@@ -53,10 +53,16 @@ class Batcher:
         changed: Callable[[Stages], None],
         poll_s: float,
         given_up: int = 0,
+        alone: bool = True,
+        posts: bool = True,
     ) -> None:
-        """given_up: the highest height that was ever rolled back; settlement may still hold it, waiting in vain."""
-        self._alone = len(spec.validators) == 1
-        self._given_up = given_up
+        """
+        Args:
+            given_up: the highest height that was ever rolled back; settlement may still hold it, waiting in vain.
+            alone: whether nobody else posts.
+            posts: whether this node hands in commitments, or only follows what others have handed in.
+        """
+        self._alone, self._given_up, self._posts = alone, given_up, posts
         self._spec, self._store, self._adapter = spec, store, adapter
         self.stages, self._changed, self._poll_s = stages, changed, poll_s
 
@@ -69,7 +75,8 @@ class Batcher:
         reachable = True
         while True:
             try:
-                await self._post()
+                if self._posts:
+                    await self._post()
                 await self._follow()
                 reachable = True
             except Unavailable as error:

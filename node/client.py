@@ -95,6 +95,10 @@ class Client:
         """The node's part among the validators: who leads, what it waits for, and if it does not vote, why."""
         return cast(Json, await self.request("tenor_getConsensus"))
 
+    async def evidence(self) -> list[Json]:
+        """Proofs that validators contradicted themselves: validator, view, kind, proof, and whether it costs stake."""
+        return cast(list[Json], await self.request("tenor_getEvidence"))
+
     async def block(self, height: int | None = None) -> Json:
         """height None: the newest."""
         return cast(Json, await self.request("tenor_getBlock", height="latest" if height is None else height))
@@ -317,7 +321,7 @@ def blocking(url: str, exchange: Callable[[Client], Awaitable[T]]) -> T:
 def _error(body: Json) -> TenorError:
     """The error a JSON-RPC error object stands for."""
     number, message, word = body["code"], body["message"], (body.get("data") or {}).get("code", "invalid")
-    if number == rpc_codes.UNAVAILABLE:
+    if number in (rpc_codes.UNAVAILABLE, rpc_codes.OVER_LIMIT):
         return Unavailable(message)
     if number in (rpc_codes.CORRUPT, rpc_codes.INTERNAL_ERROR):
         return Corrupt(message)

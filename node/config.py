@@ -43,10 +43,15 @@ class NodeConfig:
 
 @dataclass(frozen=True, slots=True)
 class KeysConfig:
-    """validator: keystore file of the block-signing key; password_file: its password, first line."""
+    """
+    validator: keystore file of the block-signing key. password_file: its password, first line; without that file it is
+    a systemd credential or in the environment (`unlock`). signer: socket of `tenor signer run`, which holds the key
+    instead; "off" for none.
+    """
 
     validator: Path = Path("validator.json")
     password_file: Path = Path("validator.password")
+    signer: Path = Path(NOWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,15 @@ class GatewayConfig:
     body_bytes_max: int = _whole(2 << 20, 1 << 10, 64 << 20, "bytes of one request or WebSocket message")
     batch_calls_max: int = _whole(100, 1, 10_000, "calls in one JSON-RPC batch")
     depth_max: int = _whole(16, 4, 64, "levels of nesting in a request")
-    connections_max: int = _whole(1_000, 1, 100_000, "open connections")
+    connections_max: int = _whole(10_000, 1, 100_000, "open connections, as far as the system gives files")
     subscriptions_max: int = _whole(64, 1, 10_000, "subscriptions of one connection")
     threads: int = _whole(2, 1, 64, "threads that recover signers")
+    read_calls_per_s: int = _whole(20_000, 1, 10_000_000, "reads a second, of all clients")
+    read_calls_address_per_s: int = _whole(2_000, 1, 10_000_000, "reads a second of one address")
+    read_gas_per_s: int = _whole(200_000_000, 1_000_000, 10**12, "gas of tenor_call and tenor_simulate a second")
+    read_gas_address_per_s: int = _whole(50_000_000, 1_000_000, 10**12, "the same, of one address")
+    metrics: str = _choice("local", "local", "all", "off")
+    """Who is shown /metrics and /status: this machine, everybody, nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +81,27 @@ class SequencerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncConfig:
+    snapshot_blocks: int = _whole(
+        240, 1, 1_000_000_000, "blocks behind, from which on a snapshot is taken at the start"
+    )
+    keep_blocks: int = _whole(0, 0, 1_000_000_000, "newest blocks to keep; 0 keeps all")
+    keep_mib: int = _whole(0, 0, 1 << 30, "MiB of blocks to keep, about; 0 is no bound")
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """
     listen: multiaddress of TCP where other validators come in, as /ip4/0.0.0.0/tcp/26600; "off" on a chain of one.
     peers: a file, a line for each validator: its address, and its node's multiaddress, ending in /p2p/ and the name.
-    key: file of this node's secret, 32 bytes in hexadecimal digits; not the validator's.
+    key: file of this node's secret, 32 bytes in hexadecimal digits; not the validator's. followers: whether nodes that
+    are not on the list may come in to ask for blocks and snapshots.
     """
 
     listen: str = NOWHERE
     peers: Path = Path("peers")
     key: Path = Path("node.key")
+    followers: str = _choice("on", "on", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +120,7 @@ class Config:
     gateway: GatewayConfig = field(default_factory=GatewayConfig)
     sequencer: SequencerConfig = field(default_factory=SequencerConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    sync: SyncConfig = field(default_factory=SyncConfig)
     settlement: SettlementConfig = field(default_factory=SettlementConfig)
 
 
@@ -107,6 +130,7 @@ SECTIONS: dict[str, type] = {
     "gateway": GatewayConfig,
     "sequencer": SequencerConfig,
     "network": NetworkConfig,
+    "sync": SyncConfig,
     "settlement": SettlementConfig,
 }
 
@@ -184,7 +208,7 @@ def _value(name: str, value: object, place: str, folder: Path) -> Any:
         raise _bad(f"{name} in {place} is {value!r}", f"allowed is {_allowed(section, key)}")
     if wanted is Path:
         assert isinstance(value, str)
-        return folder / Path(value).expanduser()
+        return Path(NOWHERE) if value == NOWHERE else folder / Path(value).expanduser()
     return value
 
 
@@ -207,6 +231,8 @@ def _allowed(section: str, key: str) -> str:
         return f"{entry.metadata['low']} to {entry.metadata['high']}, {entry.metadata['unit']}"
     if "allowed" in entry.metadata:
         return " or ".join(entry.metadata["allowed"])
+    if entry.default == Path(NOWHERE):
+        return f'a path or "{NOWHERE}"'
     return "a path" if isinstance(entry.default, Path) else "text"
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -36,11 +35,10 @@ from node.gateway.frames import (
     pack,
 )
 from node.log import logger
+from node.unix_socket import SOCKET_PATH_BYTES_MAX, listen
 
 Handler = Callable[[str, Any], Awaitable[Any]]
 
-SOCKET_PATH_BYTES_MAX = 100
-"""Unix sockets have 108 bytes for their path."""
 IN_FLIGHT_MAX = 8_192
 PUSHES_WAITING_BYTES_MAX = 16 << 20
 
@@ -90,7 +88,7 @@ class CoreLink:
         Raises:
             Corrupt: whatever the handler raised as such.
         """
-        listener = _listen(path)
+        listener = listen(path)
         try:
             async with listener, trio.open_nursery() as nursery:
                 task_status.started()
@@ -228,18 +226,3 @@ def _words(error: TenorError) -> tuple[str, str, str]:
 
 def _error(request: int, error: TenorError) -> bytes:
     return pack(ERROR, request, *_words(error))
-
-
-def _listen(path: Path) -> trio.SocketListener:
-    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
-        raise Invalid(f"{path} is too long for a socket; {SOCKET_PATH_BYTES_MAX} bytes are allowed.", "bad_config")
-    path.unlink(missing_ok=True)
-    plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
-    try:
-        plain.bind(str(path))
-    finally:
-        os.umask(mask)
-    plain.listen(8)
-    plain.setblocking(False)
-    return trio.SocketListener(trio.socket.from_stdlib_socket(plain))

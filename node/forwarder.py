@@ -1,10 +1,10 @@
 """
-Clients' transactions on their way to whoever leads, and what the leader has run on its way to the others.
+Clients' transactions on their way to whoever leads.
 
 Runs while another validator leads: what the mempool holds goes to the leader in frames, one after another, so that
 lanes keep their order; the answers are the leader's. A new leader gets all that no certified block has shown yet once
-more; what was in after all it refuses as used, and nobody is told. The leader spreads every batch it has run, so that
-whoever leads after it runs that first: what clients were told as executed seldom comes to nothing.
+more; what was in after all it refuses as used, and nobody is told. What a leader before had run, and could not be taken
+over as it stood (`heritage`), runs again here once this node leads.
 """
 
 from __future__ import annotations
@@ -19,17 +19,13 @@ import trio
 from genesis import codec
 from genesis.chain import Receipt, SignedTransaction, decode
 from genesis.errors import Invalid, Unavailable
-from node.consensus.post import Post
 from node.log import logger
 from node.mempool import Mempool, Pending
-from p2p.network import Message, Network, Peer
+from p2p.network import Network, Peer
 
-PROTOCOL, BATCHES = "transactions/1", "batches/1"
-BATCHES_WAITING_MAX = 64
-"""For one peer; beyond it the oldest are lost to it."""
+PROTOCOL = "transactions/1"
 FRAME_TRANSACTIONS_MAX = 500
 FRAME_BYTES_MAX = 1 << 20
-BATCH_BYTES_MAX = 4 << 20
 ANSWER_TIMEOUT_S = 10.0
 RETRY_S = 0.05
 POLL_S = 0.005
@@ -44,28 +40,28 @@ Send = Callable[[Sequence[SignedTransaction]], Awaitable[Callable[[], Awaitable[
 
 
 class Forwarder:
-    """leader: who leads now, None when it is this node or nobody is known."""
+    """
+    leader: who leads now, None when it is this node or nobody is known. orphans: so many, at most, of what others had
+    run and nobody has taken over.
+    """
 
     def __init__(
         self,
         mempool: Mempool,
         network: Network,
-        peers: Sequence[Peer],
         leader: Callable[[], Peer | None],
         send: Send,
+        orphans: Callable[[int], list[bytes]],
     ) -> None:
         self._mempool, self._network, self._leader, self._send = mempool, network, leader, send
-        self._post = Post(network, tuple(peers), {BATCHES: BATCHES_WAITING_MAX}, _nobody, _nobody)
-        self._spread: OrderedDict[bytes, bytes] = OrderedDict()
-        """What leaders have run and no certified block has shown yet: by id, as it was signed."""
+        self._orphans = orphans
         self._queue: deque[Pending] = deque()
         self._kept: OrderedDict[bytes, SignedTransaction] = OrderedDict()
         self._last: Peer | None = None
         self.forwarded = 0
 
     def statistics(self) -> dict[str, int]:
-        held = {"kept": len(self._kept), "spread": len(self._spread)}
-        return {"forwarded": self.forwarded, "waiting": len(self._queue), **held}
+        return {"forwarded": self.forwarded, "waiting": len(self._queue), "kept": len(self._kept)}
 
     def takes(self) -> bool:
         """Whether transactions go to another node now."""
@@ -87,19 +83,11 @@ class Forwarder:
         """A block holds these, for good."""
         for transaction in transactions:
             self._kept.pop(transaction, None)
-            self._spread.pop(transaction, None)
-
-    def spread(self, batch: Sequence[SignedTransaction]) -> None:
-        """This node leads and has run a batch."""
-        if batch:
-            self._post.send(BATCHES, codec.encode(tuple((signed.id, signed.raw) for signed in batch)))
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         self._network.serve(PROTOCOL, self._answer)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            nursery.start_soon(self._post.run)
-            nursery.start_soon(self._hear, self._network.listen(BATCHES))
             task_status.started()
             await self._carry()
 
@@ -109,8 +97,10 @@ class Forwarder:
             if leader != self._last:
                 self._last = leader
                 await self._once_more(leader)
-            if leader is None and self._queue:
-                await self._bring_home()
+            if leader is None:
+                await self._run_orphans()
+                if self._queue:
+                    await self._bring_home()
             if leader is None or not (self._queue or len(self._mempool)):
                 await trio.sleep(POLL_S)
                 continue
@@ -161,8 +151,6 @@ class Forwarder:
 
     async def _once_more(self, leader: Peer | None) -> None:
         """What the last leader had taken goes to this one too, or runs here."""
-        if leader is None:
-            await self._run_spread()
         kept = list(self._kept.values())
         for at in range(0, len(kept), FRAME_TRANSACTIONS_MAX):
             frame = kept[at : at + FRAME_TRANSACTIONS_MAX]
@@ -172,26 +160,9 @@ class Forwarder:
                 log.info("leader takes no transactions now", leader=leader, reason=str(error))
                 return
 
-    async def _run_spread(self) -> None:
-        """This node leads now: what the one before it had run comes first, in its order."""
-        rows, self._spread = list(self._spread.values()), OrderedDict()
-        for at in range(0, len(rows), FRAME_TRANSACTIONS_MAX):
-            await self._send(await trio.to_thread.run_sync(_decoded, rows[at : at + FRAME_TRANSACTIONS_MAX]))
-
-    async def _hear(self, messages: trio.MemoryReceiveChannel[Message]) -> None:
-        """Batches of whoever leads; of others nothing is kept."""
-        async for message in messages:
-            if message.peer != self._leader():
-                continue
-            try:
-                rows = codec.expect_array(codec.decode(message.payload, BATCH_BYTES_MAX), None, "A batch")
-                pairs = [codec.expect_array(row, 2, "A transaction of a batch") for row in rows]
-            except Invalid as error:
-                log.warning("leader spreads what is no batch", leader=message.peer, reason=str(error))
-                continue
-            self._spread |= {bytes(identity): bytes(raw) for identity, raw in pairs}
-            while len(self._spread) > KEPT_MAX:
-                self._spread.popitem(last=False)
+    async def _run_orphans(self) -> None:
+        while rows := self._orphans(FRAME_TRANSACTIONS_MAX):
+            await self._send(await trio.to_thread.run_sync(_decoded, rows))
 
     async def _ask(self, leader: Peer, frame: Sequence[SignedTransaction]) -> list[Receipt | Invalid | Unavailable]:
         payload = codec.encode(tuple(signed.raw for signed in frame))
@@ -222,10 +193,6 @@ def _decoded(rows: Sequence[bytes]) -> list[SignedTransaction]:
         with suppress(Invalid):
             found.append(decode(row))
     return found
-
-
-def _nobody(_: Peer) -> None:
-    """Batches missed are of no interest later."""
 
 
 def _row(answer: bytes | list[str]) -> bytes | tuple[str, ...]:

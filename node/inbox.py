@@ -71,13 +71,13 @@ class Inbox:
         """Stored blocks have consumed so many entries over the chain's life; what falls before is given again."""
         self._entries = [entry for entry in self._entries if entry.index >= count]
 
-    def validators(self, anchor: Anchor) -> int:
-        """Version of the set that certifies a block with this anchor."""
-        return self._membership.at(anchor.number).version
+    def validators(self, parent: Anchor, anchor: Anchor) -> int:
+        """Version of the set that certifies a block, by its parent's anchor and its own."""
+        return self._membership.certifying(parent.number, anchor.number).version
 
     async def _read(self) -> None:
         head = await self._adapter.head(self._spec.confirmation_blocks)
-        await self._membership.learn(self._adapter, head.settlement_height, anew=self._seen is None)
+        await self._membership.learn(head.settlement_height, anew=self._seen is None)
         if len(self._entries) < ENTRIES_WAITING_MAX:
             found = await self._adapter.inbox(self._next, head.settlement_height)
         else:

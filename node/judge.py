@@ -1,5 +1,5 @@
 """
-What a proposed block must satisfy beyond coming out as it says: time, deposits, deployments.
+What a proposed block must satisfy beyond coming out as it says: time, validator set, deposits, deployments.
 
 A validator asks this before it votes. What a quorum has vouched for is not asked again: settlement moves on.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from execution.executor import ProgramInfo
+from execution.executor import Opening, ProgramInfo
 from execution.forced import within_block
+from execution.transition import opening_of
 from genesis.chain import Block, Deployment, SignedTransaction
 from genesis.crypto import ZERO_HASH
 from genesis.errors import Invalid
@@ -17,63 +18,80 @@ from genesis.spec import ChainSpec
 from genesis.transaction import KINDS_WITH_SOURCE
 from node.deployments import check as check_deployment
 from node.deployments import prepare
-from node.inbox import is_settled
+from node.membership import Membership
 from node.open_block import Anchor
 from node.tip import Tip, gap_ms
-from settlement.adapter import SettlementAdapter
+from settlement.adapter import Head, SettlementAdapter
 
 
 class Judge:
     """programs: what programs there are on the newest state."""
 
     def __init__(
-        self, spec: ChainSpec, adapter: SettlementAdapter, programs: Callable[[], Awaitable[Sequence[ProgramInfo]]]
+        self,
+        spec: ChainSpec,
+        adapter: SettlementAdapter,
+        membership: Membership,
+        programs: Callable[[], Awaitable[Sequence[ProgramInfo]]],
     ) -> None:
-        self._spec, self._adapter, self._programs = spec, adapter, programs
+        self._spec, self._adapter, self._membership, self._programs = spec, adapter, membership, programs
 
     async def check(self, block: Block, parent: Tip) -> None:
         """
         Raises:
-            Invalid: "bad_time", "bad_anchor", "bad_inbox" or "bad_deployment": no vote for this block.
+            Invalid: "bad_time", "wrong_set", "bad_anchor", "bad_inbox" or "bad_deployment": no vote for this block.
             Unavailable: settlement cannot be asked now.
         """
-        self._check_time(block, parent)
-        await self._check_deposits(block, parent)
+        header = block.header
+        anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
+        await self._check_set(block, parent)
+        await self.check_opening(opening_of(block, ()), anchor, parent)
         await self._check_deployments(block)
 
-    def _check_time(self, block: Block, parent: Tip) -> None:
-        """How far ahead of the clock a block may be is looked at before, for that passes."""
-        header, spec = block.header, self._spec
-        if header.time_ms <= parent.time_ms:
-            raise Invalid(f"Block {header.height} is not later than its parent.", "bad_time")
-        if header.gap_ms != gap_ms(parent.time_ms, header.time_ms, header.height, spec):
-            raise Invalid(f"Block {header.height} states a wrong gap since its parent.", "bad_time")
+    async def check_opening(self, opening: Opening, anchor: Anchor, parent: Tip) -> None:
+        """What of a block is fixed before its first batch. Raises as `check`."""
+        self._check_time(opening, parent)
+        await self._check_deposits(opening, anchor, parent)
 
-    async def _check_deposits(self, block: Block, parent: Tip) -> None:
+    async def _check_set(self, block: Block, parent: Tip) -> None:
+        """It names the set that certifies it; consensus has seen to it that this is the one that votes now."""
+        header = block.header
+        rules = await self._membership.of(parent.anchor.number, header.anchor_number)
+        if header.validators != rules.version:
+            raise Invalid(f"Block {header.height} is certified by set {rules.version}.", "wrong_set")
+
+    def _check_time(self, opening: Opening, parent: Tip) -> None:
+        """How far ahead of the clock a block may be is looked at before, for that passes."""
+        if opening.time_ms <= parent.time_ms:
+            raise Invalid(f"Block {opening.height} is not later than its parent.", "bad_time")
+        if opening.gap_ms != gap_ms(parent.time_ms, opening.time_ms, opening.height, self._spec):
+            raise Invalid(f"Block {opening.height} states a wrong gap since its parent.", "bad_time")
+
+    async def _check_deposits(self, opening: Opening, anchor: Anchor, parent: Tip) -> None:
         """The anchor is confirmed, not before the parent's, and the inbox is what settlement has up to it, in order."""
-        header, inbox, before = block.header, block.body.inbox, parent.anchor
-        anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
+        height, inbox, before = opening.height, opening.inbox, parent.anchor
         gone_back = anchor.number == before.number and anchor.hash != before.hash != ZERO_HASH
         if anchor.number < before.number or gone_back:
-            raise Invalid(f"Block {header.height} goes back on the settlement chain.", "bad_anchor")
+            raise Invalid(f"Block {height} goes back on the settlement chain.", "bad_anchor")
         if anchor.count != before.count + len(inbox):
-            raise Invalid(f"Block {header.height} miscounts its inbox entries.", "bad_inbox")
+            raise Invalid(f"Block {height} miscounts its inbox entries.", "bad_inbox")
         confirmed = await self._adapter.head(self._spec.confirmation_blocks)
         if anchor != before:
-            if anchor.number > confirmed.settlement_height or not await is_settled(self._adapter, anchor):
-                raise Invalid(f"Block {header.height} rests on a settlement block that is not confirmed.", "bad_anchor")
+            stands = await self._adapter.reorganisations(Head(anchor.number, anchor.hash)) is None
+            if anchor.number > confirmed.settlement_height or not stands:
+                raise Invalid(f"Block {height} rests on a settlement block that is not confirmed.", "bad_anchor")
             entries = await self._adapter.inbox(before.count, anchor.number)
             if inbox != tuple(within_block(entries, self._spec)):
-                raise Invalid(f"Block {header.height} takes in other entries than settlement has.", "bad_inbox")
-        await self._check_forced(block, confirmed.settlement_height)
+                raise Invalid(f"Block {height} takes in other entries than settlement has.", "bad_inbox")
+        await self._check_forced(opening, anchor, confirmed.settlement_height)
 
-    async def _check_forced(self, block: Block, confirmed: int) -> None:
+    async def _check_forced(self, opening: Opening, anchor: Anchor, confirmed: int) -> None:
         """Nothing that had room in the block has waited for longer than its window."""
-        waiting = await self._adapter.inbox(block.header.inbox_count, confirmed)
-        if len(within_block((*block.body.inbox, *waiting[:1]), self._spec)) == len(block.body.inbox):
+        waiting = await self._adapter.inbox(anchor.count, confirmed)
+        if len(within_block((*opening.inbox, *waiting[:1]), self._spec)) == len(opening.inbox):
             return
         if waiting[0].settlement_height + self._spec.forced_window_blocks <= confirmed:
-            raise Invalid(f"Block {block.header.height} leaves out what settlement forces into it.", "bad_inbox")
+            raise Invalid(f"Block {opening.height} leaves out what settlement forces into it.", "bad_inbox")
 
     async def _check_deployments(self, block: Block) -> None:
         """What a block records of a deployment is what its source compiles to here."""

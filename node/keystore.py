@@ -31,6 +31,8 @@ SCRYPT_N_LIGHT = 1 << 12
 SCRYPT_R = 8
 SCRYPT_P = 1
 DERIVED_BYTES = 32
+SECRET_BYTES = 24
+"""Of a random password."""
 FILE_BYTES_MAX = 16_384
 SCRYPT_MEMORY_BYTES_MAX = 1 << 30
 PBKDF2_ROUNDS_MAX = 10_000_000
@@ -98,6 +100,36 @@ def save(path: Path, private_key: bytes, password: str, scrypt_n: int = SCRYPT_N
     finally:
         partial.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def new_key() -> bytes:
+    """A random private key."""
+    return secrets.token_bytes(PRIVATE_KEY_BYTES)
+
+
+def save_with_secret(path: Path, secret_path: Path, private_key: bytes, light: bool = False) -> None:
+    """
+    Write a new keystore file under a random password, and a file with that password, both of mode 0600.
+
+    Args:
+        light: encrypt weakly, for a development key.
+
+    Raises:
+        Invalid: "exists".
+    """
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    write_secret(secret_path, secret)
+    save(path, private_key, secret, SCRYPT_N_LIGHT if light else SCRYPT_N)
+
+
+def write_secret(path: Path, secret: str) -> None:
+    """A new file of one line, mode 0600. Raises Invalid "exists"."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise Invalid(f"{path} exists; name another folder or move it away.", "exists") from error
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret + "\n")
 
 
 def load(path: Path, password: str) -> bytes:

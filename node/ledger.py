@@ -5,6 +5,7 @@ Consensus' door to the chain's content, over line and sequencer: what it asks is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import trio
 
@@ -12,11 +13,15 @@ from genesis import codec
 from genesis.chain import Block
 from genesis.crypto import ZERO_ADDRESS, ZERO_HASH
 from genesis.errors import Corrupt, Invalid
+from node.consensus.accusation import Accusation
 from node.consensus.doors import Certified, Kept, Remembered
+from node.consensus.schedule import failed_leaders
 from node.consensus.words import Link, Quorum, Said, said_of
+from node.evidence import keep_evidence
 from node.judge import Judge
 from node.line import Executed, Line
 from node.log import logger
+from node.membership import Membership
 from node.mempool import Mempool
 from node.recovery import stored_block, stored_header
 from node.sequencer import Sequencer, Turn
@@ -33,11 +38,19 @@ class ChainLedger:
     """See `Ledger`. view_floor: no view up to it is used any more: blocks in it were given up with settlement's."""
 
     def __init__(
-        self, line: Line, sequencer: Sequencer, store: Store, mempool: Mempool, judge: Judge, view_floor: int
+        self,
+        line: Line,
+        sequencer: Sequencer,
+        store: Store,
+        mempool: Mempool,
+        membership: Membership,
+        judge: Judge,
+        view_floor: int,
     ) -> None:
         self._line, self._sequencer, self._store, self._mempool = line, sequencer, store, mempool
-        self._judge, self._view_floor = judge, view_floor
+        self._membership, self._judge, self._view_floor = membership, judge, view_floor
         self._untidy = trio.Event()
+        self._accusing = trio.Lock()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Give up what this node was building once it does not lead any more, so that it reaches whoever does."""
@@ -58,19 +71,32 @@ class ChainLedger:
         assert row is not None, "the tip is stored"
         header, _, certificate = stored_header(row)
         view = max(header.view, self._view_floor)
-        link = Link(view, header.height, tip.hash, header.parent, header.proposer, header.time_ms)
+        link = replace(Link.of(header), view=view)
         return Remembered(link, certificate if view == header.view else None, kept)
 
     def lead(self, view: int, parent: Link, built: Callable[[Block], None], again: bool) -> None:
-        self._sequencer.lead(Turn(view, parent.hash, built, again))
+        rules = self._membership.next(parent.anchor)
+        before = failed_leaders(rules, parent, view)
+        if parent.proposer not in rules.stakes:
+            before = (*before, parent.proposer)  # it has left with its set, and a block begun
+        self._sequencer.lead(
+            Turn(view, parent.hash, built, again, late=view > parent.view + 1, before=before, validators=rules.version)
+        )
 
     def stand_back(self) -> None:
         self._sequencer.stand_back()
         self._untidy.set()
 
+    async def beside(self, work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+        return await trio.to_thread.run_sync(work)
+
+    def prepare(self, block: Block) -> None:
+        self._line.prepare(block)
+
     async def execute(self, block: Block, vouched: bool) -> bool:
         if self._line.holds(block.hash()):
             return True
+        await self._membership.reach(block.header.anchor_number)  # or nobody here knew who certifies its children
         try:
             if not vouched:
                 await self._judge.check(block, self._line.tip_after(block.header.parent))
@@ -94,8 +120,8 @@ class ChainLedger:
 
     def _pass(self, executed: Executed) -> None:
         """Lanes move on with what others' blocks hold."""
-        for batch in executed.block.body.batches:
-            for signed in batch.open():
+        for batch in executed.opened:
+            for signed in batch:
                 self._mempool.passed((signed.signer, signed.transaction.lane), signed.transaction.sequence)
 
     async def keep(self, kept: Kept) -> None:
@@ -103,6 +129,8 @@ class ChainLedger:
         decided = kept.committed[-1].block.header.view if kept.committed else 0
         if certified and not self._line.is_on(certified[-1][0]):
             await self._move_to(certified[-1][0])
+        if certified:
+            self._line.decide(certified[-1][0])
         await self._line.store(certified, _notes(kept), decided)
         if certified and not self._sequencer.in_office:
             self._untidy.set()
@@ -113,18 +141,29 @@ class ChainLedger:
             await self._sequencer.release()
             await self._sequencer.release(await self._line.stand_on(block_hash))
 
+    async def accuse(self, accusation: Accusation) -> None:
+        async with self._accusing:
+            if await trio.to_thread.run_sync(keep_evidence, self._store, accusation):
+                log.error("a validator contradicted itself; `tenor node evidence` has the proof", view=accusation.view)
+
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         return await trio.to_thread.run_sync(self._read, first, last, bytes_max)
 
     def _read(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
-        found: list[Certified] = []
-        size = 0
-        for row in self._store.blocks(first, last):
-            size += len(row.body)
-            if found and size > bytes_max:
-                break
-            found.append(Certified(*stored_block(row)))
-        return found
+        return certified_blocks(self._store, first, last, bytes_max)
+
+
+def certified_blocks(store: Store, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
+    """As `Ledger.certified`; on a thread. Raises Invalid "pruned"."""
+    store.check_kept(first)
+    found: list[Certified] = []
+    size = 0
+    for row in store.blocks(first, last):
+        size += len(row.body)
+        if found and size > bytes_max:
+            break
+        found.append(Certified(*stored_block(row)))
+    return found
 
 
 def _notes(kept: Kept) -> list[Note]:

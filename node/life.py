@@ -8,7 +8,7 @@ Gateway, service and mempool live through it: clients see receipts become "rever
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -21,11 +21,11 @@ from genesis.errors import Corrupt, Unavailable
 from genesis.spec import ChainSpec
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
+from node.consensus.doors import Signer
 from node.consensus.service import Consensus
-from node.consensus.signer import KeySigner
-from node.consensus.words import rules_of
 from node.engine import EngineThread
 from node.forwarder import Forwarder
+from node.heritage import Heritage, NoHeirs
 from node.inbox import Inbox, is_settled
 from node.judge import Judge
 from node.ledger import ChainLedger
@@ -33,30 +33,40 @@ from node.line import Line
 from node.log import logger
 from node.membership import Membership
 from node.mempool import Mempool
-from node.open_block import OpenBlock, decode_logged
+from node.meters import Meters
+from node.open_block import OpenBlock
 from node.recovery import Recovered
 from node.reorganisation import collect, fork_height, rollbacks, state_at, truncate
 from node.sequencer import Sequencer
 from node.service import Service
 from node.store import Store
-from node.tip import Tip
 from node.waiting_again import put_back
 from p2p.memory import open_memory_network
-from p2p.network import Network, Peer
+from p2p.network import Network, Peer, Statistics
 from settlement.adapter import SettlementAdapter
 
+NEWS_S = 1.0
+"""How often a node looks for others it did not know."""
 DRAIN_S = 5.0
 """How long a node that stops waits for the others to certify what it has proposed."""
 
 log = logger("life")
 
 
+async def _nothing() -> None:
+    """Where all are known from the beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A node's place among validators: the network, and the others in it by their addresses."""
+    """
+    A node's place among validators: the network, and the others in it by their addresses, those of later sets among
+    them. news: who they are when that has changed since it was asked last, else None.
+    """
 
     network: Network
     peers: Mapping[bytes, Peer]
+    news: Callable[[], Awaitable[Mapping[bytes, Peer] | None]] = _nothing
 
 
 class Life:
@@ -66,7 +76,7 @@ class Life:
         self,
         spec: ChainSpec,
         config: SequencerConfig,
-        key: bytes,
+        signer: Signer,
         store: Store,
         engine: EngineThread,
         executor: Executor,
@@ -76,60 +86,67 @@ class Life:
         stages: Stages,
         poll_s: float,
         genesis_root: bytes,
+        meters: Meters,
         place: Place | None = None,
     ) -> None:
         """place: none on a chain of one."""
-        self._network = place.network if place else None
+        self._meters = meters
+        self._place, self._network = place, place.network if place else None
         self._peers = place.peers if place else {}
-        self._spec, self._config, self._key, self._store = spec, config, key, store
+        self._spec, self._config, self._signer, self._store = spec, config, signer, store
         self._engine, self._executor, self._adapter = engine, executor, adapter
         self._mempool, self._service, self._stages = mempool, service, stages
         self._poll_s, self._genesis_root = poll_s, genesis_root
-        self._membership = Membership.of(spec, store)
         self._stopped = self._told = False
 
+    @property
+    def line(self) -> Line:
+        """Of this stretch of life; another one after going back. So is `consensus`."""
+        return self._line
+
+    @property
+    def consensus(self) -> Consensus:
+        """Once `run` has started."""
+        return self._consensus
+
+    def network(self) -> Statistics:
+        """As that of the network."""
+        return self._consensus.network()
+
     def stop(self) -> None:
-        """Seal the open block, then return from run."""
+        """Take no transactions any more, seal the open block, then return from run."""
         self._stopped = True
+        self._service.leave()
         self._sequencer.stop()
 
-    async def begin(self, recovered: Recovered, version: int | None = None) -> None:
-        """
-        Take the chain up where recovery, going back, or handing over left it.
-
-        Args:
-            version: of the validator set that certifies the next block; None: that of the block that was open.
-        """
-        spec, before = self._spec, rollbacks(self._store)
-        alone = self._network is None
-        sets = self._membership
-        members = self._set = sets.sets[version] if version is not None else sets.at(self._open_anchor(recovered.tip))
-        if version is None:
-            self._inbox = Inbox(self._adapter, spec, recovered.tip.anchor, self._poll_s, sets)
+    async def begin(self, recovered: Recovered) -> None:
+        """Take the chain up where recovery, or going back, left it."""
+        spec, before, anchor = self._spec, rollbacks(self._store), recovered.tip.anchor
+        self._membership = sets = Membership.stored(spec, self._adapter, self._store, anchor.number)
+        self._inbox = Inbox(self._adapter, spec, anchor, self._poll_s, sets)
         self._batcher = Batcher(
             spec, self._store, self._adapter, self._stages, self._service.staged, self._poll_s,
-            max((one.height for one in before), default=0),
+            max((one.height for one in before), default=0), self._network is None,
         )  # fmt: skip
         self._line = line = Line(
             spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
-            recovered.checkpoint,
+            recovered.checkpoint, self._meters,
         )  # fmt: skip
+        judge = Judge(spec, self._adapter, sets, partial(self._engine.run, self._executor.programs))
+        self._heritage = (
+            Heritage(spec, self._signer.address, self._network, self._peers, judge, _now_ms)
+            if self._network is not None
+            else NoHeirs()
+        )
         self._sequencer = Sequencer(
-            spec, self._config, self._key, line, self._store, self._engine, self._executor, self._mempool, self._inbox,
-            self, members.version, alone, spread=lambda batch: self._forwarder.spread(batch),
+            spec, self._config, self._signer, line, self._store, self._engine, self._executor, self._mempool,
+            self._inbox, self, heirs=self._heritage, meters=self._meters,
         )  # fmt: skip
-        judge = Judge(spec, self._adapter, partial(self._engine.run, self._executor.programs))
         view_floor = max((one.view for one in before), default=0)
-        self._ledger = ChainLedger(line, self._sequencer, self._store, self._mempool, judge, view_floor)
+        self._ledger = ChainLedger(line, self._sequencer, self._store, self._mempool, sets, judge, view_floor)
         await self._service.attach(line)
         if self._stopped:
             self._sequencer.stop()
-
-    def _open_anchor(self, tip: Tip) -> int:
-        """The anchor of the block that was open when an earlier life ended, else of the newest stored one."""
-        rows = self._store.batches(tip.height + 1)
-        anchor = decode_logged(rows[0]).anchor if rows else None
-        return (anchor or tip.anchor).number
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """
@@ -142,37 +159,45 @@ class Life:
             async with AsyncExitStack() as stack:
                 network = self._network or await _alone(stack)
                 nursery = await stack.enter_async_context(trio.open_nursery())
-                for service in (self._inbox, self._batcher, self._line, self._ledger):
+                for service in (self._inbox, self._batcher, self._line, self._ledger, self._heritage):
                     await nursery.start(service.run)
                 self._consensus = Consensus(
-                    rules_of(self._spec, self._set), KeySigner(self._key), network, self._peers, self._ledger, _now_ms,
-                    self._spec.time_ahead_ms_max,
+                    self._membership, self._signer, network, self._peers, self._ledger, _now_ms,
+                    self._spec.time_ahead_ms_max, recalls=not self._told,
                 )  # fmt: skip
                 self._forwarder = Forwarder(
-                    self._mempool, network, tuple(self._peers.values()), self._leader, self._service.run_here
+                    self._mempool, network, self._leader, self._service.run_here, self._heritage.orphans
                 )  # fmt: skip
                 self._service.forwarder, self._service.consensus = self._forwarder, self._consensus
                 await nursery.start(self._consensus.run)
                 await nursery.start(self._forwarder.run)
                 nursery.start_soon(self._halt_when_lost, self._inbox, self._sequencer)
+                nursery.start_soon(self._meet)
                 nursery.start_soon(self._tell_opened, task_status)
                 await self._sequencer.run()
                 await self._drain()
                 nursery.cancel_scope.cancel()
             if self._stopped:
                 return
-            if self._sequencer.next_set is not None:
-                await self.begin(self._after_hand_over(), self._sequencer.next_set)
-            else:
-                await self.begin(await self._go_back())
+            await self.begin(await self._go_back())
 
     def _leader(self) -> Peer | None:
         """Who leads now, unless it is this node."""
         return self._peers.get(self._consensus.machine.standing().leader)
 
+    async def _meet(self) -> None:
+        """Validators of sets to come are met while this node runs."""
+        while self._place is not None:
+            news = await self._place.news()
+            if news is not None:
+                self._peers = news
+                self._consensus.meet(news)
+                self._heritage.meet(news)
+            await trio.sleep(NEWS_S)
+
     async def _tell_opened(self, task_status: trio.TaskStatus[None]) -> None:
         """A validator alone leads at once, and what it had answered is there again when its first block is open."""
-        if self._network is None:
+        if self._network is None and self._consensus.machine.me is not None:
             await self._sequencer.opened.wait()
         if not self._told:
             self._told = True
@@ -184,11 +209,6 @@ class Life:
             while self._line.above():
                 await self._line.grown.wait()
             await self._line.written()
-
-    def _after_hand_over(self) -> Recovered:
-        """Another validator set certifies the next block, of which nothing has run."""
-        checkpoint = self._store.checkpoint()
-        return Recovered(self._line.tip, 0, checkpoint[0] if checkpoint else None)
 
     async def _halt_when_lost(self, inbox: Inbox, sequencer: Sequencer) -> None:
         await inbox.lost.wait()
@@ -202,10 +222,12 @@ class Life:
     # What the line tells
 
     async def executed(self, open_block: OpenBlock, receipts: Sequence[Receipt], result: BatchResult) -> None:
+        self._meters.executed(receipts, result)
         await self._service.executed(open_block, receipts, result)
 
     async def sealed(self, block: Block, certificate: Certificate, open_block: OpenBlock) -> None:
         self._inbox.forget(block.header.inbox_count)
+        self._heritage.certified(block)
         self._forwarder.certified(receipt.transaction for receipt in open_block.receipts)
         await self._service.sealed(block, certificate, open_block)
 
@@ -213,6 +235,7 @@ class Life:
         await self._service.reopened(open_block)
 
     async def reverted(self, receipts: Sequence[Receipt]) -> None:
+        self._meters.reverted += len(receipts)
         await self._service.reverted(receipts)
 
     async def _go_back(self) -> Recovered:
@@ -234,6 +257,7 @@ class Life:
         )
         back, refused = await put_back(self._mempool, self._engine, self._executor, given_up, _now_ms())
         self._stages.posted = min(self._stages.posted, fork)
+        self._meters.reverted += len(given_up.receipts)
         await self._service.rolled_back(fork + 1, height, given_up.receipts)
         log.warning(
             "settlement took back a block that deposits were read from: blocks given up, signed anew in higher views",

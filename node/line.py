@@ -8,8 +8,9 @@ so that it need not run again should it be certified after all.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import trio
@@ -17,17 +18,24 @@ import trio
 from execution.executor import BatchResult, Executor, Sealed
 from execution.transition import apply_batch, opening_of, seal_block
 from execution.vm import upgrade
+from execution.vm.checkpoint import encode_trees
 from genesis import codec
 from genesis.chain import Block, Certificate, Header, Receipt, SignedTransaction, Withdrawal
 from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.engine import EngineThread
 from node.log import logger
+from node.meters import Meters
 from node.open_block import Anchor, OpenBlock
 from node.store import Note, Pages, Store, StoredBlock
 from node.tip import Tip, advance, span_withdrawals
 
 LOOK_S = 0.005
+PREPARED_MAX = 1_024
+"""Blocks whose signers are known before their turn; beyond it the oldest are found again when it comes."""
+
+Opened = Sequence[Sequence[SignedTransaction]]
+"""A block's transactions with their signers, batch by batch."""
 
 log = logger("line")
 
@@ -53,11 +61,15 @@ class Copied:
     since: int | None
     meta: bytes
     chunks: tuple[Pages, ...]
+    trees: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A sealed block and all that running it left. tip: after it. results: of each batch, with its receipts."""
+    """
+    A sealed block and all that running it left. tip: after it. results: of each batch, with its receipts. opened: its
+    batches' transactions, of a block that somebody else built.
+    """
 
     block: Block
     tip: Tip
@@ -67,6 +79,7 @@ class Executed:
     sealed: Sealed
     results: tuple[tuple[Sequence[Receipt], BatchResult], ...] = ()
     copied: Copied | None = None
+    opened: Opened = ()
 
 
 class Line:
@@ -82,24 +95,29 @@ class Line:
         listener: Listener,
         tip: Tip,
         checkpoint: int | None,
+        meters: Meters | None = None,
     ) -> None:
         self._spec, self._checkpoint_blocks, self._store = spec, checkpoint_blocks, store
         self._engine, self._executor, self._listener = engine, executor, listener
         self.tip = tip
+        self._meters = meters or Meters()
         self.turn = trio.Lock()
         self.grown = trio.Event()
         """Set, and replaced, when a block has been stored."""
         self._above: list[Executed] = []
+        self._decided = tip.hash
+        """The newest block that is for good: stored, or on its way to the store."""
         self._aside: dict[bytes, Executed] = {}
         self._checkpoint = checkpoint
         self._to_write, self._writing = trio.open_memory_channel[tuple[int, Copied]](1)
         self._write_pending = False
+        self._prepared: OrderedDict[bytes, Opened] = OrderedDict()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write checkpoints beside the chain's work, one at a time."""
         task_status.started()
         async for height, copied in self._writing:
-            await trio.to_thread.run_sync(self._store.put_checkpoint, height, copied.meta, copied.chunks)
+            await trio.to_thread.run_sync(self._store.put_checkpoint, height, copied.meta, copied.chunks, copied.trees)
             self._write_pending = False
             log.info("checkpoint", height=height, pages=sum(len(chunk.data) // 1024 for chunk in copied.chunks))
 
@@ -140,7 +158,8 @@ class Line:
         Bring the state to the end of a block, running again what it lacks; the blocks taken back. Needs `turn`.
 
         Raises:
-            Unavailable: the block, or one between it and the stored chain, is not here.
+            Unavailable: the block, or one between it and the stored chain, is not here, or it lies below or beside one
+                that is for good.
         """
         path: list[Executed] = []
         known = [self.tip.hash, *(one.tip.hash for one in self._above)]
@@ -150,6 +169,8 @@ class Line:
                 raise Unavailable(f"Block {parent.hex()} is not on this node's line; it is fetched first.")
             path.append(lacking)
             parent = lacking.block.header.parent
+        if known.index(parent) < known.index(self._decided):
+            raise Unavailable(f"Block {parent.hex()} lies below one that is for good.")
         fallen = await self._fall_back(known.index(parent))
         for executed in reversed(path):
             await self._engine.run(run_block, self._spec, self._executor, executed.parent, executed.block, None)
@@ -160,10 +181,9 @@ class Line:
         """Take back all above the first `keep` that are not stored."""
         fallen = self._above[keep:]
         if fallen:
-            height = self._above[keep - 1].tip.height if keep else self.tip.height
-            await self._engine.run(self._executor.rollback, height)
-            del self._above[keep:]
+            del self._above[keep:]  # at once: who looks without the turn sees where the state is going
             self._aside |= {one.tip.hash: one for one in fallen}
+            await self._engine.run(self._executor.rollback, self.newest().height)
             receipts = [receipt for one in fallen for receipt in one.open_block.receipts]
             await self._listener.reverted(receipts)
         return fallen
@@ -174,6 +194,12 @@ class Line:
 
     # Growing
 
+    def prepare(self, block: Block) -> None:
+        """Recover the signers of a block that comes soon; may be called on a thread. Raises Invalid."""
+        self._prepared[block.hash()] = _open(block)
+        while len(self._prepared) > PREPARED_MAX:
+            self._prepared.popitem(last=False)
+
     async def execute(self, block: Block) -> tuple[Executed, list[Executed]] | None:
         """
         Run somebody else's block on its parent; None if something its header says did not come out. With it the blocks
@@ -182,11 +208,14 @@ class Line:
         Raises:
             Unavailable: its parent is not here.
         """
-        opened = await trio.to_thread.run_sync(lambda: [batch.open() for batch in block.body.batches])
+        opened = self._prepared.pop(block.hash(), None)
+        if opened is None:
+            opened = await trio.to_thread.run_sync(_open, block)
         fallen = await self.stand_on(block.header.parent)
         parent = self.newest()
         try:
-            executed = await self._engine.run(run_block, self._spec, self._executor, parent, block, opened)
+            with self._meters.block.timed():
+                executed = await self._engine.run(run_block, self._spec, self._executor, parent, block, opened)
         except Invalid as error:
             await self.drop_open()
             log.error("a block does not run as its header says", height=block.header.height, reason=str(error))
@@ -200,17 +229,18 @@ class Line:
         """A block just sealed here becomes the newest. Needs `turn`."""
         if executed.tip.height % self._checkpoint_blocks == 0 and not self._write_pending:
             since = self._checkpoint
-            meta, chunks = await self._engine.run(_copy_pages, self._executor, since)
-            copied = Copied(since, meta, chunks)
-            executed = Executed(
-                executed.block, executed.tip, executed.parent, executed.open_block, executed.burnt, executed.sealed,
-                executed.results, copied,
-            )  # fmt: skip
+            executed = replace(executed, copied=await self._engine.run(copy_pages, self._executor, since))
         self._above.append(executed)
+
+    def decide(self, block_hash: bytes) -> None:
+        """A block that the state has in it is for good: `stand_on` goes below it no more."""
+        assert self.is_on(block_hash), "the state moves to what is decided first"
+        self._decided = block_hash
 
     async def store(self, certified: Sequence[tuple[bytes, Certificate]], notes: Sequence[Note], decided: int) -> None:
         """
         Keep blocks executed here, by hash, in order, with consensus' notes, in one synced write; then tell of them.
+        The last of them has been decided.
 
         Raises:
             Corrupt: the disk failed.
@@ -220,7 +250,7 @@ class Line:
 
         def write() -> None:
             """On a thread: nothing changes a sealed block any more."""
-            rows = [_stored(one, certificate) for one, certificate in zip(found, certificates, strict=True)]
+            rows = [stored_row(one, certificate) for one, certificate in zip(found, certificates, strict=True)]
             self._store.put(rows, notes, decided)
 
         await trio.to_thread.run_sync(write)
@@ -229,8 +259,6 @@ class Line:
 
     async def _stored(self, executed: Executed, certificate: Certificate) -> None:
         async with self.turn:
-            if not self.is_on(executed.tip.hash):
-                await self.stand_on(executed.tip.hash)
             self.tip = executed.tip
             self._above = [one for one in self._above if one.tip.height > executed.tip.height]
             self._aside = {name: one for name, one in self._aside.items() if one.tip.height > executed.tip.height}
@@ -255,7 +283,7 @@ def run_block(
     executor: Executor,
     parent: Tip,
     block: Block,
-    opened: Sequence[Sequence[SignedTransaction]] | None,
+    opened: Opened | None,
 ) -> Executed:
     """
     Run a block on the state after `parent` and hold everything its header says against what came out.
@@ -266,13 +294,13 @@ def run_block(
     Raises:
         Invalid: "wrong_block" names what differs; the block may be open in the executor, or sealed.
     """
+    opened = _open(block) if opened is None else opened
     height = block.header.height
     opening = opening_of(block, parent.waiting_deployments.get(height, ()))
     anchor = Anchor(block.header.anchor_number, block.header.anchor_hash, block.header.inbox_count)
     again = OpenBlock(opening, anchor)
     results: list[tuple[Sequence[Receipt], BatchResult]] = []
-    for number, batch in enumerate(block.body.batches):
-        transactions = opened[number] if opened is not None else batch.open()
+    for transactions in opened:
         _check_kernels(block, transactions, spec)
         result = apply_batch(executor, opening, transactions)
         answers = again.add(transactions, block.body.deployments, result)
@@ -284,7 +312,12 @@ def run_block(
     header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators, block.header.view)
     if header != block.header:
         raise Invalid(_difference(header, block.header), "wrong_block")
-    return Executed(block, advance(parent, block, withdrawals, spec), parent, again, burnt, sealed, tuple(results))
+    tip = advance(parent, block, withdrawals, spec)
+    return Executed(block, tip, parent, again, burnt, sealed, tuple(results), opened=opened)
+
+
+def _open(block: Block) -> Opened:
+    return [batch.open() for batch in block.body.batches]
 
 
 def _check_kernels(block: Block, transactions: Sequence[SignedTransaction], spec: ChainSpec) -> None:
@@ -306,7 +339,8 @@ def _show(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _stored(executed: Executed, certificate: Certificate) -> StoredBlock:
+def stored_row(executed: Executed, certificate: Certificate) -> StoredBlock:
+    """What the store keeps of a block."""
     header = executed.block.header
     return StoredBlock(
         header.height,
@@ -317,6 +351,7 @@ def _stored(executed: Executed, certificate: Certificate) -> StoredBlock:
     )
 
 
-def _copy_pages(executor: Executor, since: int | None) -> tuple[bytes, tuple[Pages, ...]]:
+def copy_pages(executor: Executor, since: int | None) -> Copied:
+    """A checkpoint's pages that changed since the one of a height, and what restores them; None: all pages."""
     chunks = tuple(Pages(c.program, c.first_page, c.pages) for c in executor.export(since))
-    return executor.checkpoint_meta(), chunks
+    return Copied(since, executor.checkpoint_meta(), chunks, encode_trees(executor.trees()))

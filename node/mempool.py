@@ -38,12 +38,14 @@ class Pending:
     """
     A transaction and whoever waits for its outcome. work: what compiling a deployment gave.
 
-    epoch: of its lane when it was let in, or PAST. When one of lane 0 is refused, those behind it are of the past.
+    lane: where it was let in. epoch: of that lane then, or PAST. When one of lane 0 is refused, those behind it are of
+    the past.
     """
 
     signed: SignedTransaction
     done: Callable[[Any], None]
     work: Deployment | None = None
+    lane: _Lane | None = None
     epoch: int = 0
 
     @property
@@ -206,7 +208,7 @@ class Mempool:
         self._check_sequence(signed, lane.next)
         lane.next = signed.transaction.sequence + 1
         lane.inside += 1
-        pending.epoch = lane.epoch
+        pending.lane, pending.epoch = lane, lane.epoch
         self._ids.add(signed.id)
         self._bytes += pending.size
         return lane
@@ -269,8 +271,12 @@ class Mempool:
             self.arrived.set()
 
     def settle(self, pending: Pending, refused: bool) -> None:
-        """Its outcome is known. Refused: its sequence was not used and may be used again."""
-        lane = self._lanes[pending.key]
+        """
+        Its outcome is known. Refused: its sequence was not used and may be used again. Of one that was taken before the
+        chain went back nothing is learnt: its lane has been forgotten.
+        """
+        lane = pending.lane
+        assert lane is not None, "only what was let in is settled"
         if not refused:
             lane.inside -= 1
             return

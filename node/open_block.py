@@ -263,12 +263,20 @@ def reopen(executor: Executor, parent: bytes, logged: Sequence[bytes]) -> OpenBl
                 raise Corrupt(f"the batch log of block {batch.opening.height} stands on another block than is stored")
             block = OpenBlock(batch.opening, batch.anchor)
         try:
-            ready = block.ready(batch.transactions)
-            result = executor.apply(block.opening, ready)
+            run_batch(executor, block, batch.transactions, batch.deployments)
         except Invalid as error:
             raise Corrupt(f"the batch log of block {block.opening.height} does not replay: {error}") from error
-        block.add(ready, batch.deployments, result)
     return block
+
+
+def run_batch(
+    executor: Executor, block: OpenBlock, transactions: Sequence[SignedTransaction], prepared: Sequence[Deployment] = ()
+) -> tuple[list[Receipt], BatchResult]:
+    """Run a batch, as it was cut, that somebody has run before; what the block takes of it. Raises Invalid."""
+    ready = block.ready(transactions)
+    result = executor.apply(block.opening, ready)
+    answers = block.add(ready, prepared, result)
+    return [answer for answer in answers if isinstance(answer, Receipt)], result
 
 
 def _receipt(outcome: Outcome, height: int, position: int, first_event: int) -> Receipt:

@@ -68,6 +68,7 @@ class Reads:
         head = store.head() or 0
         found: list[dict[str, Any]] = []
         height = max(first_height, 1)
+        store.check_kept(height)
         while height <= head:
             first, last = chain.commitment_span(height, self._spec.commitment_blocks)
             rows = [decode_results(row.receipts).withdrawals for row in store.blocks(first, min(last, head))]

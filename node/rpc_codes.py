@@ -19,6 +19,8 @@ TOO_LARGE = -32005
 """The request, not a transaction in it, is over a limit (EIP-1474 "limit exceeded")."""
 UNAVAILABLE = -32050
 """Not now: the node is starting, full or cut off. The same request may succeed later."""
+OVER_LIMIT = -32051
+"""Not now: more is asked for than is given in a second. `data.limit` and `data.retry_ms` say how much and when."""
 CORRUPT = -32060
 """The node found itself damaged and stops."""
 
@@ -47,6 +49,7 @@ INVALID_CODES = {
     "rejected": -32031,
     # asked for what does not exist
     "not_found": -32040,
+    "pruned": -32041,
 }
 
 

@@ -20,15 +20,17 @@ import trio
 from execution.executor import BatchResult, Executor, Opening
 from genesis import chain
 from genesis.chain import Block, Deployment, Receipt, SignedTransaction, Withdrawal
-from genesis.crypto import address_of
-from genesis.errors import Invalid
+from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.config import SequencerConfig
+from node.consensus.doors import Signer
 from node.engine import EngineThread
+from node.heritage import Heirs, NoHeirs
 from node.line import Executed, Line, Listener
 from node.log import logger
 from node.mempool import Mempool, Pending
-from node.open_block import Anchor, Logged, OpenBlock, decode_logged, encode_logged, reopen
+from node.meters import Meters
+from node.open_block import Anchor, Logged, OpenBlock, decode_logged, encode_logged, reopen, run_batch
 from node.store import Store
 from node.tip import advance, gap_ms, span_withdrawals
 from node.waiting_again import GivenUp, put_back
@@ -54,18 +56,26 @@ class Inbox(Protocol):
     def take(self, after: Anchor) -> tuple[Anchor, tuple[chain.InboxEntry, ...]]:
         """The newest confirmed settlement block and the entries after those already consumed; never waits."""
 
-    def validators(self, anchor: Anchor) -> int:
-        """Version of the set that certifies a block with this anchor."""
+    def validators(self, parent: Anchor, anchor: Anchor) -> int:
+        """Version of the set that certifies a block, by its parent's anchor and its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What consensus asks for: a block of this view on this parent. again: a next one is likely to be asked for."""
+    """
+    What consensus asks for: a block of this view on this parent.
+
+    again: a next one is likely to be asked for. late: views before this one came to nothing, so clients have waited.
+    before: who led them, the latest first, and whoever left with the set before. validators: version of the set.
+    """
 
     view: int
     parent: bytes
     built: Callable[[Block], None]
     again: bool
+    late: bool = False
+    before: tuple[bytes, ...] = ()
+    validators: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,7 @@ class Sequencer:
         self,
         spec: ChainSpec,
         config: SequencerConfig,
-        key: bytes,
+        signer: Signer,
         line: Line,
         store: Store,
         engine: EngineThread,
@@ -115,33 +125,31 @@ class Sequencer:
         mempool: Mempool,
         inbox: Inbox,
         listener: Listener,
-        version: int = 0,
-        alone: bool = True,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        spread: Callable[[Sequence[SignedTransaction]], None] = lambda _: None,
+        heirs: Heirs | None = None,
+        meters: Meters | None = None,
     ) -> None:
         """
         Args:
-            version: of the validator set that certifies what is built here.
-            alone: whether no other node certifies, so that the next set may take over at any block.
-            spread: given what each batch ran, for whoever leads next.
+            heirs: whom this node's batches are told, and whose it goes on with; None of a validator alone.
         """
-        self._version, self._alone, self._spread = version, alone, spread
-        self.next_set: int | None = None
-        """Version of the set that has to take over before the next block."""
-        self._spec, self._config, self._key, self._line, self._store = spec, config, key, line, store
+        self._heirs = heirs or NoHeirs()
+        self._spec, self._config, self._signer, self._line, self._store = spec, config, signer, line, store
         self._engine, self._executor = engine, executor
         self._mempool, self._inbox, self._listener = mempool, inbox, listener
-        self._proposer, self._now_ms = address_of(key), now_ms
+        self._proposer, self._now_ms = signer.address, now_ms
         self.open_block: OpenBlock | None = None
         self._turn: Turn | None = None
         self._goes_on = False
         self._changed = trio.Event()
         self._times: dict[str, list[float]] = {}
+        self._meters = meters or Meters()
         self._stretch = 1.0
         self._stop = trio.Event()
         self._halted = False
         self._left = set(store.logged())
+        self._complete = -1
+        """Height of the open block, if another leader had sealed it."""
         self.opened = trio.Event()
         """Set once a block has been opened, or taken up again."""
 
@@ -213,7 +221,8 @@ class Sequencer:
                 await self._changed.wait()
 
     async def _build_block(self) -> None:
-        deadline = trio.current_time() + self._spec.block_time_ms / 1000
+        late = self._turn is not None and self._turn.late
+        deadline = trio.current_time() + (0 if late else self._spec.block_time_ms / 1000)
         spacing = self._config.batch_interval_ms / 1000
         complete = await self._open()
         while not self._stop.is_set() and self.open_block is not None and not complete:
@@ -271,15 +280,22 @@ class Sequencer:
             turn = self._turn
             if self.open_block is not None and turn is not None and turn.parent != self.open_block.opening.parent:
                 await self.release()
-            if self.open_block is None and self.in_office:
-                if turn is not None:
-                    await self.release(await self._line.stand_on(turn.parent)) if self._falls(turn) else None
+            if self.open_block is None and self.in_office and (turn is None or await self._stand_on(turn)):
                 await self._begin()
             height = self.open_block.opening.height if self.open_block else 0
-            return height + 1 in self._left
+            return height + 1 in self._left or height == self._complete
 
-    def _falls(self, turn: Turn) -> bool:
-        return self._line.newest().hash != turn.parent
+    async def _stand_on(self, turn: Turn) -> bool:
+        """Whether the state could be brought to the parent; if not, the chain went on without this turn."""
+        if self._line.newest().hash == turn.parent:
+            return True
+        try:
+            await self.release(await self._line.stand_on(turn.parent))
+        except Unavailable:
+            if self._turn is turn:
+                self.stand_back()
+            return False
+        return True
 
     async def _begin(self) -> None:
         tip = self._line.newest()
@@ -291,23 +307,46 @@ class Sequencer:
             assert self.open_block is not None, "there were batches"
             await self._listener.reopened(self.open_block)
         else:
-            await self._begin_anew()
+            await self.release()  # batches logged by an earlier life, on another block
+            if not await self._go_on():
+                await self._begin_anew()
         if self.open_block is not None:
             self.opened.set()
 
+    async def _go_on(self) -> bool:
+        """
+        Take up what a leader before this one had begun, under its opening: receipts come out as it gave them. Whether
+        there was any.
+        """
+        tip = self._line.newest()
+        left = await self._heirs.left(tip, self._turn.before if self._turn else ())
+        if left is None:
+            return False
+        if self._turn is not None and self._inbox.validators(tip.anchor, left.anchor) != self._turn.validators:
+            return False  # begun before the set that certifies now had taken a lost one's place
+        block = OpenBlock(left.opening, left.anchor)
+        try:
+            ran = [await self._engine.run(run_batch, self._executor, block, batch) for batch in left.batches]
+        except Invalid as error:
+            log.warning("what a leader had run does not run here", height=block.opening.height, reason=str(error))
+            await self._line.drop_open()
+            return False
+        self.open_block = block
+        self._complete = block.opening.height if left.complete else -1
+        await self._keep(block, 0, [_Cut([Pending(one, _nobody) for one in batch]) for batch in left.batches])
+        for signed in (one for batch in left.batches for one in batch):
+            self._mempool.passed((signed.signer, signed.transaction.lane), signed.transaction.sequence)
+        for receipts, result in ran:
+            await self._listener.executed(block, receipts, result)
+        log.info("went on with another leader's block", height=block.opening.height, receipts=len(block.receipts))
+        return True
+
     async def _begin_anew(self) -> None:
         """Fix height, time, parent and anchor, and run the first batch."""
-        await self.release()  # batches logged by an earlier life, on another block
         tip = self._line.newest()
         height = tip.height + 1
         time_ms = max(tip.time_ms + 1, self._now_ms())
         anchor, entries = self._inbox.take(tip.anchor)
-        if self._inbox.validators(anchor) != self._version:
-            if self._alone:
-                self.next_set = self._inbox.validators(anchor)
-                self.halt()
-                return
-            anchor, entries = tip.anchor, ()  # this set goes on below the settlement block where the next one begins
         active = tip.waiting_deployments.get(height, ())
         opening = Opening(height, time_ms, gap_ms(tip.time_ms, time_ms, height, self._spec), tip.hash, entries, active)
         self.open_block = OpenBlock(opening, anchor)
@@ -321,12 +360,11 @@ class Sequencer:
         assert block is not None
         cuts = self._take(block)
         number = len(block.batches)
-        rows = [encode_logged(self._logged(block, cut, first=at == 0)) for at, cut in enumerate(cuts)]
         ran: list[_Ran] = []
 
         async def execute() -> None:
             for cut in cuts:
-                with self._timed("batch_ms"):
+                with self._timed("batch_ms"), self._meters.batch.timed():
                     ready = block.ready(cut.transactions)
                     result = await self._engine.run(self._executor.apply, block.opening, ready)
                     answers = block.add(ready, cut.prepared, result)
@@ -335,10 +373,18 @@ class Sequencer:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(execute)
             with self._timed("log_sync_ms"):
-                await trio.to_thread.run_sync(self._store.append_batch, block.opening.height, number, *rows)
+                await self._keep(block, number, cuts)
         self._mempool.put_back([item for one in ran for item in one.turned_away()])
         for one in ran:
             await self._answer(block, one)
+
+    async def _keep(self, block: OpenBlock, number: int, cuts: Sequence[_Cut]) -> None:
+        """Tell batches, from `number` on, to whoever may lead next, and sync them to the log."""
+        for at, cut in enumerate(cuts, number):
+            self._heirs.tell(block.opening, block.anchor, at, cut.transactions)
+        rows = [encode_logged(_logged(block, cut, first=at == 0)) for at, cut in enumerate(cuts, number)]
+        if rows:
+            await trio.to_thread.run_sync(self._store.append_batch, block.opening.height, number, *rows)
 
     def _take(self, block: OpenBlock) -> list[_Cut]:
         """
@@ -362,17 +408,12 @@ class Sequencer:
                 break
         return cuts
 
-    def _logged(self, block: OpenBlock, cut: _Cut, first: bool) -> Logged:
-        opens = first and not block.batches
-        return Logged(block.opening if opens else None, block.anchor if opens else None, cut.transactions, cut.prepared)
-
     async def _answer(self, block: OpenBlock, ran: _Ran) -> None:
         known = ran.known()
         for item, answer in known:
             self._mempool.settle(item, refused=isinstance(answer, Invalid))
         receipts = [answer for _, answer in known if isinstance(answer, Receipt)]
         self._learn(sum(item.signed.transaction.gas for item, a in known if isinstance(a, Receipt)), receipts)
-        self._spread([item.signed for item, answer in known if isinstance(answer, Receipt)])
         await self._listener.executed(block, receipts, ran.result)
         for item, answer in known:
             item.done(answer)
@@ -385,7 +426,10 @@ class Sequencer:
             self._stretch = min(max(seen, 1.0), STRETCH_MAX)
 
     async def _seal(self) -> None:
-        """Close the block, sign it, and hand it to consensus; the next one goes on from here."""
+        """
+        Close the block, have it signed, and hand it to consensus; the next one goes on from here. Not signed, it is
+        given up, and so is the view.
+        """
         async with self._line.turn:
             turn, block = self._turn, self.open_block
             if turn is None or block is None:
@@ -394,10 +438,19 @@ class Sequencer:
             parent = self._line.newest()
             with self._timed("seal_ms"):
                 sealed = await self._engine.run(self._executor.seal)
+            self._meters.block.observe(sum((*self._times.get("batch_ms", ()), *self._times["seal_ms"])) / 1000)
             burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
             withdrawals = span_withdrawals(parent, block.opening.height, self._spec, burnt)
-            header = block.header(sealed, withdrawals, self._proposer, self._version, turn.view)
-            signed = chain.sign_block(header, block.body(), self._key)
+            version = self._inbox.validators(parent.anchor, block.anchor)
+            header = block.header(sealed, withdrawals, self._proposer, version, turn.view)
+            try:
+                signature = await self._signer.propose(header)
+            except (Invalid, Unavailable) as error:
+                log.error("a proposal is not signed", height=header.height, view=turn.view, reason=str(error))
+                self._goes_on, self.open_block = False, block
+                await self.release()
+                return
+            signed = Block(header, block.body(), signature)
             tip = advance(parent, signed, withdrawals, self._spec)
             await self._line.take(Executed(signed, tip, parent, block, burnt, sealed))
             log.debug("sealed", height=block.opening.height, batches=len(block.batches), **self._medians())
@@ -415,6 +468,14 @@ class Sequencer:
         medians = {what: round(statistics.median(times), 3) for what, times in self._times.items()}
         self._times.clear()
         return medians
+
+
+def _logged(block: OpenBlock, cut: _Cut, first: bool) -> Logged:
+    return Logged(block.opening if first else None, block.anchor if first else None, cut.transactions, cut.prepared)
+
+
+def _nobody(_: object) -> None:
+    """Whoever ran it first has answered."""
 
 
 def _transactions(block: OpenBlock) -> list[tuple[SignedTransaction, Deployment | None]]:

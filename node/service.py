@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
@@ -30,7 +30,9 @@ from node.corelink import CoreLink, Later, refusal
 from node.deployments import check as check_deployment
 from node.deployments import prepare
 from node.engine import EngineThread
+from node.evidence import stored_evidence
 from node.forwarder import Forwarder
+from node.gateway.frames import CALLS, SEND
 from node.line import Line
 from node.mempool import Mempool, Pending
 from node.open_block import OpenBlock, decode_results, receipt_in
@@ -45,6 +47,12 @@ STORED_POLL_S = 0.005
 """How often a proof looks whether its block, sealed already, is stored."""
 RECEIPTS_KEPT = 50_000
 """Receipts of the newest blocks held in memory, so that asking for them costs no disk."""
+
+
+class Follows(Protocol):
+    """Set on a node that does not take part in consensus."""
+
+    def view(self) -> dict[str, Any]: ...
 
 
 class Service:
@@ -62,11 +70,14 @@ class Service:
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._received: set[bytes] = set()
         self._line: Line | None = None
+        self._leaving = False
         self.forwarder: Forwarder | None = None
         self.consensus: Consensus | None = None
+        self.following: Follows | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getConsensus": self._consensus_view,
+            "tenor_getEvidence": self._evidence,
             "tenor_getReceipt": self._receipt,
             "tenor_getBlock": self._block,
             "tenor_getSequence": self._sequence,
@@ -76,9 +87,12 @@ class Service:
             "tenor_getPrograms": self._programs,
             "tenor_getProof": self._proof,
             "tenor_getWithdrawals": self._withdrawals,
-            "tenor_call": self._call,
             "tenor_simulate": self._simulate,
         }
+
+    def leave(self) -> None:
+        """Take no transaction any more; what is asked is answered until the node ends."""
+        self._leaving = True
 
     async def attach(self, line: Line) -> None:
         """Called before the node serves, and again whenever the chain has gone back."""
@@ -87,8 +101,10 @@ class Service:
 
     async def handle(self, method: str, payload: Any) -> Any:
         """Answer one request. Raises Invalid or Unavailable, which travel to whoever asked."""
-        if method == "sendTransactions":
+        if method == SEND:
             return await self._send(payload)
+        if method == CALLS:
+            return await self._calls(payload)
         return await self._methods[method](**payload)
 
     # What the line tells
@@ -133,7 +149,11 @@ class Service:
 
     async def _send(self, payload: dict[str, Any]) -> Any:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
+        if self._leaving:
+            raise Unavailable("This node is leaving; send to another one, or again once it is back.")
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
+        if self.following is not None:
+            raise Unavailable("This node only follows; send transactions to a validator's node.")
         frame = _Frame(signed, payload["wait"] == "executed")
         if self.forwarder is not None and self.forwarder.takes():
             return self._elsewhere(frame, signed)
@@ -154,7 +174,8 @@ class Service:
                     frame.received(index)
                 self._received.add(one.id)
             except (Invalid, Unavailable) as error:
-                frame.put(index, refusal(error))
+                done = self._recent.get(one.id) if payload.get("again") else None
+                frame.put(index, refusal(error) if done is None else done)
         if frame.left == 0:
             return frame.answers
         return Later(partial(self._finish, frame, deployments))
@@ -184,10 +205,11 @@ class Service:
 
     async def run_here(self, transactions: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
         """
-        Take in what another node forwards. What is returned waits: per transaction for a receipt's bytes, or a refusal.
+        Take in what another node forwards, or once more what a leader had. What is returned waits: per transaction for
+        a receipt's bytes, the one that there is if it has run already; or a refusal.
         """
         entries = [(signed.raw, signed.signer, signed.id) for signed in transactions]
-        answer = await self._send({"transactions": entries, "wait": "executed"})
+        answer = await self._send({"transactions": entries, "wait": "executed", "again": True})
         if isinstance(answer, Later):
             return answer.wait
 
@@ -241,9 +263,17 @@ class Service:
         }
 
     async def _consensus_view(self) -> dict[str, Any]:
+        if self.following is not None:
+            return self.following.view()
         if self.consensus is None:
             raise Unavailable("The node is still coming up; ask again in a moment.")
         return self.consensus.view()
+
+    async def _evidence(self) -> list[dict[str, Any]]:
+        """Proofs that validators contradicted themselves, of this life and earlier ones."""
+        kept = await trio.to_thread.run_sync(stored_evidence, self._store)
+        names = ("validator", "view", "kind", "proof")
+        return [{**dict(zip(names, one.fields(), strict=True)), "slashable": one.slashable} for one in kept]
 
     async def _receipt(self, transaction: bytes, proof: bool) -> dict[str, Any]:
         """What became of a transaction so far; with proof, from "certified" on, what proves it."""
@@ -265,12 +295,19 @@ class Service:
             return self._staged(Receipt.decode(recent))
         position = await trio.to_thread.run_sync(self._store.position, transaction)
         if position is not None:
+            await trio.to_thread.run_sync(self._store.check_kept, position.height)
             blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
             assert blob is not None, "the index names stored blocks only"
             return self._staged(receipt_in(blob, position.index))
         if transaction in self._received:
             return None
         reverted = await trio.to_thread.run_sync(self._store.reverted, transaction)
+        if reverted is None and (first := await trio.to_thread.run_sync(self._store.first)) > 1:
+            raise Invalid(
+                f"No block from {first} on holds 0x{transaction.hex()}; older ones are pruned here, ask a node that "
+                "keeps all.",
+                "pruned",
+            )
         if reverted is None:
             raise Invalid(f"Nothing is known here of transaction 0x{transaction.hex()}.", "not_found")
         return Receipt.decode(reverted, "reverted")
@@ -278,6 +315,7 @@ class Service:
     async def _block(self, height: int | None) -> dict[str, Any]:
         tip = self._tip()
         wanted = height if height is not None else tip.header.height if tip.header else 0
+        await trio.to_thread.run_sync(self._store.check_kept, max(wanted, 1))
         rows = await trio.to_thread.run_sync(lambda: list(self._store.blocks(wanted, wanted)))
         if not rows:
             raise Invalid(
@@ -326,10 +364,21 @@ class Service:
             if line is self._line:  # else the chain went back, and that block is no more
                 return await trio.to_thread.run_sync(proofs.certified, self._store, height) | shown
 
-    async def _call(self, program: bytes, selector: bytes, arguments: bytes, gas: int) -> dict[str, Any]:
-        cap = min(gas or self._spec.gas_query_max, self._spec.gas_query_max)
-        (answer,) = await self._query((Query(program, int.from_bytes(selector, "little"), arguments, cap),))
-        return {"reason": answer.reason, "result": answer.result, "gas_used": answer.gas_used}
+    async def _calls(self, calls: list[tuple[bytes, bytes, bytes, int]]) -> list[tuple[str, bytes, int]]:
+        """View calls, as many in one turn of the engine as may use no more gas together than one of them."""
+        most = self._spec.gas_query_max
+        answers: list[Answer] = []
+        turn: list[Query] = []
+        left = most
+        for program, selector, arguments, gas in calls:
+            query = Query(program, int.from_bytes(selector, "little"), arguments, min(gas or most, most))
+            if query.gas > left:
+                answers += await self._query(turn)
+                turn, left = [], most
+            turn.append(query)
+            left -= query.gas
+        answers += await self._query(turn)
+        return [(answer.reason, answer.result, answer.gas_used) for answer in answers]
 
     async def _simulate(
         self, account: bytes, calls: list[dict[str, Any]], signer: bytes | None, atomic: bool, gas: int

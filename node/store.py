@@ -12,9 +12,10 @@ at a time opens the folder.
 from __future__ import annotations
 
 import struct
+import time
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any, Self
 import plyvel
 
 from genesis.errors import Corrupt, Invalid, Unavailable
+from node.meters import Histogram
 
 FORMAT = 2
 PAGE_BYTES = 1024
@@ -34,6 +36,7 @@ DROPPED_MAX = 4_096
 """Rows dropped per write: short enough that a synced batch never waits long behind one."""
 
 _IDENTITY, _HEAD, _CHECKPOINT, _UNFINISHED = b"identity", b"head", b"checkpoint", b"unfinished"
+_FIRST, _TREES, _REPLACED = b"first", b"trees", b"replaced"
 _HEADER, _BODY, _RECEIPTS, _TRANSACTION, _CURSOR, _LOG, _PAGE, _REVERTED, _NOTE = (bytes([n]) for n in range(1, 10))
 _U64 = struct.Struct(">Q")
 _U64_U32 = struct.Struct(">QI")
@@ -95,8 +98,52 @@ class _Serials:
         return old
 
 
+class Pinned:
+    """
+    A checkpoint that stays as it was while the store goes on, and the blocks of that moment; costs disk until it is
+    released. height, meta, trees: as `Store.put_checkpoint` was given them. May be read from any thread.
+    """
+
+    def __init__(self, snapshot: Any, guarded: Callable[[str], AbstractContextManager[None]]) -> None:
+        self._snapshot, self._guarded = snapshot, guarded
+        row = self._get(_CHECKPOINT)
+        self.height, self._serial = (0, 0) if row is None else _U64_U64.unpack(row[:16])
+        self.meta = b"" if row is None else row[16:]
+        self.trees = (self._get(_TREES) or b"") if row is not None else b""
+
+    def release(self) -> None:
+        self._snapshot.close()
+
+    def block(self, height: int) -> StoredBlock | None:
+        """Without transaction ids; None when it is not here."""
+        rows = [self._get(kind + _U64.pack(height)) for kind in (_HEADER, _BODY, _RECEIPTS)]
+        header, body, receipts = rows
+        if header is None or body is None or receipts is None:
+            return None
+        return StoredBlock(height, header, body, receipts)
+
+    def pages(self, program: int, first: int, count: int) -> dict[int, bytes]:
+        """Those of these pages that a checkpoint has ever written, by number."""
+        start, stop = (_PAGE + _PAGE_KEY.pack(program, page, 0) for page in (first, first + count))
+        found: dict[int, bytes] = {}
+        with (
+            self._guarded("read"),
+            self._snapshot.iterator(start=start, stop=stop, verify_checksums=True) as rows,
+        ):
+            for key, data in rows:
+                _, page, serial = _PAGE_KEY.unpack(key[1:])
+                if serial <= self._serial:
+                    found[page] = data
+        return found
+
+    def _get(self, key: bytes) -> bytes | None:
+        with self._guarded("read"):
+            row: bytes | None = self._snapshot.get(key, verify_checksums=True)
+        return row
+
+
 class Store:
-    """A node's folder. Use as a context manager, or call close()."""
+    """A node's folder. Use as a context manager, or call close(). syncs: how long synced writes took."""
 
     def __init__(self, path: Path, chain: bytes) -> None:
         """
@@ -112,6 +159,7 @@ class Store:
             Corrupt: a file is damaged, or the disk is full.
         """
         self.path = path
+        self.syncs = Histogram()
         self._serials: _Serials | None = None
         path.mkdir(parents=True, exist_ok=True)
         with self._guarded("open"):
@@ -127,6 +175,7 @@ class Store:
         try:
             self._check_identity(_U64.pack(FORMAT) + chain)
             self._drop_unfinished()
+            self._drop_replaced()
         except BaseException:
             self.close()
             raise
@@ -149,6 +198,19 @@ class Store:
         """The height of the newest block, None before the first."""
         row = self._get(_HEAD)
         return None if row is None else int(_U64.unpack(row)[0])
+
+    def first(self) -> int:
+        """The lowest height from which on all blocks up to the head are here; what lies below is pruned."""
+        row = self._get(_FIRST)
+        return 1 if row is None else int(_U64.unpack(row)[0])
+
+    def check_kept(self, height: int) -> None:
+        """Raises Invalid "pruned" for a block that is not here any more."""
+        first = self.first()
+        if height < first:
+            raise Invalid(
+                f"Block {height} is pruned: this node keeps blocks from {first} on; ask one that keeps all.", "pruned"
+            )
 
     def put(self, blocks: Sequence[StoredBlock], notes: Sequence[Note] = (), decided: int = 0) -> None:
         """
@@ -274,9 +336,10 @@ class Store:
 
     # Checkpoint
 
-    def put_checkpoint(self, height: int, meta: bytes, changed: Iterable[Pages]) -> None:
+    def put_checkpoint(self, height: int, meta: bytes, changed: Iterable[Pages], trees: bytes = b"") -> None:
         """
-        Bring the checkpoint to `height`: pages changed since the last one, and what the executor needs to restore them.
+        Bring the checkpoint to `height`: pages changed since the last one, what the executor needs to restore them, and
+        what proves them to others.
 
         One at a time. `changed` is consumed lazily and written in small pieces, so that other writes pass between them.
         """
@@ -296,8 +359,109 @@ class Store:
                         replaced.append(_page_key(pages.program, page, old))
         with self._write("commit a checkpoint", sync=True) as batch:
             batch.put(_CHECKPOINT, _U64_U64.pack(height, serial) + meta)
+            batch.put(_TREES, trees)
             batch.delete(_UNFINISHED)
         self._drop_pages(replaced)
+
+    def pin(self) -> Pinned | None:
+        """The checkpoint as it is now, for others to read while the store goes on; None when nothing proves one."""
+        with self._guarded("read"):
+            pinned = Pinned(self._db.snapshot(), self._guarded)
+        if pinned.trees:
+            return pinned
+        pinned.release()
+        return None
+
+    # A chain from elsewhere
+
+    def begin_snapshot(self) -> None:
+        """From now on `add_pages` gathers another chain's state; a crash before its end forgets it."""
+        self._drop_unfinished()
+        with self._write("begin a snapshot") as batch:
+            batch.put(_UNFINISHED, _U64.pack(self._serial() + 1))
+
+    def add_pages(self, program: int, pages: Mapping[int, bytes]) -> None:
+        serial = self._serial() + 1
+        with self._write("write a snapshot") as batch:
+            for page, data in pages.items():
+                batch.put(_page_key(program, page, serial), data)
+
+    def adopt_snapshot(self, height: int, meta: bytes, trees: bytes, blocks: Sequence[StoredBlock], view: int) -> None:
+        """
+        Let the chain end at `height` with the state gathered and these blocks, the last ones, in one synced write.
+
+        Blocks that were here stay if these follow them without a gap, else they count as pruned. Notes of views up to
+        `view` go, and all batch logs.
+        """
+        assert blocks and blocks[-1].height == height, "the last block is the snapshot's"
+        first = self.first() if blocks[0].height <= (self.head() or 0) + 1 else blocks[0].height
+        serial = self._serial() + 1
+        with self._write("adopt a snapshot", sync=True) as batch:
+            for block in blocks:
+                _put_block(batch, block)
+            for key in list(self._keys(_LOG)):
+                batch.delete(key)
+            for key in list(self._keys(_NOTE)):
+                if _U64_U8.unpack(key[1:])[0] <= view:
+                    batch.delete(key)
+            batch.put(_HEAD, _U64.pack(height))
+            batch.put(_FIRST, _U64.pack(first))
+            batch.put(_CHECKPOINT, _U64_U64.pack(height, serial) + meta)
+            batch.put(_TREES, trees)
+            batch.put(_REPLACED, _U64.pack(serial))
+            batch.delete(_UNFINISHED)
+        self._drop_replaced()
+
+    def _drop_replaced(self) -> None:
+        """All pages of the state before a snapshot, those too that it does not have."""
+        row = self._get(_REPLACED)
+        if row is not None:
+            self._serials = None
+            serial = _U64.unpack(row)[0]
+            self._drop_pages(key for key in self._keys(_PAGE) if _PAGE_KEY.unpack(key[1:])[2] < serial)
+            with self._write("forget what a snapshot replaced") as batch:
+                batch.delete(_REPLACED)
+
+    # Pruning
+
+    def prune(self, first: int) -> None:
+        """Blocks below `first`, which is not above the head, are not here from now on; `sweep` frees their room."""
+        if first > self.first():
+            with self._write("prune", sync=True) as batch:
+                batch.put(_FIRST, _U64.pack(first))
+
+    def pruned(self) -> StoredBlock | None:
+        """The oldest block that is pruned and not swept yet, without transaction ids."""
+        for key in self._keys(_HEADER):
+            height = int(_U64.unpack(key[1:])[0])
+            return next(self.blocks(height, height), None) if height < self.first() else None
+        return None
+
+    def sweep(self, height: int, transactions: Iterable[bytes]) -> None:
+        """Remove a pruned block and what the index says of its transactions."""
+        key = _U64.pack(height)
+        with self._write("sweep a pruned block") as batch:
+            for transaction in transactions:
+                row = self._get(_TRANSACTION + transaction)
+                if row is not None and row.startswith(key):
+                    batch.delete(_TRANSACTION + transaction)
+            for kind in (_HEADER, _BODY, _RECEIPTS):
+                batch.delete(kind + key)
+
+    def compact_pruned(self) -> None:
+        """Give the room of swept blocks back to the disk; as long as it takes."""
+        end = _U64.pack(self.first())
+        with self._guarded("compact"):
+            for kind in (_HEADER, _BODY, _RECEIPTS):
+                self._db.compact_range(start=kind, stop=kind + end)
+
+    def size(self, first: int, last: int) -> int:
+        """About the bytes that these blocks have on disk, but for the index and what was written just now."""
+        ends = _U64.pack(first), _U64.pack(last + 1)
+        with self._guarded("read"):
+            return sum(
+                self._db.approximate_size(kind + ends[0], kind + ends[1]) for kind in (_HEADER, _BODY, _RECEIPTS)
+            )
 
     def checkpoint(self) -> tuple[int, bytes] | None:
         """Height and meta of the checkpoint, None before the first."""
@@ -408,8 +572,12 @@ class Store:
     @contextmanager
     def _write(self, what: str, sync: bool = False) -> Iterator[Any]:
         """One atomic write; nothing is written when the block inside raises."""
-        with self._guarded(what), self._db.write_batch(transaction=True, sync=sync) as batch:
-            yield batch
+        with self._guarded(what):
+            with self._db.write_batch(transaction=True, sync=sync) as batch:
+                yield batch
+                begun = time.perf_counter()
+            if sync:
+                self.syncs.observe(time.perf_counter() - begun)
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:

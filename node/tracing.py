@@ -88,6 +88,7 @@ def trace(folder: Path, spec: ChainSpec, transaction: bytes, progress: Progress)
     machine = Machine(folder_plan(folder, spec))
     root = machine.genesis(spec)
     with _copied(folder / STORE_FOLDER) as copy, Store(copy, genesis_hash(spec, root)) as store:
+        store.check_kept(1)  # programs' sources may stand anywhere
         position = store.position(transaction)
         if position is None:
             raise Invalid(

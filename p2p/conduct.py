@@ -12,8 +12,17 @@ from dataclasses import dataclass
 
 from p2p.network import Offence, Peer
 
-POINTS = {Offence.INVALID: 20, Offence.FLOOD: 60, Offence.MALFORMED: 100, Offence.OVERSIZE: 100}
-"""Of each offence. What breaks the protocol bans at once, since no honest node sends it; a flood at the second time."""
+POINTS = {
+    Offence.INVALID: 20,
+    Offence.FLOOD: 60,
+    Offence.MALFORMED: 100,
+    Offence.OVERSIZE: 100,
+    Offence.FORGED: 100,
+}
+"""
+Of each offence. What breaks the protocol or is disproven bans at once, since no honest node sends it; a flood at the
+second time.
+"""
 POINTS_MAX = 100
 """At which a peer is banned."""
 POINTS_MELTED_PER_S = 1.0

@@ -35,7 +35,7 @@ class MemoryStream:
 
     def __init__(self, links: Links, sender: MemoryNetwork, receiver: MemoryNetwork, protocol: str) -> None:
         self.receiver = receiver.identity
-        self.broken = False
+        self._broken = trio.Event()
         self._links = links
         self._sender = sender
         self._due_s = -math.inf
@@ -45,7 +45,7 @@ class MemoryStream:
 
     async def send(self, payload: bytes) -> None:
         check_size(payload, MESSAGE_BYTES_MAX)
-        if self.broken:
+        if self._broken.is_set():
             raise Unavailable(f"The stream to {self.receiver} is broken; open a new one.")
         arrival_s = trio.current_time() + self._links.delay_s(self._sender.identity, self.receiver)
         self._due_s = max(self._due_s, arrival_s)
@@ -59,9 +59,12 @@ class MemoryStream:
         await self._queue.aclose()
         self._sender.forget(self)
 
+    async def wait_broken(self) -> None:
+        await self._broken.wait()
+
     def break_off(self) -> None:
         """Lose what is on its way and fail from now on."""
-        self.broken = True
+        self._broken.set()
         self._delivery.cancel()
 
     async def _deliver(

@@ -2,7 +2,8 @@
 The door of the room: how nodes exchange bytes nobody here looks into.
 
 Three ways, each with what it promises. Streams: to one peer, in order, without gaps or repetition, sends coalesced into
-few frames; a stream that breaks loses its tail, and says so at the next send. Requests: one question, one answer, or
+few frames; a stream that breaks loses its tail, and says so at the next send
+and to whoever waits for it. Requests: one question, one answer, or
 Unavailable, and then the peer may or may not have worked on it, perhaps twice: handlers are idempotent. Publications:
 to all who subscribed; any may be lost, repeated, reordered, so nobody's progress may hang on one. Trio-async: every
 method may wait; all queues are bounded.
@@ -54,6 +55,8 @@ class Offence(StrEnum):
     """It does not speak the protocol."""
     OVERSIZE = "oversize"
     """It sent a message above its bound."""
+    FORGED = "forged"
+    """It answered with what a proof disproves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,10 @@ class Stream(Protocol):
 
     async def aclose(self) -> None:
         """Let go of the stream; what is queued may still arrive."""
+        ...
+
+    async def wait_broken(self) -> None:
+        """Return once the stream is broken, as when the peer has ended, though nothing is sent."""
         ...
 
 

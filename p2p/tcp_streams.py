@@ -36,16 +36,16 @@ class TcpStream:
         self._unconfirmed: deque[int] = deque()
         """Sizes of what is sent or waiting."""
         self._unconfirmed_bytes = 0
-        self._broken = False
+        self._broken = trio.Event()
         self._closing = False
         self._filled = trio.Event()
         self._room = trio.lowlevel.ParkingLot()
 
     async def send(self, payload: bytes) -> None:
         check_size(payload, MESSAGE_BYTES_MAX)
-        while not self._broken and not self._has_room(len(payload)):
+        while not self._broken.is_set() and not self._has_room(len(payload)):
             await self._room.park()
-        if self._broken or self._closing:
+        if self._broken.is_set() or self._closing:
             raise Unavailable(f"The stream to {self._peer} is broken; open a new one.")
         self._waiting.append(payload)
         self._unconfirmed.append(len(payload))
@@ -56,6 +56,9 @@ class TcpStream:
         self._closing = True
         self._filled.set()
         await trio.lowlevel.checkpoint()
+
+    async def wait_broken(self) -> None:
+        await self._broken.wait()
 
     async def run(self) -> None:
         """
@@ -74,7 +77,7 @@ class TcpStream:
         except* Hostile as hostile:
             raise hostile.exceptions[0] from None
         finally:
-            self._broken = True
+            self._broken.set()
             self._room.unpark_all()
             await self._channel.reset()
 

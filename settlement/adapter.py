@@ -64,10 +64,10 @@ class SettlementAdapter(Protocol):
 
         Raises:
             Invalid: "not_next" when it does not follow the last one or leaves its span, "wrong_validators" when it
-            names another set than holds at its anchor, "no_quorum" and the other codes of `check_certificate`,
-            "bad_anchor" when its anchor is not on the chain or below the last one's, "bad_inbox" when it claims more
-            entries than its anchor shows or fewer than the last one, "forced_overdue" when forced transactions have
-            waited longer than they may and it does not take them in.
+            names a set that cannot have certified it (`genesis.membership.eligible`), "no_quorum" and the other codes
+            of `check_certificate`, "bad_anchor" when its anchor is not on the chain or below the last one's,
+            "bad_inbox" when it claims more entries than its anchor shows or fewer than the last one, "forced_overdue"
+            when forced transactions have waited longer than they may and it does not take them in.
         """
         ...
 

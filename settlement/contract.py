@@ -6,7 +6,7 @@ The rules a settlement contract enforces on commitments, as pure functions; thos
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from genesis.chain import Commitment, check_certificate, commitment_span
@@ -64,14 +64,14 @@ class Standpoint:
 
     last: the commitment before it. anchor_hash: hash of the settlement block at its anchor's height, None when there
     is none. inbox_at_anchor: entries in blocks up to the anchor. overdue: entries up to and with the last forced one
-    that is older than it may be (`overdue_since`). validators: the set that holds at the anchor.
+    that is older than it may be (`overdue_since`). validators: the sets that may have certified it (`eligible`).
     """
 
     last: Commitment | None
     anchor_hash: bytes | None
     inbox_at_anchor: int
     overdue: int
-    validators: ValidatorSet
+    validators: Sequence[ValidatorSet]
 
     @property
     def consumed(self) -> int:
@@ -97,14 +97,15 @@ def check_commitment(commitment: Commitment, terms: Terms, standpoint: Standpoin
     _check_next(commitment, terms, standpoint.last)
     _check_anchor(commitment, standpoint)
     _check_forced(commitment, terms, standpoint)
-    validators = standpoint.validators
-    if commitment.certificate.validators != validators.version:
+    named = commitment.certificate.validators
+    holding = {one.version: one.stakes for one in standpoint.validators}
+    if named not in holding:
         raise Invalid(
-            f"At anchor {commitment.header.anchor_number} the validator set is version {validators.version}, not "
-            f"{commitment.certificate.validators}.",
+            f"A block with anchor {commitment.header.anchor_number} is certified by one of the validator sets "
+            f"{min(holding)} to {max(holding)}, not by {named}.",
             "wrong_validators",
         )
-    check_certificate(commitment.certificate, terms.chain, validators.stakes)
+    check_certificate(commitment.certificate, terms.chain, holding[named])
 
 
 def _check_next(commitment: Commitment, terms: Terms, last: Commitment | None) -> None:

@@ -184,7 +184,8 @@ class Books:
         block = self._tables.row("SELECT hash FROM block WHERE height = ?", anchor)
         (entries,) = self._tables.row(f"SELECT COUNT(*) {_OF_INBOX} AND height <= ?", anchor)
         (overdue,) = self._tables.row(_LAST_FORCED, Kind.FORCED, overdue_since(self._terms, anchor, height))
-        return Standpoint(last, block[0] if block else None, entries, overdue + 1, self.validators.at(anchor))
+        eligible = self.validators.eligible(last.header.anchor_number if last else 0, anchor)
+        return Standpoint(last, block[0] if block else None, entries, overdue + 1, eligible)
 
     def _commitment_holds(self, commitment: Commitment, height: int) -> bool:
         try:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from genesis import codec, crypto
 from genesis.chain import Commitment
 from genesis.errors import Corrupt, Invalid
-from genesis.membership import STAKE_ASSET, STAKE_UNIT, ValidatorSet
+from genesis.membership import STAKE_ASSET, STAKE_UNIT, ValidatorSet, eligible
 from settlement.actions import ACTION_BYTES_MAX, Action, Force, decode_action, encode_action
 from settlement.contract import Terms
 from settlement.local_tables import Kind, Tables
-from settlement.registry import Registry, genesis_registry, validator_set_at, validator_sets
+from settlement.registry import Registry, genesis_registry, validator_sets
 from settlement.validators import BURNT, PLEDGED, STAKED, Moment, carry_out, pledge_of
 
 BOOK_ACCOUNTS = (PLEDGED, STAKED, BURNT)
@@ -48,8 +48,9 @@ class LocalValidators:
     def sets(self, from_version: int, up_to: int) -> tuple[ValidatorSet, ...]:
         return validator_sets(self._registry(), from_version, up_to)
 
-    def at(self, anchor: int) -> ValidatorSet:
-        return validator_set_at(self._registry(), anchor)
+    def eligible(self, before: int, anchor: int) -> list[ValidatorSet]:
+        """Those that may have certified a block with this anchor, after one with the anchor `before`."""
+        return eligible(self.sets(0, anchor), before, anchor)
 
     def pledge(self, sender: bytes, action: Action, height: int) -> None:
         """

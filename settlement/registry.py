@@ -2,7 +2,8 @@
 Members and the sets that follow from them.
 
 A member enters and leaves the set at stated settlement heights; every height at which somebody does begins a new
-version. So all sets follow from the members, past ones included, and a change never alters a set that already holds.
+version, and so does a replacement. So all sets follow from the members, past ones included, and a change never alters
+a set that already holds.
 """
 
 from __future__ import annotations
@@ -43,18 +44,22 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """announced: settlement height and dropped keys of a replacement that was announced and not carried out yet."""
+    """
+    announced: settlement height and dropped keys of a replacement that was announced and not carried out yet.
+    replaced: settlement heights from which on sets hold that take the place of lost ones.
+    """
 
     members: tuple[Member, ...]
     announced: tuple[int, tuple[bytes, ...]] | None = None
+    replaced: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
-        return codec.encode((tuple(member.fields() for member in self.members), self.announced))
+        return codec.encode((tuple(member.fields() for member in self.members), self.announced, self.replaced))
 
     @classmethod
     def decode(cls, data: bytes) -> Registry:
-        members, announced = codec.decode_array(data, 2, REGISTRY_BYTES_MAX, "The validators", depth_max=4)
-        return cls(tuple(Member(*member) for member in members), announced)
+        members, announced, replaced = codec.decode_array(data, 3, REGISTRY_BYTES_MAX, "The validators", depth_max=4)
+        return cls(tuple(Member(*member) for member in members), announced, replaced)
 
     def member(self, key: bytes) -> Member:
         found = [member for member in self.members if member.key == key]
@@ -76,18 +81,16 @@ def validator_sets(registry: Registry, from_version: int, up_to: int) -> tuple[V
     """The versions from one on that hold from a settlement height ≤ up_to on."""
     heights = _heights(registry, up_to)
     versions = range(from_version, len(heights))
-    return tuple(ValidatorSet(one, heights[one], stakes_at(registry, heights[one])) for one in versions)
-
-
-def validator_set_at(registry: Registry, anchor: int) -> ValidatorSet:
-    """The one that holds at a settlement height."""
-    heights = _heights(registry, anchor)
-    return ValidatorSet(len(heights) - 1, heights[-1], stakes_at(registry, anchor))
+    return tuple(
+        ValidatorSet(one, heights[one], stakes_at(registry, heights[one]), heights[one] in registry.replaced)
+        for one in versions
+    )
 
 
 def edges(registry: Registry) -> set[int]:
-    """Heights at which somebody enters or leaves."""
-    return {edge for member in registry.members for edge in (member.enters, member.leaves) if edge is not None}
+    """Heights at which somebody enters or leaves, or a lost set is replaced."""
+    moves = {edge for member in registry.members for edge in (member.enters, member.leaves) if edge is not None}
+    return moves | set(registry.replaced)
 
 
 def _heights(registry: Registry, up_to: int) -> list[int]:

@@ -5,8 +5,9 @@ Pure functions over the `registry`. A change has effect `Terms.delay_blocks` aft
 a member once in the chain's life; a rotated one leaves and its successor enters with the same stake.
 
 Stake is bonded while a member is in, and until it can be held to account no more: it is claimed `Terms.exit_blocks`
-after leaving, and not before a final commitment names a set without it. Who voted for two blocks in one view loses it:
-REWARD_PPM to who shows it, rounded down, the rest to the book account BURNT.
+after leaving, and not before a final commitment has its anchor there, so that only sets without it certify what
+follows. Who voted for two blocks in one view loses it: REWARD_PPM to who shows it, rounded down, the rest to the book
+account BURNT.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ def _claim(registry: Registry, member: Member, terms: Terms, moment: Moment) -> 
         or moment.final_anchor < member.leaves
     ):
         raise Invalid(
-            f"Stake is held for {terms.exit_blocks} blocks after leaving, and until a commitment without it is final.",
+            f"Stake is held for {terms.exit_blocks} blocks after leaving, and until what is anchored there is final.",
             "still_held",
         )
     if member.bond == 0:
@@ -180,4 +181,5 @@ def _replace(registry: Registry, terms: Terms, moment: Moment) -> Registry:
         raise Invalid("A commitment was taken in since the announcement: the set is alive.", "not_lost")
     if moment.height < since + terms.replace_blocks:
         raise Invalid(f"A replacement waits {terms.replace_blocks} blocks from its announcement.", "time_lock")
-    return replace(_leave(registry, [registry.member(k) for k in dropped], terms, moment), announced=None)
+    after = _leave(registry, [registry.member(k) for k in dropped], terms, moment)
+    return replace(after, announced=None, replaced=(*after.replaced, moment.height + terms.delay_blocks))

@@ -27,7 +27,7 @@ from node.config import DEFAULT_PORT
 
 ROOT = Path(__file__).parents[1]
 URL = f"ws://127.0.0.1:{DEFAULT_PORT}/ws"
-READY_SECONDS = 60
+READY_SECONDS = 180
 LEAVE_SECONDS = 600
 """It seals its block, and a second process replays all of them."""
 FENCE = re.compile(r"^```(\S*) ?([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.documents import ROOT, devnet, shell_environment
 
-LINES_SECONDS = 180
+LINES_SECONDS = 400
 
 
 def printed() -> list[list[str]]:

@@ -18,8 +18,10 @@ from execution.executor import (
     CheckpointChunk,
     Opening,
     ProgramInfo,
+    ProgramTree,
     Query,
     Sealed,
+    WaitingHooks,
     WithdrawalBurnt,
 )
 from execution.forced import forced_transactions
@@ -325,6 +327,10 @@ class Chain:
     def programs(self) -> tuple[ProgramInfo, ...]:
         return tuple(deploy.info_of(self._host, number, program) for number, program in enumerate(self._programs, 1))
 
+    def waiting_hooks(self) -> WaitingHooks:
+        counts = (self._host.read(KERNEL, "state", place, 8) for place in (places.DUE, places.WAITING, places.PARKED))
+        return WaitingHooks(*(int.from_bytes(count, "little") for count in counts))
+
     def memory(self, program: bytes) -> bytes:
         number = self._number(program)
         return self._host.read(number, "state", 0, self._heap_top(number))
@@ -357,6 +363,10 @@ class Chain:
         for number, before in reversed(self._changed):
             programs[number - 1] = before
         return checkpoint.encode_meta(self._sealed, self._replaced or self._host.kernel, programs)
+
+    def trees(self) -> tuple[ProgramTree, ...]:
+        pairs = zip(self._tree.codes, self._tree.pages, strict=True)
+        return tuple(ProgramTree(*code, pages.subtrees()) for code, pages in pairs)
 
     def export(self, since_height: int | None) -> Iterator[CheckpointChunk]:
         keys = None if since_height is None else self._history.changed_since(since_height)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -55,9 +56,35 @@ def _engine() -> wasmtime.Engine:
     return wasmtime.Engine(config)
 
 
+@lru_cache(maxsize=1)
+def _ahead() -> dict[bytes, bytes]:
+    """Machine code that this process was given, by the SHA-256 of the WASM it was made of."""
+    return {}
+
+
+def give_machine_code(made: Mapping[bytes, bytes]) -> None:
+    """
+    Spare this process the compiling of some modules.
+
+    Args:
+        made: by the SHA-256 of its WASM what `machine_code` gave. It runs unchecked, so it comes from where the
+            sources come from. What another wasmtime or another processor made is left alone and compiled anew.
+    """
+    _ahead().update(made)
+
+
+def machine_code(wasm: bytes) -> bytes:
+    """What `compiled` makes, as bytes for wasmtime of this version on a processor like this one."""
+    return bytes(compiled(wasm).serialize())
+
+
 @lru_cache(maxsize=256)
 def compiled(wasm: bytes) -> wasmtime.Module:
     """The machine code of a module; kept, for chains that create, drop and replay the same programs."""
+    made = _ahead().get(sha256(wasm).digest())
+    if made is not None:
+        with suppress(wasmtime.WasmtimeError):
+            return wasmtime.Module.deserialize(_engine(), made)
     return wasmtime.Module(_engine(), wasm)
 
 

@@ -116,11 +116,11 @@ async def _post(port: int, transactions: Sequence[str], tally: Tally) -> None:
             head = b"POST / HTTP/1.1\r\nhost: node\r\ncontent-length: %d\r\n\r\n" % len(body)
             sent = time.perf_counter()
             await stream.send_all(head + body)
-            answer = json.loads(await _body(stream))
+            answer = json.loads(await body_of(stream))
             tally.note(sent, [answer.get("result", answer)])
 
 
-async def _body(stream: trio.SocketStream) -> bytes:
+async def body_of(stream: trio.SocketStream) -> bytes:
     """The body of one HTTP response that tells its length."""
     data = b""
     while b"\r\n\r\n" not in data and len(data) < HEAD_BYTES_MAX:

@@ -13,10 +13,11 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import trio
@@ -63,8 +64,12 @@ class Site:
 
     def blocks(self) -> list[dict[str, Any]]:
         """What the node logged of each block, oldest first, so far."""
+        return self.logged("sealed")
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The node's log lines of one kind, oldest first."""
         rows = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
-        return [row for row in rows if row.get("event") == "sealed"]
+        return [row for row in rows if row.get("event") == event]
 
     def cpu_s(self) -> dict[str, float]:
         """Processor seconds used so far by core, gateway and this process, the sender."""
@@ -73,22 +78,20 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(folder: Path, keys: Sequence[bytes]) -> AsyncIterator[Site]:
+async def open_site(
+    folder: Path, keys: Sequence[bytes], flags: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Site]:
     """
-    A running node with a market whose price is reported, and an account with money for each key.
+    A running node with a market whose price is reported, and an account with money for each key. flags: of its
+    configuration, beside the bench's own.
 
     Raises:
         Unavailable: the node does not start.
         Corrupt: its market cannot be set up.
     """
-    config, log = _write_folder(folder), folder / "node.log"
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, "node", "run", "--config", str(config)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
-        )  # fmt: skip
-    try:
-        port = await _port(process, log)
+    log = folder / "node.log"
+    with node_process(write_folder(folder, flags), log) as process:
+        port = await node_port(process, log)
         async with connect(f"ws://127.0.0.1:{port}/ws") as client, trio.open_nursery() as nursery:
             programs = await Programs.load(client)
             await _list_market(client, programs)
@@ -97,10 +100,21 @@ async def open_site(folder: Path, keys: Sequence[bytes]) -> AsyncIterator[Site]:
             await _fund(client, programs, keys)
             yield site
             nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def node_process(config: Path, log: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`tenor node run --config … words` as a process, its log in a file; ended on leaving."""
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _COMMAND, "node", "run", "--config", str(config), *words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
+        )  # fmt: skip
+    try:
+        yield process
     finally:
         process.terminate()
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(_end, process)
+        _end(process)
 
 
 def account_keys(count: int) -> list[bytes]:
@@ -108,7 +122,8 @@ def account_keys(count: int) -> list[bytes]:
     return [keccak256(b"tenor bench account %d" % number) for number in range(count)]
 
 
-def _write_folder(folder: Path) -> Path:
+def write_folder(folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> Path:
+    """Configuration of a node of the devnet preset, and its validator's key."""
     secret = secrets.token_urlsafe(16)
     keystore.save(folder / "validator.json", development_key(0), secret, keystore.SCRYPT_N_LIGHT)
     (folder / "validator.password").write_text(secret + "\n")
@@ -121,11 +136,11 @@ def _write_folder(folder: Path) -> Path:
         "gateway.port": "0",
         "settlement.file": str(folder / "settlement.sqlite"),
     }
-    (folder / "node.toml").write_text(render(load(None, flags)))
+    (folder / "node.toml").write_text(render(load(None, {**flags, **more})))
     return folder / "node.toml"
 
 
-async def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+async def node_port(process: subprocess.Popen[bytes], log: Path) -> int:
     """The port that the node says it listens on."""
     with trio.move_on_after(START_S):
         while process.poll() is None:

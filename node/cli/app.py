@@ -6,7 +6,21 @@ from __future__ import annotations
 
 import typer
 
-from node.cli import audit, authoring, bench, fuzzing, keys, network, nodes, program, proof, tracing, tx, validator
+from node.cli import (
+    audit,
+    authoring,
+    bench,
+    fuzzing,
+    keys,
+    network,
+    nodes,
+    program,
+    proof,
+    signer,
+    tracing,
+    tx,
+    validator,
+)
 
 app = typer.Typer(
     help="Tenor: a programmable execution engine for derivatives.",
@@ -25,5 +39,6 @@ app.add_typer(program.app, name="program", help="Write, check, deploy and call p
 app.add_typer(proof.app, name="proof", help="Answers that prove themselves, and their check without a node.")
 app.add_typer(network.app, name="network", help="Simulate validators in bad weather.")
 app.add_typer(validator.app, name="validator", help="Who certifies: stake, keys, evidence, on the settlement chain.")
+app.add_typer(signer.app, name="signer", help="A validator's key in a process of its own.")
 app.add_typer(bench.app, name="bench", help="Measure the engine, or a whole node.")
 app.command()(audit.audit)

@@ -50,6 +50,18 @@ def node_(json: Json = False) -> None:
 
 
 @app.command()
+def reads(json: Json = False) -> None:
+    """Thousands of view calls a second beside trading on a whole node: how much later orders are included."""
+    raise typer.Exit(import_module("node.bench.reads").main(json))
+
+
+@app.command()
+def idle(json: Json = False) -> None:
+    """Ten thousand idle connections at the gateway and at the network's port: what honest clients feel of them."""
+    raise typer.Exit(import_module("node.bench.idle").main(json))
+
+
+@app.command()
 def storm(json: Json = False) -> None:
     """Thousands of hooks due in one block and of levels crossed by one price, on a whole node: how long blocks get."""
     raise typer.Exit(import_module("node.bench.storm").main(json))
@@ -59,6 +71,12 @@ def storm(json: Json = False) -> None:
 def p2p(json: Json = False) -> None:
     """Round trips, rates and CPU of the network over TCP between processes, idle too; time after a SIGKILL."""
     raise typer.Exit(import_module("node.bench.p2p").main(json))
+
+
+@app.command()
+def sync(json: Json = False) -> None:
+    """A node 100,000 orders behind: level by running them, by snapshot; a restart with a million accounts. Minutes."""
+    raise typer.Exit(import_module("node.bench.sync").main(json))
 
 
 @app.command()

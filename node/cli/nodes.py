@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +13,13 @@ import typer
 
 from genesis.errors import Invalid
 from node.cli.edge import progress, show
-from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, password, private_key
+from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, key_password, private_key
 
 if TYPE_CHECKING:
+    from genesis.spec import ChainSpec
     from node.config import Config
+    from node.consensus.doors import Signer
+    from p2p.identity import NodeKey
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -23,8 +28,9 @@ KEY_FILE = "validator.json"
 SECRET_FILE = "validator.password"
 DATA_FOLDER = "data"
 PEERS_FILE, NODE_KEY_FILE = "peers", "node.key"
-SECRET_BYTES = 24
 DEVNET = "devnet"
+EVERY_BLOCKS = 100
+"""How often progress is told."""
 DEVNET_VALIDATOR = 0
 """The development key whose address is the devnet preset's validator."""
 
@@ -38,92 +44,121 @@ def init(
     dev_key: DevKey = None,
     new_key: Annotated[bool, typer.Option("--new-key", help="Make a random key, on the devnet too.")] = False,
     listen: Annotated[str, typer.Option(help="Where other validators come in, as /ip4/0.0.0.0/tcp/26600.")] = "",
+    signer: Annotated[Path | None, typer.Option(help="Socket of `tenor signer run`; the key stays there.")] = None,
+    follow: Annotated[Path | None, typer.Option(help="Validators' file of peers: a node that only follows.")] = None,
     json: Json = False,
 ) -> None:
     """
     Write a configuration and a validator's key with its password file, readable by their owner only.
 
-    Without a key named it is a new random one; for the devnet preset development key 0, its validator's.
+    Without a key named it is a new random one; for the devnet preset development key 0, its validator's. With a
+    signer the key is the signer's, which must run. With --follow there is none: see `tenor node run --follow`.
     """
-    import secrets
-
-    from genesis.crypto import address_of
     from node.chains import load_chain
-    from node.keystore import SCRYPT_N, SCRYPT_N_LIGHT, save
 
     spec = load_chain(chain, Path())
-    if key_file is None and dev_key is None and not new_key and chain == DEVNET:
-        dev_key = DEVNET_VALIDATOR
-    random_key = key_file is None and dev_key is None
-    key = _random_key() if random_key else private_key(key_file, password_file, dev_key)
     for name in (CONFIG_FILE, KEY_FILE, SECRET_FILE):
         if (folder / name).exists():
             raise Invalid(f"{folder / name} exists; name another folder or move it away.", "exists")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    secret = secrets.token_urlsafe(SECRET_BYTES)
-    _write_secret(folder / SECRET_FILE, secret)
-    save(folder / KEY_FILE, key, secret, SCRYPT_N if dev_key is None else SCRYPT_N_LIGHT)
-    (folder / CONFIG_FILE).write_text(_config_text(chain, listen))
+    if follow is not None:
+        _write_follower(folder, chain, follow, listen)
+        show({"config": folder / CONFIG_FILE, "validator": None, "chain": chain}, json)
+        return
+    if signer is not None:
+        if key_file is not None or dev_key is not None or new_key:
+            raise Invalid("The key is the signer's; name no other one.", "no_key")
+        validator = _address_at(signer, spec.chain_id)
+    else:
+        if key_file is None and dev_key is None and not new_key and chain == DEVNET:
+            dev_key = DEVNET_VALIDATOR
+        validator = _write_key(folder, key_file, password_file, dev_key)
+    (folder / CONFIG_FILE).write_text(_config_text(chain, listen, signer))
     if listen:
-        _write_place(folder, listen, address_of(key))
-    if address_of(key) not in spec.stakes:
-        progress("note: this key is no validator of the chain, so this node cannot make its blocks")
-    show({"config": folder / CONFIG_FILE, "validator": address_of(key), "chain": chain}, json)
+        _write_place(folder, listen, validator)
+    if validator not in spec.stakes:
+        progress("note: this key is no validator of the chain's beginning; the node follows until settlement has it in")
+    show({"config": folder / CONFIG_FILE, "validator": validator, "chain": chain}, json)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
     context: typer.Context,
     config: Annotated[Path, typer.Option("--config", help="File written by `tenor node init`.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Use no validator's key: follow, verify, answer.")] = False,
     json: Json = False,
 ) -> None:
     """
     Run a node until SIGINT or SIGTERM; then it seals the open block and leaves.
 
+    With --follow it takes certified blocks from the nodes in its file of peers, a snapshot first when it is far behind.
+
     Every key of the configuration may be given as an option, as in `--gateway.port 9000`.
     """
+    run_configured(config, _flags(context.args), json, follow)
+
+
+def run_configured(config: Path, flags: Mapping[str, str], json: bool, follow: bool = False) -> None:
+    """Run the node of a configuration until a signal; flags: instead of what the file has."""
     import trio
 
     from node.config import load
 
-    show(trio.run(_run_until_signal, load(config, _flags(context.args)), config), json)
+    show(trio.run(_run_until_signal, load(config, flags), config, follow), json)
 
 
 @app.command()
 def status(url: Url = URL, json: Json = False) -> None:
-    """Show where a node's chain stands."""
+    """Show where a node's chain stands, and if the node does not vote, why and what to do."""
     from node.client import Client, blocking
+    from node.watch.words import sentences
 
     async def ask(client: Client) -> Any:
-        return {**await client.chain_info(), "consensus": await client.consensus()}
+        consensus = await client.consensus()
+        return {"status": " ".join(sentences(consensus)), **await client.chain_info(), "consensus": consensus}
 
     show(blocking(url, ask), json)
 
 
-async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
+@app.command()
+def alerts(
+    file: Annotated[Path | None, typer.Argument(help="Where to write them; standard output otherwise.")] = None,
+    job: Annotated[str, typer.Option(help="Under which Prometheus scrapes the nodes.")] = "tenor",
+    json: Json = False,
+) -> None:
+    """Write the alert rules for Prometheus. What each means, and what to do, is in node/RUNBOOK.md."""
+    from node.watch.rules import RULES, rules_text
+
+    if file is None and not json:
+        print(rules_text(job), end="")
+        return
+    if file is not None:
+        file.write_text(rules_text(job))
+    show({"file": file, "alerts": [rule.name for rule in RULES]}, json)
+
+
+async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[str, Any]:
     """The first signal asks the node to leave, a second one makes it."""
     import signal
 
     import trio
 
-    from genesis.crypto import address_of
-    from node.app import Ready, check_validator, run_node
+    from node.app import Ready, run_node
     from node.chains import load_chain
     from node.collector import settle
-    from node.keystore import address_in, load
     from node.log import Format, configure
     from node.place import open_place
+    from node.watch.process import raise_open_files
 
+    raise_open_files()
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
-    check_validator(spec, address_in(config.keys.validator))
-    key = load(config.keys.validator, password(config.keys.password_file, config.keys.validator))
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
+    async with _signer(config, spec, follow) as signer, trio.open_nursery() as nursery:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
 
             async def node(task_status: trio.TaskStatus[Ready]) -> None:
-                async with open_place(config.network, spec, address_of(key)) as place:
-                    await run_node(config, spec, key, place, task_status=task_status)
+                async with open_place(config.network, spec, signer.address if signer else None) as place:
+                    await run_node(config, spec, signer, place, task_status=task_status)
                 nursery.cancel_scope.cancel()
 
             ready: Ready = await nursery.start(node)
@@ -137,44 +172,183 @@ async def _run_until_signal(config: Config, file: Path) -> dict[str, Any]:
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
 
 
-def _random_key() -> bytes:
-    import secrets
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Archive to write.")],
+    config: Annotated[Path, typer.Option("--config", help="File written by `tenor node init`.")],
+    json: Json = False,
+) -> None:
+    """Write all blocks of a stopped node, with their certificates, into a file that proves itself."""
+    from node.archive.writing import export as write
 
-    from genesis.crypto import PRIVATE_KEY_BYTES
+    data, spec = _located(config)
+    head = write(data, spec, file, _told("written"))
+    show({"file": file, "blocks": head.last, "bytes": file.stat().st_size, "genesis": head.genesis}, json)
 
-    return secrets.token_bytes(PRIVATE_KEY_BYTES)
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Archive to read.")],
+    config: Annotated[Path, typer.Option("--config", help="Of a node that has not run yet.")],
+    json: Json = False,
+) -> None:
+    """
+    Fill an empty node from an archive: every certificate is checked, every block run again.
+
+    If validators have changed since the chain began, the settlement chain is asked for them.
+    """
+    from node.archive.restoring import restore
+    from node.config import load
+    from settlement.contract import Terms
+    from settlement.local import open_local
+
+    data, spec = _located(config)
+    settlement = load(config).settlement
+
+    async def sets(up_to: int) -> Any:
+        async with open_local(settlement.file, Terms.of(spec), settlement.block_time_ms) as local:
+            return await local.validator_sets(0, up_to)
+
+    tip = restore(data, spec, file, sets, _told("checked and run"))
+    show({"height": tip.height, "block_hash": tip.hash, "folder": data}, json)
 
 
-def _write_secret(path: Path, secret: str) -> None:
-    import os
+def _located(config: Path) -> tuple[Path, ChainSpec]:
+    from node.chains import load_chain
+    from node.config import load
 
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret + "\n")
+    found = load(config)
+    return found.node.folder, load_chain(found.node.chain, config.parent)
+
+
+def _told(what: str) -> Callable[[int, int], None]:
+    def tell(height: int, last: int) -> None:
+        if height % EVERY_BLOCKS == 0 or height == last:
+            progress(f"{what}: {height} of {last} blocks")
+
+    return tell
+
+
+@app.command()
+def evidence(
+    url: Url = URL,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write a file for each into.")] = None,
+    json: Json = False,
+) -> None:
+    """
+    Show which validators contradicted themselves, as a node can prove; with --out write the proofs.
+
+    A file ending in .evidence is what `tenor validator evidence` takes; who submits it first is paid a part of the
+    stake. Two proposals in a view (.proposals) cost no stake.
+    """
+    from node.client import Client, blocking
+
+    async def ask(client: Client) -> Any:
+        return await client.evidence(), (await client.chain_info())["chain_id"]
+
+    found, chain = blocking(url, ask)
+    if out is not None:
+        for row in found:
+            row["file"] = _write_proof(out, row, chain)
+    show({"evidence": found}, json)
+
+
+def _write_proof(folder: Path, row: dict[str, Any], chain: int) -> Path:
+    """Checked before it is written: the node may be somebody else's. Raises Invalid."""
+    from node.consensus.accusation import Accusation
+
+    validator, proof = (bytes.fromhex(row[name].removeprefix("0x")) for name in ("validator", "proof"))
+    accusation = Accusation(validator, row["view"], row["kind"], proof)
+    accusation.check(chain)
+    folder.mkdir(parents=True, exist_ok=True)
+    ending = "evidence" if accusation.slashable else "proposals"
+    path = folder / f"{validator.hex()[:8]}-{accusation.view}-{accusation.kind}.{ending}"
+    path.write_text(f"0x{proof.hex()}\n")
+    return path
+
+
+@asynccontextmanager
+async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterator[Signer | None]:
+    """Who signs for this node: its own key, or a process that holds it; nobody for one that follows."""
+    from node.config import NOWHERE
+    from node.consensus.signer import KeySigner
+    from node.keystore import load
+    from node.signing.remote import open_remote
+
+    if follow:
+        yield None
+        return
+    keys = config.keys
+    if keys.signer != Path(NOWHERE):
+        async with open_remote(keys.signer, spec.chain_id) as remote:
+            yield remote
+        return
+    yield KeySigner(load(keys.validator, key_password(keys.password_file, keys.validator)))
+
+
+def _write_key(folder: Path, key_file: Path | None, password_file: Path | None, dev_key: int | None) -> bytes:
+    """The key named, or a new one, with a password file of its own; its address."""
+    from genesis.crypto import address_of
+    from node.keystore import new_key, save_with_secret
+
+    random_key = key_file is None and dev_key is None
+    key = new_key() if random_key else private_key(key_file, password_file, dev_key)
+    save_with_secret(folder / KEY_FILE, folder / SECRET_FILE, key, light=dev_key is not None)
+    return address_of(key)
+
+
+def _address_at(socket: Path, chain: int) -> bytes:
+    import trio
+
+    from node.signing.remote import open_remote
+
+    async def ask() -> bytes:
+        async with open_remote(socket, chain) as signer:
+            return signer.address
+
+    return trio.run(ask)
+
+
+def _write_follower(folder: Path, chain: str, peers: Path, listen: str) -> None:
+    """Configuration and node key of a node that only follows the validators in a file of peers. Raises Invalid."""
+    from node.place import read_peers
+
+    read_peers(peers)
+    (folder / CONFIG_FILE).write_text(_config_text(chain, listen, None, peers.expanduser().absolute()))
+    _write_node_key(folder)
 
 
 def _write_place(folder: Path, listen: str, validator: bytes) -> None:
     """A new node key, and a file of peers with this node's own line, to be shared with the other operators."""
-    import secrets
-
     from genesis.crypto import checksum_address
-    from node.place import NODE_KEY_BYTES
     from p2p.address import read_address
-    from p2p.identity import NodeKey
 
-    secret = secrets.token_bytes(NODE_KEY_BYTES)
-    _write_secret(folder / NODE_KEY_FILE, secret.hex())
-    line = f"{checksum_address(validator)} {read_address(listen)}/p2p/{NodeKey(secret).peer}"
+    name = _write_node_key(folder).peer
+    line = f"{checksum_address(validator)} {read_address(listen)}/p2p/{name}"
     (folder / PEERS_FILE).write_text(f"# one line a validator; put the address in that others reach\n{line}\n")
 
 
-def _config_text(chain: str, listen: str) -> str:
+def _write_node_key(folder: Path) -> NodeKey:
+    """A new one."""
+    import secrets
+
+    from node.keystore import write_secret
+    from node.place import NODE_KEY_BYTES
+    from p2p.identity import NodeKey
+
+    secret = secrets.token_bytes(NODE_KEY_BYTES)
+    write_secret(folder / NODE_KEY_FILE, secret.hex())
+    return NodeKey(secret)
+
+
+def _config_text(chain: str, listen: str, signer: Path | None, peers: Path = Path(PEERS_FILE)) -> str:
     from genesis.presets import PRESETS
-    from node.config import NOWHERE, Config, NetworkConfig, NodeConfig, render
+    from node.config import NOWHERE, Config, KeysConfig, NetworkConfig, NodeConfig, render
 
     preset_or_path = chain if chain in PRESETS else str(Path(chain).expanduser().resolve())
-    network = NetworkConfig(listen or NOWHERE, Path(PEERS_FILE), Path(NODE_KEY_FILE))
-    return render(Config(node=NodeConfig(folder=Path(DATA_FOLDER), chain=preset_or_path), network=network))
+    network = NetworkConfig(listen or NOWHERE, peers, Path(NODE_KEY_FILE))
+    keys = KeysConfig() if signer is None else KeysConfig(signer=signer.expanduser().absolute())
+    return render(Config(node=NodeConfig(folder=Path(DATA_FOLDER), chain=preset_or_path), keys=keys, network=network))
 
 
 def _flags(arguments: list[str]) -> dict[str, str]:

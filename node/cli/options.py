@@ -74,13 +74,28 @@ def password(file: Path | None, path: Path, new: bool = False) -> str:
     from getpass import getpass
 
     if file is not None:
-        try:
-            return file.read_text().split("\n", 1)[0]
-        except OSError as error:
-            raise Invalid(f"{file} cannot be read: {error.strerror}; name a readable file.", "bad_password") from error
+        from node.unlock import first_line
+
+        return first_line(file)
     if not sys.stdin.isatty():
         raise Invalid(f"No terminal to ask for the password of {path}; use --password-file.", "bad_password")
     first = getpass(f"Password for {path}: ")
     if new and getpass("Again: ") != first:
         raise Invalid("The two passwords differ; try again.", "bad_password")
     return first
+
+
+def key_password(file: Path, path: Path) -> str:
+    """The password of a key file that a process opens when it starts, asked for only if it stands nowhere."""
+    import sys
+
+    from node.unlock import CREDENTIAL, VARIABLE, unattended
+
+    found = unattended(file)
+    if found is None and not sys.stdin.isatty():
+        raise Invalid(
+            f"The password of {path} is not in {file}, nor in a systemd credential {CREDENTIAL}, nor in {VARIABLE}, "
+            "and there is no terminal to ask; put it in one of them.",
+            "bad_password",
+        )
+    return password(None, path) if found is None else found

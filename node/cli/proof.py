@@ -69,9 +69,9 @@ def check(
     """
     Check a saved answer offline: certificate, header, root, leaf, content. Exit code 1 when anything is wrong.
 
-    Believed are the chain's id and its validators: the first ones, those of --validators, or with --settlement those
-    that hold there at the block's anchor. A named value is found again in the pages, by the storage layout of --source
-    or of this Tenor's own programs, if that is the code which the state names.
+    Believed are the chain's id and its validators: the first ones, those of --validators, or with --settlement those of
+    the set that the block names, if it can have certified it. A named value is found again in the pages, by the storage
+    layout of --source or of this Tenor's own programs, if that is the code which the state names.
     """
     from node.chains import load_chain
 
@@ -150,13 +150,16 @@ def _standing(file: Path, spec: ChainSpec, commitment: bytes) -> str:
 
 
 def _holding(file: Path, spec: ChainSpec, answer: Mapping[str, Any]) -> Mapping[bytes, int]:
-    """The set at the anchor that the answer's header names, as the settlement chain has it."""
-    from genesis.membership import set_at
+    """The set that the answer's header names, as the settlement chain has it."""
+    from genesis.membership import eligible
     from genesis.verify import stated_header
 
-    proof = answer if "pages" in answer else answer.get("proof") or {}
-    anchor = stated_header(proof).anchor_number
-    return set_at(_asked(file, spec, lambda chain: chain.validator_sets(0, anchor)), anchor).stakes
+    header = stated_header(answer if "pages" in answer else answer.get("proof") or {})
+    sets = _asked(file, spec, lambda chain: chain.validator_sets(0, header.anchor_number))
+    for one in eligible(sets, 0, header.anchor_number):
+        if one.version == header.validators:
+            return one.stakes
+    raise Invalid(f"No set {header.validators} can have certified block {header.height}.", "wrong_validators")
 
 
 def _asked(file: Path, spec: ChainSpec, ask: Callable[[LocalSettlement], Awaitable[T]]) -> T:

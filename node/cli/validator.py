@@ -6,8 +6,9 @@ the key that signs a command is the owner's, a validator's own key only says tha
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -125,6 +126,7 @@ def evidence(
 ) -> None:  # fmt: skip
     """Show that a validator voted for two blocks in one view: it loses its stake, a part of it comes to you."""
     from genesis.membership import Evidence
+    from settlement.validators import BURNT
 
     try:
         data = bytes.fromhex(file.read_text().strip().removeprefix("0x"))
@@ -132,7 +134,7 @@ def evidence(
         raise Invalid(f"{file} cannot be read as evidence: {error}.", "bad_file") from error
     found = Evidence.decode(data)
     reporter = _owner(key_file, password_file, dev_key)
-    _carry_out(settlement, chain, reporter, lambda _: found, json)
+    _carry_out(settlement, chain, reporter, lambda _: found, json, {"reward": reporter, "burnt": BURNT})
 
 
 @app.command()
@@ -200,11 +202,26 @@ async def taken_in(local: LocalSettlement, sender: bytes, action: Force | Action
     raise Unavailable(f"No block of the settlement chain took it in within {TAKEN_SECONDS:g} s; it still may.")
 
 
-def _carry_out(file: Path, chain: str, sender: bytes, action: Callable[[ChainSpec], Action], json: bool) -> None:
-    """Post an action, wait until a block has it, and show what the set will be."""
+def _carry_out(
+    file: Path,
+    chain: str,
+    sender: bytes,
+    action: Callable[[ChainSpec], Action],
+    json: bool,
+    watched: Mapping[str, bytes] = MappingProxyType({}),
+) -> None:
+    """
+    Post an action, wait until a block has it, and show what the set will be.
+
+    Args:
+        watched: accounts by a name under which it is shown what they have gained, raw of the stake's asset.
+    """
+    from genesis.membership import STAKE_ASSET
 
     async def work(local: LocalSettlement, spec: ChainSpec) -> dict[str, Any]:
+        before = {name: await local.balance(account, STAKE_ASSET) for name, account in watched.items()}
         posting = await taken_in(local, sender, action(spec))
+        gained = {name: await local.balance(watched[name], STAKE_ASSET) - was for name, was in before.items()}
         newest = (await local.validator_sets(0, HEIGHT_MAX))[-1]
         progress(f"set {newest.version} holds from settlement block {newest.from_height} on")
         return {
@@ -213,6 +230,7 @@ def _carry_out(file: Path, chain: str, sender: bytes, action: Callable[[ChainSpe
             "version": newest.version,
             "from_block": newest.from_height,
             "validators": [{"validator": key, "stake": stake} for key, stake in sorted(newest.stakes.items())],
+            **{name: str(amount) for name, amount in gained.items()},
         }
 
     show(on_settlement(file, chain, work), json)

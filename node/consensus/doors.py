@@ -1,5 +1,5 @@
 """
-The two doors of consensus: to the chain's content, which it never looks into, and to whoever signs.
+The doors of consensus: to the chain's content, which it never looks into, to who certifies it, and to whoever signs.
 
 `Ledger` is implemented over engine and store (`node/ledger.py`) and in memory with a disk that fails
 (`node/simulation/ledger.py`); both keep the same promises.
@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from genesis.chain import Block, Certificate
-from node.consensus.words import Link, Quorum, Said
+from genesis.chain import Block, Certificate, Header
+from node.consensus.accusation import Accusation
+from node.consensus.words import Link, Quorum, Rules, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,12 @@ class Ledger(Protocol):
     def stand_back(self) -> None:
         """Stop building; what was taken in waits for whoever leads now."""
 
+    async def beside(self, work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+        """Run what takes long to compute where it holds nobody up."""
+
+    def prepare(self, block: Block) -> None:
+        """Do ahead what can be done of executing a certified block; only speed depends on it. Called by such work."""
+
     async def execute(self, block: Block, vouched: bool) -> bool:
         """
         Run a block whose parent has been executed; whether everything its header says came out, and, unless a quorum
@@ -78,15 +85,48 @@ class Ledger(Protocol):
             Corrupt: the disk failed; nothing may be signed any more.
         """
 
+    async def accuse(self, accusation: Accusation) -> None:
+        """Keep a proof that a validator contradicted itself, synced; nothing when it is known. Raises Corrupt."""
+
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         """Stored blocks from `first` on, at least one if there is any, in all not much above bytes_max."""
 
 
+class Sets(Protocol):
+    """Which validators certify what, as far as this node has read the settlement chain."""
+
+    def next(self, anchor: int) -> Rules:
+        """Of the set that certifies the next block on one with this anchor, up to which all is read."""
+
+    def named(self, version: int, anchor: int) -> Rules:
+        """
+        Of a set that a block with this anchor names; on any thread.
+
+        Raises:
+            Invalid: "wrong_set" when it certifies no such block, whatever its parent. Unavailable: it is not read here.
+        """
+
+    async def of(self, parent_anchor: int, anchor: int) -> Rules:
+        """Of the set that certifies a block. Raises Unavailable while settlement cannot be read up to its anchor."""
+
+
 class Signer(Protocol):
-    """Holds a validator's key. Refuses to contradict what it signed before, whatever its caller says."""
+    """
+    Holds a validator's key. Refuses to contradict what it signed before, whatever its caller says; the very words it
+    has signed it signs again, with the same signature: after a crash nobody knows whether the first one was kept.
+    """
 
     @property
     def address(self) -> bytes: ...
 
-    async def sign(self, said: Said, digest: bytes) -> bytes:
-        """Raises Invalid "double_sign" when it has signed another vote of this kind and view."""
+    async def sign(self, said: Said, rules: Rules) -> bytes:
+        """
+        Sign a vote.
+
+        Raises:
+            Invalid: "double_sign" when it has signed another vote of this kind and view.
+            Unavailable: it cannot be asked now; the same words may be signed later.
+        """
+
+    async def propose(self, header: Header) -> bytes:
+        """Sign a header as its proposer. Raises as `sign`; one that remembers proposals signs one a view."""

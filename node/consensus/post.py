@@ -7,7 +7,7 @@ A queue that is full loses its oldest message, a broken stream what was on its w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 import trio
@@ -34,17 +34,32 @@ class Post:
         """
         Args:
             rooms: protocol → messages that may wait for one peer on it.
-            opened, lost: told when a stream on the first of them comes about, and when it breaks.
+            opened, lost: told when a stream on the first of them comes about, and at once when it breaks.
         """
         self._network, self._opened, self._lost_peer = network, opened, lost
-        self._greeted = next(iter(rooms))
-        self._boxes = {(peer, protocol): _Box(room) for peer in peers for protocol, room in rooms.items()}
+        self._greeted, self._rooms = next(iter(rooms)), rooms
+        self._boxes: dict[tuple[Peer, str], _Box] = {}
+        self._met = trio.Event()
+        self.meet(peers)
         self.lost = 0
 
     async def run(self) -> None:
+        carried: set[tuple[Peer, str]] = set()
         async with trio.open_nursery() as nursery:
-            for (peer, protocol), box in self._boxes.items():
-                nursery.start_soon(self._carry, peer, protocol, box)
+            while True:
+                for (peer, protocol), box in self._boxes.items():
+                    if (peer, protocol) not in carried:
+                        carried.add((peer, protocol))
+                        nursery.start_soon(self._carry, peer, protocol, box)
+                self._met = trio.Event()
+                await self._met.wait()
+
+    def meet(self, peers: Iterable[Peer]) -> None:
+        """Write to these, too; whoever has gone costs a box that stays full."""
+        for peer in peers:
+            for protocol, room in self._rooms.items():
+                self._boxes.setdefault((peer, protocol), _Box(room))
+        self._met.set()
 
     def send(self, protocol: str, payload: bytes, to: Peer | None = None) -> None:
         """To all, or to one."""
@@ -62,19 +77,27 @@ class Post:
                 continue
             if told:
                 self._opened(peer)
-            with suppress(Unavailable):
-                await self._send_all(stream, box)
+            await self._send_until_broken(stream, box)
             if told:
                 self._lost_peer(peer)
 
-    async def _send_all(self, stream: Stream, box: _Box) -> None:
-        """Raises Unavailable when the stream breaks; what was being sent is lost."""
+    async def _send_until_broken(self, stream: Stream, box: _Box) -> None:
+        """What is being sent when the stream breaks is lost; what waits is sent on the next one."""
         try:
-            while True:
-                await stream.send(await box.take())
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_end_when_broken, stream, nursery.cancel_scope)
+                with suppress(Unavailable):
+                    while True:
+                        await stream.send(await box.take())
+                nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):
                 await stream.aclose()
+
+
+async def _end_when_broken(stream: Stream, scope: trio.CancelScope) -> None:
+    await stream.wait_broken()
+    scope.cancel()
 
 
 class _Box:

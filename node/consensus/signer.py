@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from genesis import crypto
-from genesis.chain import VoteKind
+from genesis.chain import Header, VoteKind
 from genesis.errors import Invalid
-from node.consensus.words import Said
+from node.consensus.words import Rules, Said
 
 REMEMBERED_MAX = 4_096
 
 
 class KeySigner:
-    """Signs votes; the last REMEMBERED_MAX views are guarded against a second, different vote."""
+    """
+    Signs votes and proposals; the last REMEMBERED_MAX votes are guarded against a second, different one of their view.
+
+    Proposals are not: of several built in a view, on different parents, only the one this validator votes for leaves
+    its node.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -22,10 +27,12 @@ class KeySigner:
     def address(self) -> bytes:
         return self._address
 
-    async def sign(self, said: Said, digest: bytes) -> bytes:
-        """Raises Invalid "double_sign" when it has signed another vote of this kind and view."""
+    async def sign(self, said: Said, rules: Rules) -> bytes:
         if self._signed.setdefault((said.view, said.kind), said) != said:
             raise Invalid(f"Another {said.kind.name} vote of view {said.view} was signed before.", "double_sign")
         while len(self._signed) > REMEMBERED_MAX:
             del self._signed[next(iter(self._signed))]
-        return crypto.sign(digest, self._key)
+        return crypto.sign(said.digest(rules), self._key)
+
+    async def propose(self, header: Header) -> bytes:
+        return crypto.sign(header.proposal_digest(), self._key)

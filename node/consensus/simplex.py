@@ -5,6 +5,10 @@ A view has one leader and ends when a quorum has notarised its block or nullifie
 a view that he did not give up votes to finalise it. A block is final when a quorum did, and all before it with it; a
 certificate is a quorum of finalise votes, so those before it that lack one are finalised after the fact.
 
+The last block of a validator set (`Rules.ends`) has no children here: until it is certified, each view that follows
+votes for it once more, without a leader, as for a child that holds nothing. Then the next set begins, with a machine of
+its own.
+
 Why no fork: a validator notarises one block a view, so no two are notarised; it never both finalises and nullifies a
 view that is undecided, so a view with a final block is never skipped, and every later block descends from it.
 """
@@ -110,6 +114,11 @@ class Simplex:
         self._fetched: set[bytes] = set()
         self._led: tuple[int, bytes] | None = None
         self._failed = 0
+        """Views in a row that brought no block and whose time this node saw pass."""
+        self._late = False
+        """Whether the present view's time has passed."""
+        self.gone: set[bytes] = set()
+        """Validators whose connection broke and has not come back."""
         self._diverged = False
         self._out = _Outbox()
         self._deadline_ms = self._remind_ms = now_ms
@@ -125,8 +134,7 @@ class Simplex:
 
     def hear(self, ballot: Ballot, now_ms: int) -> list[Action]:
         """A vote, one's own included."""
-        view = ballot.said.view
-        if not self.committed.view < view <= self.view + VIEWS_AHEAD_MAX:
+        if not self._in_reach(ballot.said.view):
             return []
         quorum, contradicted = self._tally.add(ballot)
         if contradicted is not None:
@@ -150,7 +158,7 @@ class Simplex:
         """
         for quorum in proofs:
             self._learn(quorum)
-        if self.committed.view < link.view <= self.view + VIEWS_AHEAD_MAX and link.hash not in self._blocks:
+        if self._in_reach(link.view) and link.hash not in self._blocks:
             self._take(link, own)
         return self._settle(now_ms)
 
@@ -180,12 +188,14 @@ class Simplex:
             if self.view <= link.view:
                 self._enter(link.view + 1, now_ms)
             self._forget()
-            self._tally.learn(Quorum.of_certificate(certificate))
+            if certificate.validators == self.rules.version:
+                self._tally.learn(Quorum.of_certificate(certificate))
         return self._settle(now_ms)
 
     def tick(self, now_ms: int) -> list[Action]:
         """Time has passed; call at `wake_ms` or before."""
         if now_ms >= self._deadline_ms:
+            self._late = True
             self._nullify(self.view)
         if now_ms >= self._remind_ms:
             self._remind_ms = now_ms + max(1, self._timeout_ms() // REMINDERS_A_TIMEOUT)
@@ -193,15 +203,23 @@ class Simplex:
             self._out.actions.append(self.reminder())
         return self._settle(now_ms)
 
-    def suspect(self, proposer: bytes, now_ms: int) -> list[Action]:
-        """The connection to a validator broke; if it leads and has proposed nothing, its view is given up at once."""
-        if self._leader() == proposer and not self._candidates():
-            self._nullify(self.view)
+    def suspect(self, validator: bytes, now_ms: int) -> list[Action]:
+        """The connection to a validator broke: until it is back, no view that it leads is waited for."""
+        self.gone.add(validator)
         return self._settle(now_ms)
 
+    def trust(self, validator: bytes) -> None:
+        """The connection to a validator has come about."""
+        self.gone.discard(validator)
+
     def silence(self) -> None:
-        """Never vote or lead again in this life."""
+        """Neither vote nor lead from now on."""
         self.me = None
+
+    def speak(self, me: bytes, now_ms: int) -> list[Action]:
+        """Vote and lead again, or for the first time; not after a Diverge."""
+        self.me = me if me in self.rules.stakes else None
+        return self._settle(now_ms)
 
     def wake_ms(self) -> int:
         """When `tick` has something to do."""
@@ -220,6 +238,11 @@ class Simplex:
             quorums += [quorum for quorum in found if quorum is not None]
         return Remind(tuple(ballots), tuple(quorums))
 
+    def heard(self, who: bytes) -> tuple[Ballot, ...]:
+        """What a validator has said since the last committed block, as far as it is known here."""
+        views = range(self.committed.view, self.view + VIEWS_AHEAD_MAX + 1)
+        return tuple(ballot for view in views for ballot in self._tally.own(who, view))
+
     def standing(self) -> Standing:
         who = self._leader()
         candidates = self._candidates()
@@ -237,6 +260,10 @@ class Simplex:
         """Whether a quorum would be news, as far as its words go."""
         known = self._tally.quorum(quorum.said.view, quorum.said.kind)
         return quorum.said.view >= self.committed.view and (known is None or known.said != quorum.said)
+
+    def unheard(self, said: Said, signature: bytes) -> bool:
+        """Whether a vote would change anything: who gave it need not be recovered otherwise."""
+        return self._in_reach(said.view) and not self._tally.has(said, signature)
 
     def has_notarised(self, link: Link) -> bool:
         """Whether this validator has voted for the block."""
@@ -257,6 +284,7 @@ class Simplex:
         self._ask_execution()
         self._vote_notarise()
         self._vote_finalise()
+        self._give_up_the_gone()
         self._lead()
         out, self._out.actions = self._out.actions, []
         return out
@@ -265,7 +293,7 @@ class Simplex:
         """A quorum of any kind ends its view and all before it."""
         view = self._tally.newest
         if view >= self.view:
-            self._failed = 0 if self._decided(view) else self._failed + 1
+            self._failed = 0 if self._decided(view) else self._failed + self._late
             self._enter(view + 1, now_ms)
 
     def _find_final(self) -> None:
@@ -275,7 +303,7 @@ class Simplex:
             if quorum is None:
                 continue
             path = self._path(quorum.said.hash, quorum.said.height, view)
-            if path is not None:
+            if path:
                 self._final = path[-1]
                 self._chain += path
                 return
@@ -299,7 +327,7 @@ class Simplex:
         while self._chain:
             link = self._chain[0]
             block = self._blocks[link.hash]
-            quorum = self._tally.quorum(link.view, FINALISE)
+            quorum = self._certificate(link)
             if quorum is None and len(self._chain) > CERTIFICATES_LATE_MAX:
                 self._fetch(link.hash, link.height, link.view)
             if not block.good or quorum is None:
@@ -329,11 +357,13 @@ class Simplex:
         """The first block of this view that is right in every way; a leader that is wrong loses its view at once."""
         if self.me is None:
             return
+        last = self._last()
+        if last is not None and last != self.committed and self._is_good(last):
+            self._notarise(last)
         candidates = self._candidates()
         for block in candidates:
-            if block.good and self._cast(self.view).notarised is None:
-                self._cast(self.view).notarised = block.link.hash
-                self._say(Said(NOTARISE, self.view, block.link.height, block.link.hash), block.link)
+            if block.good:
+                self._notarise(block.link)
         if any(block.good is False for block in candidates) and self._cast(self.view).notarised is None:
             self._nullify(self.view)
 
@@ -342,17 +372,27 @@ class Simplex:
         if self.me is None:
             return
         for block in sorted(self._blocks.values(), key=lambda one: one.link.view):
-            link, said = block.link, self._cast(block.link.view)
-            if not block.good or said.finalised is not None or link.view >= self.view:
-                continue
-            if link in self._chain or (self._named(link) and not said.nullified):
-                said.finalised = link.hash
-                self._say(Said(FINALISE, link.view, link.height, link.hash), None)
+            for view in self._views(block.link) if block.good else ():
+                link, said = block.link, self._cast(view)
+                late = view == link.view and link in self._chain
+                if said.finalised is None and (late or (self._names(view, link) and not said.nullified)):
+                    said.finalised = link.hash
+                    self._say(Said(FINALISE, view, link.height, link.hash), None)
+
+    def _give_up_the_gone(self) -> None:
+        """A leader out of reach that has proposed nothing here gets no time."""
+        if not self.gone or self._candidates():
+            return
+        parent = self._best_parent()
+        if parent is None or self.rules.ends(parent):
+            return
+        if leader(self.rules, parent, self.view) in self.gone:
+            self._nullify(self.view)
 
     def _lead(self) -> None:
         """Propose on the newest block that may have children, if that makes this validator the leader of the view."""
         parent = self._best_parent()
-        if self.me is None or parent is None or self._cast(self.view).notarised is not None:
+        if self.me is None or parent is None or self._cast(self.view).notarised is not None or self.rules.ends(parent):
             return
         if leader(self.rules, parent, self.view) != self.me or not self._is_good(parent):
             return
@@ -367,6 +407,7 @@ class Simplex:
     def _enter(self, view: int, now_ms: int) -> None:
         assert view > self.view, "views only grow"
         self.view = view
+        self._late = False
         timeout_ms = self._timeout_ms()
         self._deadline_ms = self._remind_ms = now_ms + timeout_ms
         self._fetched.clear()
@@ -380,6 +421,12 @@ class Simplex:
         if self.me is not None and not said.nullified and said.finalised is None:
             said.nullified = True
             self._say(Said(NULLIFY, view), None)
+
+    def _notarise(self, link: Link) -> None:
+        """Vote for a block in this view, if for none yet."""
+        if self._cast(self.view).notarised is None:
+            self._cast(self.view).notarised = link.hash
+            self._say(Said(NOTARISE, self.view, link.height, link.hash), link)
 
     def _say(self, said: Said, link: Link | None) -> None:
         proofs, self._out.proofs = tuple(self._out.proofs), []
@@ -451,6 +498,10 @@ class Simplex:
 
     # What holds
 
+    def _in_reach(self, view: int) -> bool:
+        """Views that are not decided for good, and not so far ahead that they would fill the memory."""
+        return self.committed.view < view <= self.view + VIEWS_AHEAD_MAX
+
     def _cast(self, view: int) -> _Cast:
         return self._said.setdefault(view, _Cast())
 
@@ -469,8 +520,25 @@ class Simplex:
         return link.hash == self.committed.hash or link in self._chain or self._named(link)
 
     def _named(self, link: Link) -> bool:
-        quorum = self._decided(link.view)
+        return any(self._names(view, link) for view in range(link.view, self.view))
+
+    def _names(self, view: int, link: Link) -> bool:
+        """Whether a quorum stands behind the block in a view."""
+        quorum = self._decided(view)
         return quorum is not None and quorum.said.hash == link.hash
+
+    def _views(self, link: Link) -> Iterable[int]:
+        """Views passed in which the block may have been voted for."""
+        return range(link.view, self.view if self.rules.ends(link) else min(link.view + 1, self.view))
+
+    def _certificate(self, link: Link) -> Quorum | None:
+        found = (self._tally.quorum(view, FINALISE) for view in self._views(link))
+        return next((quorum for quorum in found if quorum is not None and quorum.said.hash == link.hash), None)
+
+    def _last(self) -> Link | None:
+        """The last block of the set, once nothing but it may be voted for."""
+        parent = self._best_parent()
+        return parent if parent is not None and self.rules.ends(parent) else None
 
     def _decided(self, view: int) -> Quorum | None:
         """The quorum that stands behind a block of the view."""
@@ -486,6 +554,7 @@ class Simplex:
         return (
             link.height == parent.height + 1
             and link.view > parent.view
+            and not self.rules.ends(parent)
             and self._stands(parent)
             and leader(self.rules, parent, link.view) == link.proposer
             and self._skipped(parent, link.view)

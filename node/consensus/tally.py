@@ -51,6 +51,11 @@ class Tally:
         known = self._views.setdefault(quorum.said.view, _View()).quorums
         return None if quorum.said.kind in known else self._keep(quorum)
 
+    def has(self, said: Said, signature: bytes) -> bool:
+        """Whether this very vote was added."""
+        found = self._views.get(said.view)
+        return found is not None and any((one.said, one.signature) == (said, signature) for one in found.votes.values())
+
     def quorum(self, view: int, kind: VoteKind) -> Quorum | None:
         found = self._views.get(view)
         return found.quorums.get(kind) if found else None

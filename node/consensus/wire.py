@@ -7,7 +7,7 @@ Signatures of quorums are left to whoever knows which of them are new.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,24 +15,29 @@ from genesis import codec, crypto
 from genesis.chain import BLOCK_BYTES_MAX, Block, Certificate
 from genesis.errors import Invalid
 from node.consensus.doors import Certified
-from node.consensus.words import Ballot, Quorum, Rules, ballot_of, said_of
+from node.consensus.words import Ballot, Quorum, Rules, Said, ballot_of, said_of
 
 VOTES, BLOCKS = "consensus/votes/1", "consensus/blocks/1"
 """Streams; apart, so that no vote waits behind a block."""
 BLOCK, RANGE = "consensus/block/1", "consensus/range/1"
-"""Requests: a proposal by its hash; certified blocks by height."""
+KNOWN = "consensus/known/1"
+"""Requests: a proposal by its hash; certified blocks by height; what was heard of a validator, by its address."""
 BALLOTS_MAX = 1_024
 QUORUMS_MAX = 1_024
 PROOF_BYTES_MAX = 2 << 20
 PROPOSAL_BYTES_MAX = BLOCK_BYTES_MAX + PROOF_BYTES_MAX
-RANGE_BYTES_MAX = 4 << 20
-"""Of an answer, but for a single block that is larger."""
+RANGE_BYTES_MAX = 1 << 20
+"""Of an answer, but for a single block that is larger: short, so that the first is worked on while others travel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """height: of the sender's newest certified block. asks: the sender lacks something and wants a reminder back."""
+    """
+    validators: version of the set that these are of. height: of the sender's newest certified block. asks: the sender
+    lacks something and wants a reminder back.
+    """
 
+    validators: int
     height: int
     asks: bool
     ballots: tuple[Ballot, ...]
@@ -40,7 +45,7 @@ class Votes:
 
     def encode(self) -> bytes:
         ballots = tuple((*_said(ballot), ballot.signature) for ballot in self.ballots[-BALLOTS_MAX:])
-        return codec.encode((self.height, self.asks, ballots, _quorums(self.quorums)))
+        return codec.encode((self.validators, self.height, self.asks, ballots, _quorums(self.quorums)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +59,52 @@ class Proposal:
         return codec.encode((self.block.encode(), _quorums(self.proofs)))
 
 
-def decode_votes(data: bytes, rules: Rules) -> Votes:
-    """Raises Invalid: malformed, or a signature that is no validator's."""
-    height, asks, ballots, quorums = codec.decode_array(data, 4, PROOF_BYTES_MAX, "Votes", depth_max=4)
+Known = Mapping[int, Rules]
+"""By version: the sets whose words are listened to."""
+
+
+def decode_votes(data: bytes, known: Known, unheard: Callable[[Said, bytes], bool] = lambda *_: True) -> Votes:
+    """
+    Of another set only version and height are of interest.
+
+    Args:
+        unheard: which votes are wanted, by their words and signature; recovering who signed the others would be work
+            for nothing, and a peer could ask for it without end.
+
+    Raises:
+        Invalid: malformed, or a signature that is no validator's.
+    """
+    version, height, asks, ballots, quorums = codec.decode_array(data, 5, PROOF_BYTES_MAX, "Votes", depth_max=4)
+    codec.check_uint(version, 63, "The validator set of votes")
     codec.check_uint(height, 63, "The height of votes")
     if type(asks) is not bool:
         raise Invalid("Whether votes ask for a reminder is a bool.", "malformed")
     rows = codec.expect_array(ballots, None, "Ballots")
     if len(rows) > BALLOTS_MAX:
         raise Invalid(f"At most {BALLOTS_MAX} ballots in a message.", "too_large")
-    return Votes(height, asks, tuple(_ballot(row, rules) for row in rows), _quorums_of(quorums))
+    if version not in known:
+        return Votes(version, height, asks, ())
+    given = dict.fromkeys(_signed(row) for row in rows)
+    wanted = tuple(ballot_of(said, signature, known[version]) for said, signature in given if unheard(said, signature))
+    return Votes(version, height, asks, wanted, _quorums_of(quorums))
 
 
-def decode_proposal(data: bytes, rules: Rules) -> Proposal:
-    """Raises Invalid: malformed, or not signed by the proposer it names, who is a validator."""
+def decode_proposal(data: bytes, known: Known) -> Proposal:
+    """Raises Invalid: "other_set", malformed, or not signed by the proposer it names, who is a validator."""
     block, quorums = codec.decode_array(data, 2, PROPOSAL_BYTES_MAX, "A proposal", depth_max=4)
     if type(block) is not bytes:
         raise Invalid("A proposal holds a block's bytes.", "malformed")
-    return Proposal(decode_block(block, rules), _quorums_of(quorums))
+    return Proposal(decode_block(block, known), _quorums_of(quorums))
 
 
-def decode_block(data: bytes, rules: Rules) -> Block:
+def decode_block(data: bytes, known: Known) -> Block:
     """A proposed block, checked against its own header and signature. Raises Invalid."""
     block = Block.decode(data)
-    if block.header.proposer not in rules.stakes or block.header.validators != rules.version:
-        raise Invalid(
-            f"Block {block.header.height} is not proposed by a validator of set {rules.version}.", "wrong_set"
-        )
+    height, version = block.header.height, block.header.validators
+    if version not in known:
+        raise Invalid(f"Block {height} is of validator set {version}, which does not certify now.", "other_set")
+    if block.header.proposer not in known[version].stakes:
+        raise Invalid(f"Block {height} is not proposed by a validator of set {version}.", "wrong_set")
     return block
 
 
@@ -117,10 +141,10 @@ def _said(ballot: Ballot) -> tuple[Any, ...]:
     return (int(said.kind), said.view, said.height, said.hash)
 
 
-def _ballot(row: object, rules: Rules) -> Ballot:
+def _signed(row: object) -> tuple[Said, bytes]:
     kind, view, height, block_hash, signature = codec.expect_array(row, 5, "A ballot")
     codec.check_bytes(signature, crypto.SIGNATURE_BYTES, "A ballot's signature")
-    return ballot_of(said_of(kind, view, height, block_hash), signature, rules)
+    return said_of(kind, view, height, block_hash), signature
 
 
 def _quorums(quorums: Sequence[Quorum]) -> tuple[Any, ...]:

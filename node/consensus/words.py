@@ -8,7 +8,7 @@ votes are the chain's certificates (`genesis.settling.Certificate`); the other t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genesis import codec, crypto
@@ -22,13 +22,15 @@ TIMEOUT_BLOCKS, TIMEOUT_MS_MIN = 4, 1_000
 """A view that has neither block nor quorum after so many block times, and milliseconds, is given up."""
 TIMEOUT_ROOM = 16
 """The longest time-out, in shortest ones."""
+VIEWS_A_SET = 1 << 32
+"""A set's views lie between two multiples of it, so that no validator votes in one view for two sets."""
 NO_BLOCK = crypto.ZERO_HASH
 """The block hash, and 0 the height, of a nullify vote."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What consensus knows of a block."""
+    """What consensus knows of a block. anchor: its settlement height. validators: version of its set."""
 
     view: int
     height: int
@@ -36,10 +38,13 @@ class Link:
     parent: bytes
     proposer: bytes
     time_ms: int
+    anchor: int = 0
+    validators: int = 0
 
     @classmethod
     def of(cls, header: Header) -> Link:
-        return cls(header.view, header.height, header.hash(), header.parent, header.proposer, header.time_ms)
+        h = header
+        return cls(h.view, h.height, h.hash(), h.parent, h.proposer, h.time_ms, h.anchor_number, h.validators)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ class Rules:
 
     stakes: address → stake; validators lead in order of address. version: of the set. lease_views: views after which a
     leader hands over although it works. timeout_ms: of a view; doubles with every full round of leaders that failed,
-    up to timeout_ms_max.
+    up to timeout_ms_max. until: settlement height where the next set begins, None while none is known.
     """
 
     chain: int
@@ -116,6 +121,11 @@ class Rules:
     lease_views: int
     timeout_ms: int
     timeout_ms_max: int
+    until: int | None = None
+
+    def ends(self, link: Link) -> bool:
+        """Whether a block is the last of its set: its anchor lies where another one holds."""
+        return self.until is not None and link.anchor >= self.until
 
     def has_quorum(self, signers: Iterable[bytes]) -> bool:
         """Whether these hold > 2/3 of the stake."""
@@ -161,8 +171,15 @@ def check_quorum(quorum: Quorum, rules: Rules) -> None:
         raise Invalid("A quorum is more than 2/3 of the stake.", "no_quorum")
 
 
-def rules_of(spec: ChainSpec, members: ValidatorSet) -> Rules:
+def taken_over(tip: Link, rules: Rules) -> Link:
+    """The newest certified block as the set that goes on from it sees it; its views are above all of the one before."""
+    if tip.validators == rules.version:
+        return tip
+    return replace(tip, view=(tip.view // VIEWS_A_SET + 1) * VIEWS_A_SET - 1)
+
+
+def rules_of(spec: ChainSpec, members: ValidatorSet, until: int | None = None) -> Rules:
     """Those of a chain under one validator set."""
     timeout_ms = max(TIMEOUT_MS_MIN, TIMEOUT_BLOCKS * spec.block_time_ms)
     stakes, version = members.stakes, members.version
-    return Rules(spec.chain_id, stakes, version, spec.lease_views, timeout_ms, TIMEOUT_ROOM * timeout_ms)
+    return Rules(spec.chain_id, stakes, version, spec.lease_views, timeout_ms, TIMEOUT_ROOM * timeout_ms, until)

@@ -14,31 +14,36 @@ import socket
 import stat
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from node import collector
 from node.config import GatewayConfig
+from node.gateway.doorway import Doorway, HttpGuest, WebSocketGuest
 from node.gateway.link import Link
 from node.gateway.server import application
+from node.watch.process import raise_open_files
 
 BIND_SECONDS = 2.0
 """A gateway that is just ending still holds the port; wait for it this long."""
 STDIN = 0
+FILES_SPARE = 128
+"""Open files beside the clients' connections."""
 
 
 def main() -> None:
     path, limits = Path(sys.argv[1]), GatewayConfig(**json.loads(sys.argv[2]))
     listening = _bind(limits.host, limits.port)
+    doorway = Doorway(min(limits.connections_max, raise_open_files() - FILES_SPARE))
     config = uvicorn.Config(
-        application(Link(path), limits),
+        application(Link(path), limits, doorway),
         loop="uvloop",
-        http="httptools",
-        ws="wsproto",
+        http=partial(HttpGuest, doorway),  # type: ignore[arg-type]  # it is called like the class it makes
+        ws=partial(WebSocketGuest, doorway),  # type: ignore[arg-type]
         ws_max_size=limits.body_bytes_max,
         ws_per_message_deflate=False,
-        limit_concurrency=limits.connections_max,
         backlog=1024,
         timeout_keep_alive=60,
         timeout_graceful_shutdown=1,

@@ -24,6 +24,10 @@ FRAME_BYTES_MAX = 64 << 20
 READ_BYTES = 256 << 10
 SUBSCRIBE, UNSUBSCRIBE = "subscribe", "unsubscribe"
 SEND = "sendTransactions"
+CALLS = "calls"
+"""View calls together: [program, selector, arguments, gas] each; answered by [reason, result, gas used] each."""
+WATCH = "watch"
+"""The gateway's own question for the core's numbers; no client can ask it."""
 
 _HEAD = struct.Struct(">I")
 

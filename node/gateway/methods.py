@@ -164,6 +164,7 @@ WAIT = Parameter("wait", one_of("executed", "received"), "executed")
 READS: dict[str, tuple[Parameter, ...]] = {
     "tenor_chainInfo": (),
     "tenor_getConsensus": (),
+    "tenor_getEvidence": (),
     "tenor_getReceipt": (Parameter("transaction", HASH), Parameter("proof", boolean, False)),
     "tenor_getBlock": (Parameter("height", height_or_latest, None),),
     "tenor_getAccount": (Parameter("account", ADDRESS),),

@@ -1,5 +1,5 @@
 """
-The routes: POST / and WebSocket /ws for JSON-RPC, GET /health.
+The routes: POST / and WebSocket /ws for JSON-RPC, GET /health, and those of `watching`.
 
 A body is refused as soon as it is known to be too long. On a WebSocket up to IN_HAND_MAX requests run at once, and
 transactions still reach the core in the order they came; more is not read until one is answered. A client that leaves
@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -25,20 +25,23 @@ from genesis.errors import TenorError
 from node import rpc_codes
 from node.config import GatewayConfig
 from node.gateway.dispatch import Dispatcher
+from node.gateway.doorway import TRY_AGAIN_LATER, Doorway
 from node.gateway.link import Link
 from node.gateway.methods import BadParams, fields
 from node.gateway.subscriptions import SUBSCRIBE_PARAMETERS, UNSUBSCRIBE_PARAMETERS, Subscription, Subscriptions
+from node.gateway.traffic import Traffic
 from node.gateway.transactions import Ticket
+from node.gateway.watching import operator_routes
 
 IN_HAND_MAX = 64
 UNREAD_MAX = 4_096
-TRY_AGAIN_LATER = 1013
 
 
-def application(link: Link, limits: GatewayConfig) -> Starlette:
+def application(link: Link, limits: GatewayConfig, doorway: Doorway) -> Starlette:
     """Return the ASGI application; the link runs as long as it does."""
     pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="recover")
-    dispatcher = Dispatcher(link, pool, limits)
+    traffic = Traffic()
+    dispatcher = Dispatcher(link, pool, limits, traffic)
     subscriptions = Subscriptions(link)
 
     async def rpc(request: Request) -> Response:
@@ -48,7 +51,7 @@ def application(link: Link, limits: GatewayConfig) -> Starlette:
             return Response(status_code=400)
         if data is None:
             return _too_large(limits.body_bytes_max)
-        text = await dispatcher.answer(data, Ticket(), None)
+        text = await dispatcher.answer(data, Ticket(), None, _address(request))
         return Response(status_code=204) if text is None else Response(text, media_type="application/json")
 
     async def health(_: Request) -> Response:
@@ -56,11 +59,15 @@ def application(link: Link, limits: GatewayConfig) -> Starlette:
 
     async def socket(websocket: WebSocket) -> None:
         await websocket.accept()
-        await Connection(websocket, dispatcher, subscriptions, limits).run()
+        traffic.websockets += 1
+        try:
+            await Connection(websocket, dispatcher, subscriptions, limits).run()
+        finally:
+            traffic.websockets -= 1
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        running = asyncio.create_task(link.run())
+        running = asyncio.gather(link.run(), doorway.watch())
         try:
             yield
         finally:
@@ -74,6 +81,7 @@ def application(link: Link, limits: GatewayConfig) -> Starlette:
             Route("/", rpc, methods=["POST"]),
             Route("/health", health, methods=["GET"]),
             WebSocketRoute("/ws", socket),
+            *operator_routes(link, (traffic, subscriptions, doorway), limits.metrics),
         ],
         lifespan=lifespan,
     )
@@ -86,6 +94,7 @@ class Connection:
         self, websocket: WebSocket, dispatcher: Dispatcher, subscriptions: Subscriptions, limits: GatewayConfig
     ) -> None:
         self._websocket = websocket
+        self._address = _address(websocket)
         self._dispatcher = dispatcher
         self._subscriptions = subscriptions
         self._limits = limits
@@ -120,7 +129,7 @@ class Connection:
     async def _answer(self, data: bytes, ticket: Ticket) -> None:
         fresh: list[tuple[Subscription, int]] = []
         try:
-            text = await self._dispatcher.answer(data, ticket, partial(self._special, fresh))
+            text = await self._dispatcher.answer(data, ticket, partial(self._special, fresh), self._address)
         finally:
             ticket.leave()
             self._in_hand.release()
@@ -168,6 +177,10 @@ class Connection:
         if self._cut is None:
             closing = self._websocket.close(TRY_AGAIN_LATER, reason[:120])
             self._cut = asyncio.create_task(_quietly(closing))
+
+
+def _address(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""
 
 
 async def _quietly(closing: Any) -> None:

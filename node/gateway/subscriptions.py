@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from node.gateway.frames import SUBSCRIBE, UNSUBSCRIBE
 from node.gateway.link import Link
 from node.gateway.methods import TOPICS, BadParams, Parameter, hexadecimal, one_of
 from node.gateway.wire import to_json
+from node.watch.samples import Sample, sample
 
 FILTER_VALUES_MAX = 1_024
 FILTER_FIELDS_MAX = 8
@@ -100,6 +101,10 @@ class Subscriptions:
         members = self._by_topic[subscription.topic]
         if members.pop(subscription.id, None) is not None and not members and self._link.connected:
             self._later(UNSUBSCRIBE, subscription.topic)
+
+    def samples(self) -> Iterator[Sample]:
+        for topic, members in self._by_topic.items():
+            yield sample("tenor_gateway_subscriptions", len(members), topic=topic)
 
     def _push(self, topic: str, sequence: int, payload: Any) -> None:
         everything: str | None = None

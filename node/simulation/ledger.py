@@ -12,11 +12,13 @@ from typing import Any, Protocol
 import trio
 
 from genesis import codec
-from genesis.chain import Block, Body, Certificate, Header
+from genesis.chain import Block, Certificate, Header
 from genesis.errors import Unavailable
+from node.consensus.accusation import Accusation
 from node.consensus.doors import Certified, Kept, Remembered
 from node.consensus.words import Link, Quorum, said_of
 from node.simulation import toy
+from node.simulation.council import Reader
 from node.simulation.disk import Disk
 
 RECORDS_REMEMBERED_MAX = 8_192
@@ -25,8 +27,7 @@ RECORDS_REMEMBERED_MAX = 8_192
 class Author(Protocol):
     """Who leads: makes blocks and says when."""
 
-    def block(self, header: Header, body: Body) -> Block:
-        """Sign as proposer."""
+    async def propose(self, header: Header) -> bytes: ...
 
     @property
     def address(self) -> bytes: ...
@@ -46,9 +47,16 @@ class ToyLedger:
     """kept: told of what has been synced, before anybody else. nursery: of this life, where blocks are built."""
 
     def __init__(
-        self, disk: Disk, author: Author, nursery: trio.Nursery, pace: Pace, kept: Callable[[Kept], None]
+        self,
+        disk: Disk,
+        author: Author,
+        sets: Reader,
+        nursery: trio.Nursery,
+        pace: Pace,
+        kept: Callable[[Kept], None],
     ) -> None:
-        self._disk, self._author, self._nursery, self._pace, self._told = disk, author, nursery, pace, kept
+        self._disk, self._author, self._sets = disk, author, sets
+        self._nursery, self._pace, self._told = nursery, pace, kept
         self._life = self.read(disk)
         self.chain = [one for kept in self._life for one in kept.committed]
         for height, one in enumerate(self.chain, 1):
@@ -58,6 +66,7 @@ class ToyLedger:
             self._came_out(one.block)
         self._leading = trio.CancelScope()
         self._built = 0
+        self.accused: list[Accusation] = []
 
     @staticmethod
     def read(disk: Disk) -> list[Kept]:
@@ -77,11 +86,20 @@ class ToyLedger:
     def stand_back(self) -> None:
         self._leading.cancel()
 
+    async def beside(self, work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+        await trio.lowlevel.checkpoint()
+        return work()
+
+    def prepare(self, block: Block) -> None:
+        """Nothing of a toy takes long."""
+
     async def execute(self, block: Block, vouched: bool) -> bool:
         await trio.sleep(self._pace.execute_s)
         if block.header.parent not in self._states:
             raise Unavailable("The parent has not been executed here; ask again when it has.")
-        good = toy.comes_out(block, *self._states[block.header.parent])
+        parent, state = self._states[block.header.parent]
+        rules = await self._sets.of(parent.anchor, block.header.anchor_number)
+        good = toy.comes_out(block, parent, state) and block.header.validators == rules.version
         if good:
             self._came_out(block)
         return good
@@ -94,6 +112,10 @@ class ToyLedger:
         self.chain += kept.committed
         self._told(kept)
 
+    async def accuse(self, accusation: Accusation) -> None:
+        accusation.check(toy.CHAIN)
+        self.accused.append(accusation)
+
     async def certified(self, first: int, last: int, bytes_max: int) -> Sequence[Certified]:
         await trio.lowlevel.checkpoint()
         return self.chain[max(first, 1) - 1 : last]
@@ -102,10 +124,12 @@ class ToyLedger:
         with scope:
             await trio.sleep(self._pace.block_s)
             self._built += 1
-            author, (_, state) = self._author, self._states[parent.hash]
+            author, (parent, state) = self._author, self._states[parent.hash]
             body = toy.body_of(*(b"%d %d %d" % (view, self._built, number) for number in range(view % 3)))
-            time_ms = max(author.now_ms(), parent.time_ms + 1)
-            block = author.block(toy.header_of(view, parent, author.address, time_ms, body, state), body)
+            time_ms, anchor = max(author.now_ms(), parent.time_ms + 1), max(self._sets.height(), parent.anchor)
+            version = (await self._sets.of(parent.anchor, anchor)).version
+            header = toy.header_of(toy.Draft(view, author.address, time_ms, anchor, version), parent, body, state)
+            block = Block(header, body, await author.propose(header))
             self._came_out(block)
             built(block)
 

@@ -23,14 +23,19 @@ Spoken = tuple[str, bytes]
 """Protocol and payload."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Liar:
-    """others: names of all other validators."""
+    """known: all sets. others: names of all other nodes. version: of the set that its machine spoke of last."""
 
-    rules: Rules
+    known: wire.Known
     key: bytes
     dice: random.Random
     others: tuple[str, ...]
+    version: int = 0
+
+    @property
+    def rules(self) -> Rules:
+        return self.known[self.version]
 
     @property
     def address(self) -> bytes:
@@ -54,8 +59,12 @@ class Lie:
 
     def say(self, peer: str, protocol: str, payload: bytes) -> Iterable[Spoken]:
         if protocol == wire.VOTES:
-            return self.votes(peer, wire.decode_votes(payload, self.liar.rules))
-        return self.proposal(peer, wire.decode_proposal(payload, self.liar.rules))
+            votes = wire.decode_votes(payload, self.liar.known)
+            self.liar.version = votes.validators
+            return self.votes(peer, votes)
+        proposal = wire.decode_proposal(payload, self.liar.known)
+        self.liar.version = proposal.block.header.validators
+        return self.proposal(peer, proposal)
 
     def votes(self, peer: str, votes: wire.Votes) -> Iterable[Spoken]:
         yield wire.VOTES, votes.encode()

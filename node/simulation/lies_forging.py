@@ -46,8 +46,8 @@ class Impersonator(Lie):
         mine = self.liar.ballot(said).signature
         signatures = self.liar.dice.choice(((mine,), (mine,) * len(self.liar.rules.stakes), (stranger, mine)))
         if self.liar.often(0.3):
-            return wire.Votes(votes.height, False, (Ballot(said, self.liar.address, stranger),))
-        return wire.Votes(votes.height, False, (), (Quorum(said, signatures),))
+            return replace(votes, asks=False, ballots=(Ballot(said, self.liar.address, stranger),), quorums=())
+        return replace(votes, asks=False, ballots=(), quorums=(Quorum(said, signatures),))
 
 
 class Ranges(Lie):

@@ -114,7 +114,7 @@ class Usurper(Lie):
                 header = proposal.block.header
                 said = Said(NOTARISE, at, header.height, proposal.block.hash())
                 yield wire.BLOCKS, proposal.encode()
-                yield wire.VOTES, wire.Votes(votes.height, False, (self.liar.ballot(said),)).encode()
+                yield wire.VOTES, replace(votes, asks=False, ballots=(self.liar.ballot(said),), quorums=()).encode()
         yield wire.VOTES, votes.encode()
 
     def _usurped(self, view: int) -> wire.Proposal | None:
@@ -124,7 +124,8 @@ class Usurper(Lie):
             link = Link.of(parent.header)
             if link.view < min(view, newest) and leader(rules, link, view) == me:
                 body = toy.body_of(b"usurped")
-                header = toy.header_of(view, link, me, link.time_ms + 1, body, parent.header.state_root)
+                draft = toy.Draft(view, me, link.time_ms + 1, link.anchor, rules.version)
+                header = toy.header_of(draft, link, body, parent.header.state_root)
                 return wire.Proposal(sign_block(header, body, self.liar.key), ())
         return None
 

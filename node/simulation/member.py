@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import trio
 
 from genesis import crypto
-from genesis.chain import Block, Body, Header, VoteKind, sign_block
+from genesis.chain import Header, VoteKind
 from genesis.errors import Corrupt
 from node.consensus.doors import Kept
 from node.consensus.service import Consensus
 from node.consensus.words import Rules, Said
+from node.simulation.council import Reader
 from node.simulation.disk import Disk
 from node.simulation.ledger import Pace, ToyLedger
 from node.simulation.scenario import Clock
@@ -48,14 +49,14 @@ class Life:
     def address(self) -> bytes:
         return crypto.address_of(self._place.key)
 
-    async def sign(self, said: Said, digest: bytes) -> bytes:
+    async def sign(self, said: Said, rules: Rules) -> bytes:
         await trio.lowlevel.checkpoint()
         if self._watch is not None:
             self._watch.signs(self._place.name, self._given, said, self._disk.failed)
-        return crypto.sign(digest, self._place.key)
+        return crypto.sign(said.digest(rules), self._place.key)
 
-    def block(self, header: Header, body: Body) -> Block:
-        return sign_block(header, body, self._place.key)
+    async def propose(self, header: Header) -> bytes:
+        return crypto.sign(header.proposal_digest(), self._place.key)
 
     def now_ms(self) -> int:
         clock, now_ms = self._place.clock, trio.current_time() * 1000
@@ -73,14 +74,14 @@ class Member:
     def __init__(
         self,
         place: Place,
-        rules: Rules,
+        sets: Reader,
         hub: Hub,
         watch: Watch | None,
         dice: random.Random,
         make: Callable[..., Consensus],
         pace: Pace,
     ) -> None:
-        self.place, self._rules, self._hub, self._watch, self._make, self._pace = place, rules, hub, watch, make, pace
+        self.place, self._sets, self._hub, self._watch, self._make, self._pace = place, sets, hub, watch, make, pace
         self.disk = Disk(dice)
         self.disk.crash = self.crash
         self.height = 0
@@ -119,9 +120,9 @@ class Member:
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    ledger = ToyLedger(self.disk, life, nursery, self._pace, self._kept)
+                    ledger = ToyLedger(self.disk, life, self._sets, nursery, self._pace, self._kept)
                     self.height = len(ledger.chain)
-                    self.service = self._make(self._rules, life, network, peers, ledger, life.now_ms, TIME_AHEAD_MS_MAX)
+                    self.service = self._make(self._sets, life, network, peers, ledger, life.now_ms, TIME_AHEAD_MS_MAX)
                     await self.service.run()
         except* Exception as errors:  # noqa: BLE001  # a life that ends of itself is a finding, whatever it ends with
             self._ends(errors)

@@ -12,7 +12,6 @@ import trio
 from genesis.errors import Invalid, Unavailable
 from node.consensus import wire
 from node.consensus.service import ASK_TIMEOUT_S
-from node.consensus.words import Rules
 from node.simulation.ear import Ear
 from node.simulation.lies import Lie
 from node.simulation.watch import Watch
@@ -25,10 +24,10 @@ class Mouth(Ear):
     """Made by `Hub.join`."""
 
     def __init__(
-        self, links: Links, nodes: Mapping[Peer, MemoryNetwork], identity: Peer, watch: Watch, rules: Rules, lie: Lie
+        self, links: Links, nodes: Mapping[Peer, MemoryNetwork], identity: Peer, watch: Watch, lie: Lie
     ) -> None:
         super().__init__(links, nodes, identity, watch)
-        self._rules, self._lie = rules, lie
+        self._lie = lie
         self._open: dict[tuple[Peer, str], Stream] = {}
 
     async def arrive(self, protocol: str, message: Message) -> None:
@@ -53,7 +52,7 @@ class Mouth(Ear):
 
     def _hear(self, payload: bytes) -> None:
         try:
-            self._lie.hears(wire.decode_proposal(payload, self._rules).block)
+            self._lie.hears(wire.decode_proposal(payload, self._lie.liar.known).block)
         except Invalid:
             return
 
@@ -74,3 +73,6 @@ class _Lying:
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+    async def wait_broken(self) -> None:
+        await self._stream.wait_broken()

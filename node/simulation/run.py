@@ -47,9 +47,12 @@ def run_chunk(seeds: Iterable[int]) -> list[Outcome]:
 def replay(seed: int, as_json: bool) -> int:
     """Run one seed and print what it drew and what happened, a line an event."""
     scenario, outcome = draw(seed), simulate(seed, traced=True)
-    for number, (stake, clock) in enumerate(zip(scenario.stakes, scenario.clocks, strict=True)):
-        kind = scenario.liars.get(number, "honest")
-        print(f"v{number}: stake {stake}, {kind}, clock {clock.offset_ms:+d} ms {clock.drift_ppm:+d} ppm")
+    for number, clock in enumerate(scenario.clocks):
+        kind, late = scenario.liars.get(number, "honest"), f", reads settlement {clock.lag_s:.2f} s late"
+        print(f"v{number}: {kind}, clock {clock.offset_ms:+d} ms {clock.drift_ppm:+d} ppm{late if clock.lag_s else ''}")
+    for one in scenario.sets:
+        stakes = ", ".join(f"v{number} {stake}" for number, stake in one.stakes.items())
+        print(f"from settlement block {one.height} on: stakes {stakes}")
     for line in outcome.trace:
         print(line)
     print(f"height {outcome.height} after {outcome.virtual_s:.1f} s; digest of all events {outcome.digest}")

@@ -1,5 +1,6 @@
 """
-What a seed draws: validators and their stakes, who of them lies and how, clocks, disks, and a story of misfortunes.
+What a seed draws: validators and their stakes, who of them lies and how, who comes and goes, clocks, disks, and a story
+of misfortunes.
 
 All of it is data, so that a replay can print it. Liars hold less than a third of the stake; everything else may
 befall all at once, for after the story the world is well again, and then every honest validator must go on.
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from node.simulation.disk import Fault
@@ -28,6 +29,13 @@ DOWN_S = (0.02, 0.3, 1.8)
 """Shortest, middle and longest time from the end of a life to the next."""
 
 DELAY_S_MAX = 0.04
+CHANGES_MAX = 3
+"""Of the validator set."""
+CHANGE_BLOCKS = (1, 5)
+"""Settlement blocks from one change to the next."""
+MEMBERS_MIN = 3
+LAG_S_MAX = 0.4
+"""How late a node reads settlement, in a world whose validators change."""
 
 
 class Kind(StrEnum):
@@ -49,10 +57,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A validator's wall clock against the world's."""
+    """A node's wall clock against the world's. lag_s: how late it reads settlement."""
 
     offset_ms: int = 0
     drift_ppm: int = 0
+    lag_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +110,19 @@ Act = Crash | Break | Slow | Part | Change
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """A validator set after the first, by number, and the settlement height from which on it holds."""
+
+    height: int
+    stakes: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
-    """story: acts, each with the pause before it in seconds."""
+    """
+    stakes: of the first validators. clocks: of all nodes, those of later validators included. story: acts, each with
+    the pause before it in seconds.
+    """
 
     seed: int
     stakes: tuple[int, ...]
@@ -110,10 +130,16 @@ class Scenario:
     clocks: tuple[Clock, ...]
     lease_views: int
     story: tuple[tuple[float, Act], ...]
+    later: tuple[Later, ...] = ()
 
     @property
     def honest(self) -> tuple[int, ...]:
-        return tuple(number for number in range(len(self.stakes)) if number not in self.liars)
+        return tuple(number for number in range(len(self.clocks)) if number not in self.liars)
+
+    @property
+    def sets(self) -> tuple[Later, ...]:
+        """All, the first included."""
+        return (Later(0, dict(enumerate(self.stakes))), *self.later)
 
 
 def draw(seed: int) -> Scenario:
@@ -127,7 +153,40 @@ def draw(seed: int) -> Scenario:
     honest = tuple(number for number in range(count) if number not in liars)
     acts = range(dice.randint(*ACTS))
     story = tuple((dice.uniform(*PAUSE_S), _act(dice, count, honest)) for _ in acts)
-    return Scenario(seed, stakes, liars, clocks, dice.choice(LEASES), story)
+    scenario = Scenario(seed, stakes, liars, clocks, dice.choice(LEASES), story)
+    return with_changes(scenario) if dice.random() < 0.5 else scenario
+
+
+def with_changes(scenario: Scenario) -> Scenario:
+    """The same with validators that join, leave, and go on under another key, which is another node here."""
+    dice = random.Random(f"changes {scenario.seed}")
+    now, height, later = dict(enumerate(scenario.stakes)), 0, list[Later]()
+    newest = len(now)
+    for _ in range(dice.randint(1, CHANGES_MAX)):
+        height += dice.randint(*CHANGE_BLOCKS)
+        match dice.choice(("join", "leave", "rotate")):
+            case "join":
+                now, newest = {**now, newest: dice.randint(1, 2)}, newest + 1
+            case "rotate":
+                gone = dice.choice(list(now))
+                now, newest = {**_without(now, gone), newest: now[gone]}, newest + 1
+            case _:
+                left = _without(now, dice.choice(list(now)))
+                fit = 3 * sum(stake for number, stake in left.items() if number in scenario.liars) < sum(left.values())
+                now = left if fit and len(left) >= MEMBERS_MIN else {**now, newest: 1}
+                newest = max(newest, *(number + 1 for number in now))
+        later.append(Later(height, now))
+    clocks = (*scenario.clocks, *(Clock() for _ in range(newest - len(scenario.clocks))))
+    lagging = tuple(replace(clock, lag_s=dice.uniform(0, LAG_S_MAX)) for clock in clocks)
+    story = list(scenario.story)
+    for number in range(len(scenario.clocks), newest):
+        crash = Crash({number: _down_s(dice)}, _delay_s(dice))
+        story.insert(dice.randrange(len(story) + 1), (dice.uniform(*PAUSE_S), crash))
+    return replace(scenario, clocks=lagging, later=tuple(later), story=tuple(story))
+
+
+def _without(stakes: Mapping[int, int], gone: int) -> dict[int, int]:
+    return {number: stake for number, stake in stakes.items() if number != gone}
 
 
 def _liars(dice: random.Random, stakes: tuple[int, ...]) -> dict[int, Kind]:

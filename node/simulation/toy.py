@@ -7,6 +7,8 @@ only, and a liar's block with a wrong root is found out by running it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from genesis import crypto
 from genesis.chain import Batch, Block, Body, Header
 from genesis.header import HEADER_VERSION
@@ -29,17 +31,29 @@ def body_of(*transactions: bytes) -> Body:
     return Body((Batch(transactions),))
 
 
-def header_of(view: int, parent: Link, proposer: bytes, time_ms: int, body: Body, state: bytes) -> Header:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What its leader decides of a block. validators: version of the set that certifies it."""
+
+    view: int
+    proposer: bytes
+    time_ms: int
+    anchor: int
+    validators: int
+
+
+def header_of(draft: Draft, parent: Link, body: Body, state: bytes) -> Header:
     """state: the root of the parent's state."""
-    none = crypto.ZERO_HASH
+    none, d = crypto.ZERO_HASH, draft
     return Header(
-        HEADER_VERSION, parent.height + 1, time_ms, 0, parent.hash, view, proposer, 0, 0, none, 0, body.root(), none,
-        none, none, none, apply(state, body), 0,
+        HEADER_VERSION, parent.height + 1, d.time_ms, 0, parent.hash, d.view, d.proposer, d.validators, d.anchor, none,
+        0, body.root(), none, none, none, none, apply(state, body), 0,
     )  # fmt: skip
 
 
 def comes_out(block: Block, parent: Link, state: bytes) -> bool:
     """Whether a block says what running it on its parent's state gives."""
     header = block.header
-    mine = header_of(header.view, parent, header.proposer, header.time_ms, block.body, state)
-    return header == mine and header.time_ms > parent.time_ms
+    draft = Draft(header.view, header.proposer, header.time_ms, header.anchor_number, header.validators)
+    later = header.time_ms > parent.time_ms and header.anchor_number >= parent.anchor
+    return later and header == header_of(draft, parent, block.body, state)

@@ -2,9 +2,9 @@
 What must hold whatever happens, looked at while it happens; and the record of all that did.
 
 Four things are never forgiven. A fork: two blocks certified at one height, or one certified that no honest node could
-have: out of turn, off the chain, without a quorum, or come out differently. A double signature: an honest key under
-two votes of one kind, or two blocks, in one view. A loss: a block that a node called certified is not there later. A
-stall: no progress although all is well, or a node that ended of itself.
+have: out of turn, off the chain, by another validator set, without a quorum, or come out differently. A double
+signature: an honest key under two votes of one kind, or two blocks, in one view. A loss: a block that a node called
+certified is not there later. A stall: no progress although all is well, or a node that ended of itself.
 
 A signature counts when it reaches somebody, or when one life gives both: what a crash took before anybody heard of it
 can do no harm, and nobody can remember it. One that reaches somebody before its signer has synced it is as bad.
@@ -24,8 +24,9 @@ from genesis.errors import Invalid
 from node.consensus import wire
 from node.consensus.doors import Certified, Kept
 from node.consensus.schedule import leader
-from node.consensus.words import Ballot, Link, Rules, Said
+from node.consensus.words import Ballot, Link, Said, taken_over
 from node.simulation import toy
+from node.simulation.council import Council
 
 FORK, DOUBLE_SIGNATURE, LOST, STALLED = "forks", "double_signatures", "lost", "stalled"
 MESSAGES_REMEMBERED_MAX = 1_024
@@ -47,7 +48,7 @@ class Watch:
     honest: addresses. trace: lines for a reader, kept if `traced`. stop: cancelled at the first finding.
     """
 
-    rules: Rules
+    council: Council
     honest: frozenset[bytes]
     traced: bool = False
     findings: list[Finding] = field(default_factory=list)
@@ -62,7 +63,7 @@ class Watch:
 
     def __post_init__(self) -> None:
         self._voted = trio.Event()
-        self._signed = lru_cache(MESSAGES_REMEMBERED_MAX)(partial(_signed, self.rules))
+        self._signed = lru_cache(MESSAGES_REMEMBERED_MAX)(partial(_signed, self.council.known()))
 
     def event(self, who: str, what: str, data: bytes | str | int = "") -> None:
         """One thing that happened; the run's hash goes over all of them."""
@@ -138,32 +139,39 @@ class Watch:
         link = Link.of(header)
         self.event(who, f"certified {link.height} in view {link.view}", link.hash.hex()[:8])
         mine.append(link.hash)
+        parent = self.chain[link.height - 1]
         try:
-            if one.certificate.block_hash != link.hash:
-                raise Invalid("it is for another block")
-            check_certificate(one.certificate, self.rules.chain, self.rules.stakes)
+            if link.parent != parent.hash:
+                raise Invalid("it is off the chain")
+            self._check(one, parent)
         except Invalid as error:
-            self.find(FORK, f"{who} took height {link.height} for certified, but of its certificate: {error}")
-        if link.height < len(self.chain):
-            if self.chain[link.height] != link:
-                self.find(FORK, f"{who} has another block certified at height {link.height}")
-            return
-        parent = self.chain[-1]
-        if (link.height, link.parent) != (parent.height + 1, parent.hash):
-            self.find(FORK, f"{who} has height {link.height} certified off the chain")
-        elif leader(self.rules, parent, link.view) != link.proposer:
-            self.find(FORK, f"height {link.height} was not its proposer's turn")
-        self.chain.append(link)
+            self.find(FORK, f"{who} took height {link.height} for certified, but: {error}")
+        if link.height == len(self.chain):
+            self.chain.append(link)
+        elif self.chain[link.height] != link:
+            self.find(FORK, f"{who} has another block certified at height {link.height}")
+
+    def _check(self, one: Certified, parent: Link) -> None:
+        """Raises Invalid unless the set that the parent names has certified the block, in its proposer's turn."""
+        header = one.block.header
+        rules = self.council.certifying(parent.anchor, header.anchor_number)
+        if one.certificate.block_hash != header.hash():
+            raise Invalid("its certificate is for another block")
+        if not rules.version == header.validators == one.certificate.validators:
+            raise Invalid(f"set {rules.version} should have certified it")
+        check_certificate(one.certificate, rules.chain, rules.stakes)
+        if leader(rules, taken_over(parent, rules), header.view) != header.proposer:
+            raise Invalid("it was not its proposer's turn")
 
 
-def _signed(rules: Rules, protocol: str, payload: bytes) -> tuple[Signed, ...]:
+def _signed(known: wire.Known, protocol: str, payload: bytes) -> tuple[Signed, ...]:
     """Every signature of a message; none of one that is malformed."""
     try:
         if protocol == wire.VOTES:
-            votes = wire.decode_votes(payload, rules)
+            votes = wire.decode_votes(payload, known)
             return tuple(map(_vote, votes.ballots))
         if protocol == wire.BLOCKS:
-            return (_block(wire.decode_proposal(payload, rules).block),)
+            return (_block(wire.decode_proposal(payload, known).block),)
     except Invalid:
         pass
     return ()

@@ -12,9 +12,11 @@ from functools import partial
 import trio
 
 from genesis import crypto
+from genesis.membership import ValidatorSet
 from node.consensus.service import Consensus
 from node.consensus.words import Rules
 from node.simulation import scheduler, toy
+from node.simulation.council import Council, Reader
 from node.simulation.ear import Ear
 from node.simulation.ledger import Pace
 from node.simulation.liars import lie_of
@@ -61,13 +63,12 @@ def play(scenario: Scenario, traced: bool = False, make: Callable[..., Consensus
 
 
 async def _live(scenario: Scenario, traced: bool, make: Callable[..., Consensus]) -> Outcome:
-    keys = [crypto.sha256(b"simulated validator %d" % number) for number in range(len(scenario.stakes))]
-    stakes = {crypto.address_of(key): stake for key, stake in zip(keys, scenario.stakes, strict=True)}
-    rules = Rules(toy.CHAIN, stakes, 0, scenario.lease_views, TIMEOUT_MS, TIMEOUT_MS_MAX)
-    watch = Watch(rules, frozenset(crypto.address_of(keys[number]) for number in scenario.honest), traced)
+    keys = [crypto.sha256(b"simulated validator %d" % number) for number in range(len(scenario.clocks))]
+    council = _council(scenario, [crypto.address_of(key) for key in keys])
+    watch = Watch(council, frozenset(crypto.address_of(keys[number]) for number in scenario.honest), traced)
     trio.lowlevel.add_instrument(_Patience(watch))
     async with open_memory_network(scenario.seed, HEALTHY) as hub:
-        world = World(scenario, keys, rules, hub, watch, make)
+        world = World(scenario, keys, council, hub, watch, make)
         with watch.stop:
             async with trio.open_nursery() as nursery:
                 for member in (*world.honest.values(), *world.others):
@@ -86,6 +87,17 @@ async def _live(scenario: Scenario, traced: bool, make: Callable[..., Consensus]
     )
 
 
+def _council(scenario: Scenario, addresses: list[bytes]) -> Council:
+    rules = Rules(toy.CHAIN, {}, 0, scenario.lease_views, TIMEOUT_MS, TIMEOUT_MS_MAX)
+    return Council(
+        [
+            ValidatorSet(version, one.height, {addresses[number]: stake for number, stake in one.stakes.items()})
+            for version, one in enumerate(scenario.sets)
+        ],
+        rules,
+    )
+
+
 class _Patience(trio.abc.Instrument):
     """Ends a run whose tasks never rest: virtual time stands still while anybody works."""
 
@@ -99,18 +111,18 @@ class _Patience(trio.abc.Instrument):
 
 
 class World:
-    """honest: validators by number. others: machines within liars, two for twins."""
+    """honest: nodes by number. others: machines within liars, two for twins."""
 
     def __init__(
         self,
         scenario: Scenario,
         keys: list[bytes],
-        rules: Rules,
+        council: Council,
         hub: Hub,
         watch: Watch,
         make: Callable[..., Consensus],
     ) -> None:
-        self._scenario, self._keys, self._rules, self._hub, self._watch = scenario, keys, rules, hub, watch
+        self._scenario, self._keys, self._council, self._hub, self._watch = scenario, keys, council, hub, watch
         self._make = make
         self.honest = {number: self._honest(number) for number in scenario.honest}
         self.others = [member for number, kind in scenario.liars.items() for member in self._liar(number, kind)]
@@ -130,8 +142,8 @@ class World:
                 for side, twin in enumerate((name(number), twin_of(number)))
             ]
         others = tuple(name(other) for other in range(len(self._keys)) if other != number)
-        liar = Liar(self._rules, self._keys[number], self._dice(f"lies {number}"), others)
-        join = partial(Mouth, watch=self._watch, rules=self._rules, lie=lie_of(kind, liar))
+        liar = Liar(self._council.known(), self._keys[number], self._dice(f"lies {number}"), others)
+        join = partial(Mouth, watch=self._watch, lie=lie_of(kind, liar))
         return [self._member(number, name(number), self._names(number), join, None, Consensus)]
 
     def _member(
@@ -143,8 +155,9 @@ class World:
         watch: Watch | None,
         make: Callable[..., Consensus],
     ) -> Member:
-        place = Place(known_as, self._keys[number], self._scenario.clocks[number], names, join)
-        member = Member(place, self._rules, self._hub, watch, self._dice(f"disk {known_as}"), make, Pace())
+        clock = self._scenario.clocks[number]
+        place, sets = Place(known_as, self._keys[number], clock, names, join), Reader(self._council, clock.lag_s)
+        member = Member(place, sets, self._hub, watch, self._dice(f"disk {known_as}"), make, Pace())
         member.disk.sync_s = SYNC_S
         return member
 

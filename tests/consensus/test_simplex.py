@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from genesis import crypto
@@ -11,6 +13,7 @@ from node.consensus.words import Link, Said
 from tests.consensus.town import GENESIS, KEYS, Liar, Silent, Town, Twins, Weather, rules_of, storm
 
 SEEDS = range(6)
+LAST = 12
 FAULTY = {"none": {}, "silent": {3: Silent}, "liar": {3: Liar}, "twins": {3: Twins}}
 
 
@@ -40,6 +43,25 @@ def test_a_dead_leader_costs_one_timeout() -> None:
     assert town.height() > height + 50
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_leader_that_is_seen_to_go_costs_no_time_out_now_or_when_its_turn_comes(seed: int) -> None:
+    town = Town(seed, rules=replace(rules_of(4, lease_views=4), timeout_ms=5_000))
+    town.run(600 + 37 * seed)
+    leading = town.members[0].machine.standing().leader
+    gone = next(number for number in town.members if crypto.address_of(KEYS[number]) == leading)
+    height = town.height()
+    town.vanish(gone)
+    town.run(town.now + 5_000)
+    assert not town.broken
+    assert town.height() > height + 25
+    survivors = [one for one in town.members.values() if one.alive]
+    assert [one.machine.standing().failed_views for one in survivors] == [0, 0, 0]
+    town.appear(gone)
+    height = town.height()
+    town.run(town.now + 5_000)
+    assert leading in {link.proposer for link in survivors[0].journal.chain[height:]}
+
+
 @pytest.mark.parametrize("faulty", FAULTY)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_fork_in_any_weather_and_progress_after_it(seed: int, faulty: str) -> None:
@@ -50,6 +72,22 @@ def test_no_fork_in_any_weather_and_progress_after_it(seed: int, faulty: str) ->
     assert not town.broken
     assert not town.accused & {crypto.address_of(KEYS[number]) for number in town.members}
     assert town.height() > height + 20
+
+
+def test_the_last_block_of_a_set_is_certified_in_any_weather_and_has_no_children() -> None:
+    """Anchors are heights here. If its first view fails, a later one certifies it, whoever leads that."""
+    later = 0
+    for seed in SEEDS:
+        for liars in FAULTY.values():
+            town = Town(seed, liars=liars, rules=replace(rules_of(4), until=LAST))
+            storm(town, 25)
+            town.run(town.now + 15_000)
+            assert not town.broken
+            for member in town.members.values():
+                last, certificate = member.journal.chain[-1], member.journal.certificates[-1]
+                assert last.height == LAST
+                later += certificate.view > last.view
+    assert later, "some seed has to need it"
 
 
 def test_a_view_that_was_voted_final_and_passes_its_time_wakes_nobody_again_and_again() -> None:

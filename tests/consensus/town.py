@@ -248,7 +248,8 @@ class Town:
     def block(self, view: int, parent: Link, key: bytes, salt: bytes, good: bool = True) -> Link:
         address = crypto.address_of(key)
         name = crypto.sha256(parent.hash + view.to_bytes(8, "big") + address + salt)
-        link = Link(view, parent.height + 1, name, parent.hash, address, self.now)
+        height = parent.height + 1
+        link = Link(view, height, name, parent.hash, address, self.now, anchor=height)
         self.blocks[name] = link
         if not good:
             self.invalid.add(name)
@@ -272,6 +273,18 @@ class Town:
 
     def crash(self, number: int) -> None:
         self.members[number].alive = False
+
+    def vanish(self, number: int) -> None:
+        """Crash, and everybody sees the connection break."""
+        self.crash(number)
+        for other in self.reachable(number):
+            other.do(other.machine.suspect(crypto.address_of(KEYS[number]), self.now))
+
+    def appear(self, number: int) -> None:
+        """Restart, and connect to everybody."""
+        self.restart(number)
+        for other in self.reachable(number):
+            other.machine.trust(crypto.address_of(KEYS[number]))
 
     def restart(self, number: int) -> None:
         self.members[number] = Member(self, number, self.members[number].journal)

@@ -141,13 +141,13 @@ class Run:
         checker = self.trader(development_key(5))
         for _ in range(KILLS):
             before = len(self.witness.receipts)
-            with trio.fail_after(30):
+            with trio.fail_after(100):
                 while len(self.witness.receipts) < before + 5:
                     await trio.sleep(0.02)
             await trio.sleep(self.source.uniform(0, 0.6))
             assert self.node.pid is not None
             os.kill(self.node.pid, signal.SIGKILL)
-            with trio.fail_after(30):
+            with trio.fail_after(100):
                 await checker.keep(lambda: self.witness.check(checker))
         assert self.node.restarts == KILLS
 
@@ -172,7 +172,7 @@ class Run:
         async def check() -> None:
             head = (await checker.client.chain_info())["height"]
             last = commitment_span(head, SPEC.commitment_blocks)[0] - 1
-            with trio.fail_after(30):
+            with trio.fail_after(100):
                 while (await settlement.committed()).height < last:
                     await trio.sleep(0.1)
             committed = await settlement.committed()

@@ -127,3 +127,17 @@ def test_a_node_never_passes_for_an_item() -> None:
     inner = merkle.leaf(b"a") + merkle.leaf(b"b")
     with pytest.raises(Invalid):
         merkle.verify_item(merkle.list_root(items), inner, 0, merkle.prove_item(items, 0)[1:])
+
+
+@given(st.dictionaries(st.integers(0, 3 * merkle.SUBTREE_PAGES), st.binary(min_size=1, max_size=2), max_size=20))
+def test_a_page_tree_is_its_subtrees_and_they_are_their_pages(chosen: dict[int, bytes]) -> None:
+    pages = {number: content.ljust(merkle.PAGE_BYTES, b"\x00") for number, content in chosen.items()}
+    tree = merkle.PageTree()
+    root = tree.update(pages.items())
+    hashes = tree.subtrees()
+    assert merkle.root_of_subtrees(hashes) == root
+    for number in range(4):
+        first = number * merkle.SUBTREE_PAGES
+        own = [pages.get(first + at, b"") for at in range(merkle.SUBTREE_PAGES)]
+        expected = hashes[32 * number : 32 * number + 32] or merkle.ABSENT
+        assert merkle.subtree_hash(own) == expected

@@ -10,13 +10,17 @@ import trio
 from execution.vm.machine import Machine
 from genesis.chain import Block, Certificate, VoteKind, certify, sign_vote
 from genesis.devkeys import development_key
+from genesis.membership import ValidatorSet
 from genesis.spec import ChainSpec
 from node.config import SequencerConfig
 from node.consensus.doors import Certified, Kept
+from node.consensus.signer import KeySigner
 from node.consensus.words import Said
 from node.engine import EngineThread
+from node.heritage import Heirs
 from node.ledger import ChainLedger
 from node.line import Line
+from node.membership import Membership
 from node.mempool import Mempool
 from node.recovery import Recovered
 from node.sequencer import Inbox, Sequencer, Turn
@@ -46,19 +50,25 @@ class Leading:
         listener: Any,
         found: Recovered,
         now_ms: Callable[[], int],
+        heirs: Heirs | None = None,
+        key: bytes = KEY,
     ) -> None:
         self.spec = spec
         self.line = Line(spec, config.checkpoint_blocks, store, engine, machine, listener, found.tip, found.checkpoint)
         self.sequencer = Sequencer(
-            spec, config, KEY, self.line, store, engine, machine, mempool, inbox, listener, now_ms=now_ms
+            spec, config, KeySigner(key), self.line, store, engine, machine, mempool, inbox, listener, now_ms=now_ms,
+            heirs=heirs,
         )  # fmt: skip
-        self.ledger = ChainLedger(self.line, self.sequencer, store, mempool, None, 0)  # type: ignore[arg-type]
+        sets = (ValidatorSet(0, 0, spec.stakes),)
+        members = Membership(spec, None, sets, lambda _: None, read=1 << 62)  # type: ignore[arg-type]
+        self.ledger = ChainLedger(self.line, self.sequencer, store, mempool, members, None, 0)  # type: ignore[arg-type]
         self.built: list[Block] = []
 
-    async def open(self) -> None:
-        """Take up what was logged, or begin a block with what waits."""
+    async def open(self, *before: bytes) -> None:
+        """Take up what was logged, or what leaders before had begun, or begin a block with what waits."""
         tip = self.line.newest()
-        self.sequencer.lead(Turn(tip.height + 1, tip.hash, self.built.append, again=True))
+        view = (tip.header.view if tip.header else 0) + 1 + len(before)
+        self.sequencer.lead(Turn(view, tip.hash, self.built.append, again=True, late=bool(before), before=before))
         await self.sequencer._open()
 
     async def cut(self) -> None:

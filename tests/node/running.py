@@ -33,7 +33,7 @@ from settlement.contract import Terms
 from settlement.local import LocalSettlement, open_local, wall_clock_ms
 
 UNIT = 10**18
-DEADLINE_S = 20.0
+DEADLINE_S = 90.0
 SETTLEMENT_BLOCK_MS = 60
 ADMIN, REPORTERS, TRADERS = 1, (2, 3, 4), range(6, 16)
 BODY_BYTES_MAX = 512 << 10

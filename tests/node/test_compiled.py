@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import wasmtime
 
+from execution.vm import machine
 from execution.vm.machine import Machine
 from genesis.errors import Corrupt, Invalid
 from genesis.presets import load_preset
@@ -75,6 +80,38 @@ def test_a_file_of_other_sources_or_damaged_is_compiled_anew(
 
 def test_a_folder_that_cannot_be_written_goes_without(code: GenesisCode, fresh: list[ChainSpec]) -> None:
     assert compiled.genesis_code(SPEC, Path("/proc/no/such/folder/code")) == code
+
+
+@pytest.fixture
+def nothing_made(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An engine that has made and been given no machine code yet; left as it was found."""
+    monkeypatch.setattr(machine, "_ahead", lru_cache(maxsize=1)(dict))
+    machine.compiled.cache_clear()
+    yield
+    machine.compiled.cache_clear()
+
+
+@pytest.mark.usefixtures("nothing_made")
+def test_an_engine_given_machine_code_makes_none(
+    tmp_path: Path, code: GenesisCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Machine(code.plan()).genesis(SPEC)
+    compiled.genesis_code(SPEC, tmp_path / "code")
+    machine.compiled.cache_clear()
+    compiled.give_engine(SPEC, tmp_path / "code")
+    with monkeypatch.context() as patched:
+        patched.setattr(wasmtime.Module, "__init__", _refuse)
+        assert Machine(code.plan()).genesis(SPEC) == root
+
+
+@pytest.mark.usefixtures("nothing_made")
+def test_machine_code_of_another_engine_is_made_anew(code: GenesisCode) -> None:
+    machine.give_machine_code({sha256(code.kernel).digest(): b"made by another wasmtime"})
+    machine.check_kernel(code.kernel)
+
+
+def _refuse(*_: object) -> None:
+    raise AssertionError("machine code was made")
 
 
 def test_a_folder_keeps_the_kernel_its_chain_began_with(tmp_path: Path, code: GenesisCode) -> None:

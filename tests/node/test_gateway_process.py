@@ -19,8 +19,9 @@ import trio
 from genesis.errors import Unavailable
 from node.client import Client, connect
 from node.config import GatewayConfig
-from node.corelink import SOCKET_PATH_BYTES_MAX, CoreLink, link_path
+from node.corelink import CoreLink, link_path
 from node.gateway_process import run_gateway
+from node.unix_socket import SOCKET_PATH_BYTES_MAX
 from tests.node.stage import LIMITS, StubCore, playing
 
 REQUEST = {"jsonrpc": "2.0", "id": 1, "method": "tenor_chainInfo"}

@@ -335,3 +335,18 @@ def test_a_lane_at_rest_that_disagrees_is_asked_for_again_a_busy_one_is_not() ->
     assert pool.unknown([transaction(2)]) == ((ALICE, 0),)
     pool.put(transaction(2), used=1)
     assert pool.sequences() == [2]
+
+
+def test_what_was_taken_before_the_chain_went_back_settles_after_it() -> None:
+    """Another node was asked to run it meanwhile."""
+    for refused in (False, True):
+        pool = Pool()
+        for lane in (0, 1):
+            pool.put(transaction(0, lane=lane))
+        taken = pool.take(*TAKE)
+        assert pool.empty() == []
+        pool.put(transaction(1, lane=0), used=0)
+        for pending in taken:
+            pool.settle(pending, refused)
+        assert [pending.signed for pending in pool.take(*TAKE)] == [transaction(1, lane=0)]
+        pool.put(transaction(2, lane=0))

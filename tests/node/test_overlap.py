@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,14 @@ class SlowStore(CrashingStore):
     """Its first block is never written, once `fails` is set."""
 
     fails = False
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """What the node does while it writes."""
 
     def put(self, blocks: Sequence[StoredBlock], notes: Sequence[Note] = (), decided: int = 0) -> None:
         if self.fails:
             raise Crash
+        if self.meanwhile is not None:
+            trio.from_thread.run(self.meanwhile)
         super().put(blocks, notes, decided)
 
 
@@ -131,7 +135,7 @@ def test_a_block_wanted_on_another_parent_is_built_there(tmp_path: Path) -> None
         pool.learn(keys, [-1] * len(keys))
         for signed, _ in script()[0][0]:
             pool.admit(Pending(signed, lambda _: None), START_MS)
-        with trio.fail_after(20):
+        with trio.fail_after(90):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(node.sequencer.run)
                 for view in (1, 2):
@@ -144,3 +148,26 @@ def test_a_block_wanted_on_another_parent_is_built_there(tmp_path: Path) -> None
         return [(block.header.height, block.header.view) for block in node.built]
 
     assert trio.run(_in_a_node, tmp_path, play) == [(1, 1), (1, 2)]
+
+
+def test_nothing_goes_below_a_block_that_is_being_stored(tmp_path: Path) -> None:
+    """This node was asked to lead on its parent; the quorum for it came before the state had moved there."""
+
+    async def play(store: SlowStore, node: Leading, _: Mempool, told: Told) -> None:
+        await node.open()
+        parent = node.line.newest().hash
+        await node.seal()
+
+        async def late() -> None:
+            node.sequencer.lead(Turn(5, parent, node.built.append, again=False))
+            await node.sequencer._open()
+
+        store.meanwhile = late
+        await node.store()
+        assert told.heights == [1] and node.line.newest().height == 1
+        assert not node.sequencer.in_office and node.sequencer.open_block is None
+        await node.open()
+        block = node.sequencer.open_block
+        assert block is not None and block.opening.parent == node.line.tip.hash
+
+    trio.run(_in_a_node, tmp_path, play)

@@ -55,9 +55,9 @@ class CrashingStore(Store):
     def put(self, blocks: Sequence[StoredBlock], notes: Sequence[Note] = (), decided: int = 0) -> None:
         self._write_or_crash(partial(super().put, blocks, notes, decided))
 
-    def put_checkpoint(self, height: int, meta: bytes, changed: Iterable[Pages]) -> None:
+    def put_checkpoint(self, height: int, meta: bytes, changed: Iterable[Pages], trees: bytes = b"") -> None:
         chunks = self._cut(changed) if self.mode == "amid" and self.writes == self.at else changed
-        self._write_or_crash(partial(super().put_checkpoint, height, meta, chunks))
+        self._write_or_crash(partial(super().put_checkpoint, height, meta, chunks, trees))
 
     def _write_or_crash(self, write: Callable[[], None]) -> None:
         mine = self.writes == self.at
@@ -80,7 +80,7 @@ class Deposits:
         entry = Deposit(after.count, development_address(9), 1, 10**18 * (after.count + 1), after.number + 1)
         return Anchor(after.number + 1, sha256(bytes((after.number + 1,))), after.count + 1), (entry,)
 
-    def validators(self, anchor: Anchor) -> int:
+    def validators(self, parent: Anchor, anchor: Anchor) -> int:
         return 0
 
 

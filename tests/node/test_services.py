@@ -36,7 +36,9 @@ from node.batcher import Batcher, Stages
 from node.engine import EngineThread
 from node.inbox import Inbox
 from node.membership import Membership
+from node.mempool import Mempool
 from node.open_block import Anchor
+from node.service import Service
 from settlement.adapter import Committed, Head, Reorganisation
 from tests.node.running import SPEC, Node, running, transaction
 
@@ -52,8 +54,8 @@ FIRST = ValidatorSet(0, 0, SPEC.stakes)
 # Inbox
 
 
-def members(kept: list[bytes] | None = None) -> Membership:
-    return Membership((FIRST,), ([] if kept is None else kept).append)
+def members(chain: Any = None, kept: list[bytes] | None = None) -> Membership:
+    return Membership(SPEC, chain, (FIRST,), ([] if kept is None else kept).append)
 
 
 class Deposits:
@@ -92,7 +94,7 @@ def followed(chain: Deposits, *steps: Any, count: int = 0, spec: Any = SPEC) -> 
     """Run an inbox; after each step (a change of the chain) let it poll, and take after the anchor before."""
 
     async def main() -> list[Any]:
-        inbox = Inbox(chain, spec, Anchor(0, ZERO_HASH, count), 1.0, members())  # type: ignore[arg-type]
+        inbox = Inbox(chain, spec, Anchor(0, ZERO_HASH, count), 1.0, members(chain))  # type: ignore[arg-type]
         taken: list[Any] = [(Anchor(0, ZERO_HASH, count), ())]
         async with trio.open_nursery() as nursery:
             await nursery.start(inbox.run)
@@ -177,21 +179,22 @@ def test_sets_are_kept_before_they_count_and_read_anew_after_settlement_went_bac
     second, third = ValidatorSet(1, 5, {KEY_ADDRESS: 2}), ValidatorSet(1, 6, {KEY_ADDRESS: 3})
 
     async def main() -> list[int]:
-        known = members(kept)
+        known = members(chain, kept)
         chain.sets.append(second)
-        await known.learn(chain, 4, anew=False)  # type: ignore[arg-type]
+        await known.learn(4)
         assert (known.sets, kept) == ((FIRST,), []), "it does not hold yet"
-        await known.learn(chain, 5, anew=False)  # type: ignore[arg-type]
+        await known.learn(5)
         assert known.sets == (FIRST, second) and len(kept) == 1
-        found = [known.at(anchor).version for anchor in (0, 4, 5, 100)]
+        found = [known.next(anchor).version for anchor in (0, 4, 5)]
+        assert [known.next(anchor).until for anchor in (4, 5)] == [5, None]
         chain.sets[1] = third
-        await known.learn(chain, 9, anew=False)  # type: ignore[arg-type]
+        await known.learn(9)
         assert known.sets == (FIRST, second)
-        await known.learn(chain, 9, anew=True)  # type: ignore[arg-type]
-        assert known.sets == (FIRST, third) and known.at(5) == FIRST and len(kept) == 2
+        await known.learn(9, anew=True)
+        assert known.sets == (FIRST, third) and known.next(5).version == 0 and len(kept) == 2
         return found
 
-    assert trio.run(main) == [0, 0, 1, 1]
+    assert trio.run(main) == [0, 0, 1]
     rows = codec.decode(kept[-1], 1 << 20)
     assert isinstance(rows, tuple) and tuple(map(ValidatorSet.of, rows)) == (FIRST, third)
 
@@ -200,7 +203,23 @@ def test_a_settlement_chain_of_other_validators_is_corrupt() -> None:
     chain = Deposits()
     chain.sets = [ValidatorSet(0, 0, {KEY_ADDRESS: 7})]
     with pytest.raises(Corrupt, match="other validators"):
-        trio.run(members().learn, chain, 1, True)
+        trio.run(members(chain).learn, 1, True)
+
+
+def test_a_lost_set_is_replaced_from_the_block_on_that_is_anchored_there() -> None:
+    chain = Deposits()
+    chain.sets += [ValidatorSet(1, 3, {KEY_ADDRESS: 2}), ValidatorSet(2, 6, {KEY_ADDRESS: 3}, replaces=True)]
+    chain.add(5)
+
+    async def main() -> list[int]:
+        known = members(chain)
+        before = [(await known.of(0, 5)).version, known.next(0).version]
+        with pytest.raises(Unavailable):
+            await known.of(0, 6)
+        chain.add(6)
+        return [*before, *[(await known.of(0, anchor)).version for anchor in (2, 6)], known.next(0).version]
+
+    assert trio.run(main) == [0, 0, 0, 2, 2], "sets between are lost with it"
 
 
 # Batcher
@@ -259,7 +278,7 @@ def run_posting(contract: Contract, sealed: Sealed, *until: Any) -> list[tuple[i
         batcher = Batcher(SPEC, sealed, contract, Stages(), lambda s: told.append((s.posted, s.final)), 0.001)  # type: ignore[arg-type]
         async with trio.open_nursery() as nursery:
             await nursery.start(batcher.run)
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 for holds in until:
                     while not holds():
                         await trio.sleep(0.001)
@@ -504,3 +523,11 @@ def test_a_batch_of_the_most_bytes_fits_the_engine() -> None:
             signed = unsigned(built, b"a" * 20)
             packed = pack_transaction(signed, {b"p" * 20 + b"abcd": (len(arguments) // 8, 0)}, SPEC.gas)
             assert len(packed) * sequencer.BATCH_BYTES_MAX < len(signed.raw) * (16 << 20)
+
+
+def test_a_service_that_is_leaving_takes_no_transactions() -> None:
+    parts: Any = None
+    service = Service(SPEC, parts, parts, parts, Mempool(SPEC, 1), Stages())
+    service.leave()
+    with pytest.raises(Unavailable, match="This node is leaving; send to another one"):
+        trio.run(service.handle, "sendTransactions", {"transactions": [], "wait": "executed"})

@@ -311,6 +311,24 @@ def test_a_slow_answer_holds_up_no_other(run: Run) -> None:
     run(test)
 
 
+def test_a_stream_that_breaks_says_so_though_nothing_is_sent(run: Run) -> None:
+    async def test(nodes: Nodes) -> None:
+        a, b, c = nodes.values()
+        b.listen("votes")
+        bad, good = await a.open(b.identity, "votes"), await c.open(b.identity, "votes")
+        with trio.move_on_after(run.patience_s) as patience:
+            await bad.wait_broken()
+        assert patience.cancelled_caught
+        for _ in range(6):
+            b.report(a.identity, Offence.INVALID)
+        await bad.wait_broken()
+        with pytest.raises(Unavailable):
+            await bad.send(b"x")
+        await good.send(b"unaffected")
+
+    run(test)
+
+
 def test_enough_offences_ban_a_peer_and_nobody_else(run: Run) -> None:
     async def test(nodes: Nodes) -> None:
         a, b, c = nodes.values()

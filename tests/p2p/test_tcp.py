@@ -33,7 +33,7 @@ A, B, C, D = sorted((NodeKey(bytes([byte]) * 32) for byte in range(1, 5)), key=l
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def main() -> None:
-        with trio.fail_after(30):
+        with trio.fail_after(100):
             await test()
 
     trio.run(main)

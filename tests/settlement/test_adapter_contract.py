@@ -423,18 +423,19 @@ def test_a_validator_joins_at_a_stated_height_with_its_stake_bonded(run: Callabl
     run(test)
 
 
-def test_a_commitment_is_judged_by_the_set_at_its_anchor(run: Callable[[Test], None]) -> None:
+def test_the_block_that_moves_the_anchor_is_the_last_of_its_set(run: Callable[[Test], None]) -> None:
     async def test(s: LocalSettlement) -> None:
         before = await s.head()
         chain = Chain()
         await joined(s)
         after = await s.head()
-        assert await code_of(s.submit(Chain().commit(after, keys=(0, 1, 2, 3)))) == "wrong_validators"
         assert await code_of(s.submit(Chain().commit(before, validators=1))) == "wrong_validators"
         assert await code_of(s.submit(Chain().commit(after, keys=(0, 1, 2, 3), validators=1))) == "no_quorum"
         await s.submit(chain.commit(before, keys=(0, 1, 2)))
+        await s.submit(chain.commit(after, keys=(0, 1, 2)))
+        assert await code_of(s.submit(replace(chain).commit(after, keys=(0, 1, 2, 3)))) == "wrong_validators"
         await s.submit(chain.commit(after, keys=(0, 1, 5, 2), validators=1))
-        stale = replace(chain, height=8).commit(before)
+        stale = replace(chain).commit(before)
         assert await code_of(s.submit(stale)) == "bad_anchor", "who left cannot go back to where he counted"
 
     run(test)
@@ -467,7 +468,7 @@ def test_stake_comes_back_after_leaving_when_it_can_be_held_to_account_no_more(r
         blocks(1 + TERMS.delay_blocks)
         assert (await s.validator_sets(2, 10**9))[0].stakes == TERMS.stakes
         blocks(TERMS.exit_blocks)
-        assert await code_of(s.act(ALICE, Claim(key), b"")) == "still_held", "no commitment names a set without it yet"
+        assert await code_of(s.act(ALICE, Claim(key), b"")) == "still_held", "no commitment is anchored there yet"
         await final(s, chain, (0, 1, 2), validators=2)
         await s.act(ALICE, Claim(key), b"")
         blocks(1)
@@ -575,6 +576,7 @@ def test_what_does_not_contradict_is_no_evidence(run: Callable[[Test], None], ch
 
 def test_validators_lost_for_good_are_replaced_after_a_time_lock(run: Callable[[Test], None]) -> None:
     async def test(s: LocalSettlement) -> None:
+        before = await s.head()
         lost = Announce((development_address(2), development_address(3)))
         assert await code_of(s.act(BOB, lost, b"")) == "not_admin"
         assert await code_of(s.act(ADMIN, Announce((development_address(3),)), b"")) == "not_lost"
@@ -587,8 +589,12 @@ def test_validators_lost_for_good_are_replaced_after_a_time_lock(run: Callable[[
         blocks(TERMS.replace_blocks)
         await s.act(BOB, Replace(), b"")
         blocks(1 + TERMS.delay_blocks)
-        assert (await s.validator_sets(1, 10**9))[0].stakes == {development_address(i): 1 for i in (0, 1)}
-        await s.submit(Chain().commit(await s.head(), keys=(0, 1), validators=1))
+        (survivors,) = await s.validator_sets(1, 10**9)
+        assert survivors.stakes == {development_address(i): 1 for i in (0, 1)} and survivors.replaces
+        assert await code_of(s.submit(Chain().commit(await s.head()))) == "wrong_validators", "it cannot hand over"
+        chain = Chain()
+        await s.submit(chain.commit(before))
+        await s.submit(chain.commit(await s.head(), keys=(0, 1), validators=1))
 
     run(test)
 

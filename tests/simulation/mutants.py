@@ -10,9 +10,9 @@ from typing import Any
 
 from genesis.chain import Block, VoteKind
 from genesis.errors import Corrupt
-from node.consensus import service, simplex
+from node.consensus import simplex
 from node.consensus.actions import Action, Remind
-from node.consensus.doors import Certified, Kept, Ledger, Remembered, Signer
+from node.consensus.doors import Certified, Kept, Ledger, Remembered, Sets, Signer
 from node.consensus.service import Consensus, _Stage
 from node.consensus.simplex import Simplex, Standing
 from node.consensus.words import Link, Quorum, Rules, Said
@@ -25,8 +25,65 @@ class HalfIsQuorum(Rules):
         return 2 * sum(self.stakes[signer] for signer in signers) >= sum(self.stakes.values())
 
 
-def half_is_quorum(rules: Rules, *rest: Any) -> Consensus:
-    return Consensus(HalfIsQuorum(*(getattr(rules, one.name) for one in fields(rules))), *rest)
+class Halves:
+    """Who certifies, with quorums of half."""
+
+    def __init__(self, sets: Sets) -> None:
+        self._sets = sets
+
+    def next(self, anchor: int) -> Rules:
+        return _halved(self._sets.next(anchor))
+
+    async def of(self, parent_anchor: int, anchor: int) -> Rules:
+        return _halved(await self._sets.of(parent_anchor, anchor))
+
+
+def _halved(rules: Rules) -> Rules:
+    return HalfIsQuorum(*(getattr(rules, one.name) for one in fields(rules)))
+
+
+class OwnAnchor:
+    """Takes the set that holds at a block's own anchor for the one that certifies it."""
+
+    def __init__(self, sets: Any) -> None:
+        self._sets = sets
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sets, name)
+
+    async def of(self, parent_anchor: int, anchor: int) -> Rules:
+        rules: Rules = await self._sets.of(anchor, anchor)
+        return rules
+
+
+def own_anchor(sets: Sets, signer: Signer, network: Network, peers: Any, ledger: Any, *rest: Any) -> Consensus:
+    ledger._sets = OwnAnchor(ledger._sets)
+    return Consensus(OwnAnchor(sets), signer, network, peers, ledger, *rest)
+
+
+class OldVotesCount(Halves):
+    """Counts the votes of whoever was in the set before."""
+
+    def next(self, anchor: int) -> Rules:
+        rules = self._sets.next(anchor)
+        before: dict[int, Rules] = self.__dict__.setdefault("seen", {})
+        before[rules.version] = rules
+        old = before.get(rules.version - 1, rules)
+        return replace(rules, stakes={**old.stakes, **rules.stakes})
+
+    async def of(self, parent_anchor: int, anchor: int) -> Rules:
+        return await self._sets.of(parent_anchor, anchor)
+
+
+class NeverVotesAgain(Simplex):
+    """Leaves the last block of a set alone when its view has failed."""
+
+    def _last(self) -> Link | None:
+        return None
+
+
+def sets(make: Callable[[Sets], Sets]) -> Callable[..., Consensus]:
+    return lambda sets, *rest: Consensus(make(sets), *rest)
 
 
 class SkipsNullifications(Simplex):
@@ -127,13 +184,8 @@ class GoesOnWithoutDisk(Consensus):
 class TrustsRanges(Consensus):
     """Takes blocks of a range without looking at their certificates."""
 
-    async def _adopt(self, found: Iterable[Certified], first: int) -> bool:
-        right = service.check_certificate
-        vars(service)["check_certificate"] = lambda *_: None
-        try:
-            return await super()._adopt(found, first)
-        finally:
-            vars(service)["check_certificate"] = right
+    def _check_certified(self, one: Certified) -> None:
+        pass
 
 
 class NeverCatchesUp(Consensus):
@@ -193,23 +245,30 @@ def machine(make: type[Simplex]) -> Callable[..., Consensus]:
 
 
 def door(make: type[Door]) -> Callable[..., Consensus]:
-    def made(rules: Rules, signer: Signer, network: Network, peers: Any, ledger: Ledger, *rest: Any) -> Consensus:
-        return Consensus(rules, signer, network, peers, make(ledger), *rest)
+    def made(sets: Sets, signer: Signer, network: Network, peers: Any, ledger: Ledger, *rest: Any) -> Consensus:
+        return Consensus(sets, signer, network, peers, make(ledger), *rest)
 
     return made
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """among: makes all liars of the kind that the rule is against. since: the first seed worth the time."""
+    """
+    among: makes all liars of the kind that the rule is against. since: the first seed worth the time. changes: whether
+    the validators have to change for it.
+    """
 
     make: Callable[..., Consensus]
     among: Kind | None = None
     since: int = 0
+    changes: bool = False
 
 
 MUTANTS = {
-    "half a stake is a quorum": Mutant(half_is_quorum),
+    "half a stake is a quorum": Mutant(sets(Halves)),
+    "OwnAnchor": Mutant(own_anchor, changes=True),
+    "OldVotesCount": Mutant(sets(OldVotesCount), changes=True),
+    "NeverVotesAgain": Mutant(machine(NeverVotesAgain), changes=True, since=2),
     "SkipsNullifications": Mutant(machine(SkipsNullifications), Kind.USURPER, since=2),
     "FinalisesWhatItGaveUp": Mutant(machine(FinalisesWhatItGaveUp), since=2),
     "NotarisesTwice": Mutant(machine(NotarisesTwice), Kind.EQUIVOCATOR, since=3),

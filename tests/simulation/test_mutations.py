@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from node.simulation.scenario import draw
+from node.simulation.scenario import draw, with_changes
 from node.simulation.world import play
 from tests.simulation.mutants import MUTANTS, Mutant
 
@@ -17,6 +17,8 @@ def found_out(mutant: Mutant, seed: int) -> bool:
     scenario = draw(seed)
     if mutant.among is not None:
         scenario = replace(scenario, liars=dict.fromkeys(scenario.liars, mutant.among))
+    if mutant.changes:
+        scenario = with_changes(scenario)
     return bool(play(scenario, make=mutant.make).findings)
 
 

@@ -1,0 +1,118 @@
+"""
+A client's journal: what nodes have told of its transactions, and whether it holds.
+
+*Executed* is a word of the node that leads, and may come to nothing when it falls. *Certified* is a quorum's word: it
+may never be lost or changed, on any node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from devnet.trader import EXPIRY_MS
+from genesis.chain import Receipt
+from genesis.errors import Invalid, TenorError, Unavailable
+from node.client import Client, connect
+
+LOOK_S = 0.5
+"""How long what was told as executed waits before it is looked for."""
+ANSWER_S = 5.0
+GIVE_UP_S = 1.2 * EXPIRY_MS / 1_000
+"""What no node knows as certified so long after it was told as executed has come to nothing, for it has expired."""
+CERTIFIED = ("certified", "posted", "final")
+
+
+@dataclass(slots=True)
+class Found:
+    """lost, changed: of certified receipts; both must be 0. unasked: no node answered for them."""
+
+    lost: int = 0
+    changed: int = 0
+    unasked: int = 0
+
+
+@dataclass(slots=True)
+class Journal:
+    """
+    executed: how many receipts were told. reverted: of them, certified otherwise than told, or never. certified: what
+    a node told as certified, by transaction.
+    """
+
+    urls: Sequence[str]
+    executed: int = 0
+    reverted: int = 0
+    certified: dict[bytes, tuple[Any, ...]] = field(default_factory=dict)
+    _told: dict[bytes, tuple[float, Receipt]] = field(default_factory=dict)
+    _turn: int = 0
+
+    def hear(self, receipt: Receipt) -> None:
+        """An agent was told of its transaction."""
+        self.executed += 1
+        self._told[receipt.transaction] = (trio.current_time(), receipt)
+
+    async def run(self) -> None:
+        """Look for what was told until it is certified; one node after another, those that do not answer left out."""
+        while True:
+            await self.look()
+            await trio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Once through all that waits, at one node."""
+        self._turn += 1
+        with trio.move_on_after(ANSWER_S):
+            try:
+                async with connect(self.urls[self._turn % len(self.urls)]) as client:
+                    for identity, (since_s, told) in list(self._told.items()):
+                        if since_s + LOOK_S < trio.current_time():
+                            await self._look_for(client, identity, since_s, told)
+            except* (TenorError, OSError):
+                pass
+
+    async def settle(self, seconds: float = 2 * GIVE_UP_S) -> None:
+        """Until nothing waits; what waits after so long has come to nothing."""
+        with trio.move_on_after(seconds):
+            while self._told:
+                await self.look()
+        self.reverted += len(self._told)
+        self._told.clear()
+
+    async def _look_for(self, client: Client, identity: bytes, since_s: float, told: Receipt) -> None:
+        try:
+            receipt = await client.receipt(identity)
+        except (Invalid, Unavailable):  # not known here, or waiting
+            receipt = None
+        if receipt is not None and receipt.stage in CERTIFIED:
+            self.certified[identity] = receipt.fields()
+            self.reverted += (receipt.status, receipt.results) != (told.status, told.results)
+        elif since_s + GIVE_UP_S > trio.current_time():
+            return
+        else:
+            self.reverted += 1
+        self._told.pop(identity, None)
+
+    async def check(self) -> Found:
+        """Ask again for everything certified: each receipt at one of the nodes, all nodes in turn."""
+        found = Found()
+        for number, url in enumerate(self.urls):
+            rows = list(self.certified.items())[number :: len(self.urls)]
+            try:
+                async with connect(url) as client:
+                    while rows:
+                        await self._check(client, *rows[-1], found)
+                        rows.pop()
+            except* (TenorError, OSError):
+                found.unasked += len(rows)
+        return found
+
+    async def _check(self, client: Client, identity: bytes, fields: tuple[Any, ...], found: Found) -> None:
+        try:
+            receipt = await client.receipt(identity)
+        except Invalid:
+            found.lost += 1
+            return
+        found.lost += receipt.stage not in CERTIFIED
+        found.changed += receipt.stage in CERTIFIED and receipt.fields() != fields

@@ -1,0 +1,65 @@
+"""From a stopped node's store, or a copy of it, into an archive: whole, or no file at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from execution.vm.machine import Machine
+from genesis.errors import Corrupt, Invalid
+from genesis.spec import ChainSpec, genesis_hash
+from node.archive.frames import BlockFrame, Head, Writer
+from node.engine import on_engine_stack
+from node.genesis_code import FILE as CODE_FILE
+from node.genesis_code import folder_plan
+from node.membership import CURSOR as SETS
+from node.recovery import Progress
+from node.reorganisation import CURSOR as ROLLBACKS
+from node.store import Store
+
+STORE_FOLDER = "store"
+
+
+def export(folder: Path, spec: ChainSpec, path: Path, progress: Progress) -> Head:
+    """
+    Write all blocks stored in a node's data folder.
+
+    Raises:
+        Invalid: "not_found" for a folder without a chain, "exists", or "pruned" when it lacks the first blocks.
+        Unavailable: a node has the folder open. Corrupt: the store is damaged, or the file cannot be written.
+    """
+    if not (folder / STORE_FOLDER).is_dir() or not (folder / CODE_FILE).exists():
+        raise Invalid(f"{folder} holds no chain; name the configuration of a node that has run.", "not_found")
+    if path.exists():
+        raise Invalid(f"{path} exists; name another file or move it away.", "exists")
+    root = on_engine_stack(lambda: Machine(folder_plan(folder, spec)).genesis(spec))
+    genesis = genesis_hash(spec, root)
+    with Store(folder / STORE_FOLDER, genesis) as store:
+        last = store.head() or 0
+        if store.first() > 1:
+            raise Invalid(f"{folder} has dropped its first blocks; export from a node that keeps them.", "pruned")
+        code = (folder / CODE_FILE).read_bytes()
+        sets, rollbacks = (store.cursor(name) or b"" for name in (SETS, ROLLBACKS))
+        head = Head(genesis, spec.encode(), code, sets, rollbacks, last)
+        try:
+            _write(store, head, path, progress)
+        except OSError as error:
+            raise Corrupt(f"{path} cannot be written: {error}. Free space, or name another disk.") from error
+    return head
+
+
+def _write(store: Store, head: Head, path: Path, progress: Progress) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            writer = Writer(file)
+            writer.head(head)
+            for row in store.blocks(1, head.last):
+                writer.block(BlockFrame(row.height, row.header, row.body))
+                progress(row.height, head.last)
+            writer.end(head.last)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,83 @@
+"""
+For whoever operates the node: `GET /metrics` for Prometheus, `GET /status` for people.
+
+By default only this machine is answered (`gateway.metrics`): from a loopback address and not through a proxy that says
+so. A proxy in front of the gateway must not pass these two paths on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from genesis.errors import TenorError
+from node.gateway.frames import WATCH
+from node.gateway.link import Link
+from node.watch.metrics import CONTENT_TYPE, exposition
+from node.watch.page import status_page
+from node.watch.samples import Sample, sample
+
+LOCAL, ALL, OFF = "local", "all", "off"
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+ANSWER_S = 5.0
+"""A core that takes longer counts as silent: Prometheus waits ten seconds by default."""
+
+
+class Counted(Protocol):
+    """What has numbers of its own."""
+
+    def samples(self) -> Iterable[Sample]: ...
+
+
+def operator_routes(link: Link, counted: Sequence[Counted], whom: str) -> list[Route]:
+    """whom: LOCAL, ALL or OFF."""
+
+    async def gather() -> tuple[list[Sample], dict[str, Any] | None]:
+        """Every sample, and what consensus says; of a silent core only the gateway's own."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                core = await link.ask(WATCH, None)
+                consensus = await link.ask("tenor_getConsensus", {})
+        except (TenorError, TimeoutError):
+            core, consensus = [], None
+        own = [sample("tenor_core_up", consensus is not None)]
+        return [*map(tuple, core), *own, *chain.from_iterable(one.samples() for one in counted)], consensus
+
+    async def metrics(request: Request) -> Response:
+        if not _welcome(request, whom):
+            return _elsewhere()
+        samples, _ = await gather()
+        text = await asyncio.to_thread(exposition, samples)
+        return Response(text, media_type=CONTENT_TYPE)
+
+    async def status(request: Request) -> Response:
+        if not _welcome(request, whom):
+            return _elsewhere()
+        samples, consensus = await gather()
+        return HTMLResponse(status_page(consensus, samples, time.time()))
+
+    return [Route("/metrics", metrics, methods=["GET"]), Route("/status", status, methods=["GET"])]
+
+
+def _welcome(request: Request, whom: str) -> bool:
+    if whom != LOCAL:
+        return whom == ALL
+    host = request.client.host if request.client else ""
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    return local and not any(name in request.headers for name in FORWARDED)
+
+
+def _elsewhere() -> Response:
+    """As if there were nothing here."""
+    return PlainTextResponse("Not Found", 404)

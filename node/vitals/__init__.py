@@ -1,0 +1,4 @@
+"""
+What the core tells of itself when somebody watches: `core` gathers it, `feeds` reads the oracle's state, `disk`
+measures how the folder grows. Nothing of it runs while nobody asks, but for a look at the folder every ten minutes.
+"""

@@ -1,0 +1,33 @@
+"""Where a node stands, in sentences: the status page and `tenor node status` say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+CORE_SILENT = "The core does not answer: it is starting, or has stopped. Its log says why."
+
+
+def sentences(consensus: Mapping[str, Any]) -> list[str]:
+    """
+    Whether the node votes, if not why and what to do, and what it waits for.
+
+    Args:
+        consensus: as `tenor_getConsensus` answers.
+    """
+    votes = ["This node votes."]
+    if consensus["why"]:
+        votes = [f"This node does not vote: {consensus['why']}.", f"What to do: {consensus['remedy']}"]
+    return [*votes, _stands(consensus)]
+
+
+def _stands(consensus: Mapping[str, Any]) -> str:
+    height, view, waits = consensus["certified_height"], consensus["view"], consensus["waits_for"]
+    leader = "this node" if consensus["leader"] == consensus["validator"] else _hex(consensus["leader"])
+    away = [_hex(one["address"]) for one in consensus["validators"] if not one["connected"]]
+    missing = f" Not connected: {', '.join(away)}." if away else ""
+    return f"Block {height} is certified; in view {view} {leader} leads, and this node waits for {waits}.{missing}"
+
+
+def _hex(address: bytes | str) -> str:
+    return address if isinstance(address, str) else f"0x{address.hex()}"

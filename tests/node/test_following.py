@@ -1,0 +1,157 @@
+"""A node that only follows: level by ranges or by snapshot, through restarts; it answers, and never votes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from genesis.devkeys import development_address, development_key
+from genesis.errors import Invalid, Unavailable
+from node.app import Ready, run_node
+from node.client import Client, connect
+from node.config import NOWHERE, load
+from node.life import Place
+from node.programs import Programs
+from p2p.identity import NodeKey
+from p2p.memory import Hub, open_memory_network
+from tests.node.command import tenor
+from tests.node.running import SPEC, config_of, transaction
+
+VALIDATOR = development_address(0)
+
+
+@dataclass(slots=True)
+class Member:
+    ready: Ready
+    client: Client
+    scope: trio.CancelScope
+
+    async def height(self) -> int:
+        return int((await self.client.chain_info())["height"])
+
+    async def reaches(self, height: int) -> None:
+        while await self.height() < height:
+            await trio.sleep(0.02)
+
+
+class Pair:
+    """A validator of a chain of one, and whoever follows it."""
+
+    def __init__(self, folder: Path, hub: Hub, nursery: trio.Nursery) -> None:
+        self.folder, self.hub, self.nursery = folder, hub, nursery
+        self.sequence = 0
+
+    async def start(self, name: str, **flags: str) -> Member:
+        member: Member = await self.nursery.start(self._live, name, flags)
+        return member
+
+    async def _live(self, name: str, flags: dict[str, str], task_status: trio.TaskStatus[Member]) -> None:
+        settlement = str(self.folder / "settlement.sqlite")
+        config = config_of(self.folder / name, settlement__file=settlement, **flags)
+        key = development_key(0) if name == "validator" else None
+        place = Place(self.hub.join(name), {} if key else {VALIDATOR: "validator"})
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                ready = await nursery.start(run_node, config, SPEC, key, place)
+                async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
+                    task_status.started(Member(ready, client, scope))
+                    await trio.sleep_forever()
+
+    async def kill(self, name: str, member: Member) -> None:
+        self.hub.crash(name)
+        member.scope.cancel()
+        await trio.sleep(0.1)
+
+    async def pay(self, member: Member) -> Any:
+        bank = (await Programs.load(member.client))["bank"]
+        call = bank.call("transfer", 0, development_address(7), "1")
+        receipt = await member.client.send(transaction(6, [call], sequence=self.sequence))
+        self.sequence += 1
+        return receipt
+
+
+@asynccontextmanager
+async def pair(folder: Path) -> AsyncIterator[Pair]:
+    async with open_memory_network() as hub, trio.open_nursery() as nursery:
+        yield Pair(folder, hub, nursery)
+        nursery.cancel_scope.cancel()
+
+
+def play(folder: Path, test: Callable[[Pair], Awaitable[None]]) -> None:
+    async def main() -> None:
+        with trio.fail_after(240):
+            async with pair(folder) as found:
+                await test(found)
+
+    trio.run(main)
+
+
+@pytest.mark.slow
+def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Path) -> None:
+    async def test(town: Pair) -> None:
+        validator = await town.start("validator", sequencer__checkpoint_blocks="8")
+        receipts = [await town.pay(validator) for _ in range(3)]
+        await validator.reaches(receipts[-1].height + 1)
+        follower = await town.start("follower", sync__snapshot_blocks="100000", sequencer__checkpoint_blocks="8")
+        await follower.reaches(receipts[-1].height)
+        for height in (1, receipts[-1].height):
+            own, other = [await one.client.block(height) for one in (follower, validator)]
+            assert own["hash"] == other["hash"] and own["transactions"] == other["transactions"]
+        for receipt in receipts:
+            again = await follower.client.receipt(receipt.transaction)
+            assert (again.height, again.status, again.results) == (receipt.height, "done", receipt.results)
+        account = [await one.client.account(development_address(7)) for one in (follower, validator)]
+        assert account[0]["balances"] == account[1]["balances"]
+        view = await follower.client.consensus()
+        assert (view["votes"], view["validator"], view["why"]) == (False, None, "it only follows")
+        with pytest.raises(Unavailable, match="only follows"):
+            await town.pay(follower)
+        await town.kill("follower", follower)
+        await validator.reaches(await validator.height() + 3)
+        again = await town.start("follower", sync__snapshot_blocks="100000", sequencer__checkpoint_blocks="8")
+        assert again.ready.height >= receipts[-1].height, "it has its blocks"
+        await again.reaches(await validator.height())
+
+    play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_a_fresh_follower_takes_a_snapshot_and_says_what_it_lacks(tmp_path: Path) -> None:
+    async def test(town: Pair) -> None:
+        validator = await town.start("validator", sequencer__checkpoint_blocks="8")
+        receipt = await town.pay(validator)
+        await validator.reaches(receipt.height + 30)
+        follower = await town.start("follower", sync__snapshot_blocks="8")
+        assert follower.ready.replayed == 0, "no block before the snapshot was run"
+        assert follower.ready.height >= 8, "the snapshot is of a checkpoint"
+        await follower.reaches(await validator.height())
+        height = await follower.height()
+        blocks = [await one.client.block(height) for one in (follower, validator)]
+        assert blocks[0]["hash"] == blocks[1]["hash"]
+        account = [await one.client.account(development_address(7)) for one in (follower, validator)]
+        assert account[0]["balances"] == account[1]["balances"]
+        for lacking in (follower.client.block(1), follower.client.receipt(bytes(32))):
+            with pytest.raises(Invalid, match="pruned") as caught:
+                await lacking
+            assert caught.value.code == "pruned"
+
+    play(tmp_path, test)
+
+
+def test_a_follower_is_made_without_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    peers = tmp_path / "peers"
+    name = NodeKey(b"\1" * 32).peer
+    peers.write_text(f"0x{VALIDATOR.hex()} /ip4/127.0.0.1/tcp/26600/p2p/{name}\n")
+    made = tenor(capsys, "node", "init", tmp_path / "reader", "--follow", peers, "--json")
+    assert made.code == 0, made.err
+    assert sorted(path.name for path in (tmp_path / "reader").iterdir()) == ["node.key", "node.toml"]
+    config = load(tmp_path / "reader" / "node.toml").network
+    assert (config.peers, config.listen) == (peers, NOWHERE)
+    refused = tenor(capsys, "node", "init", tmp_path / "other", "--follow", tmp_path / "nothing", "--json")
+    assert (refused.code, refused.result["code"]) == (1, "bad_config")

@@ -1,0 +1,251 @@
+"""A leader that is gone leaves its open block, and the one before, to the next: receipts are the same to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from execution.executor import Opening
+from execution.standard import standard_plan
+from execution.vm.machine import Machine
+from genesis import codec
+from genesis.chain import Block, Receipt, SignedTransaction
+from genesis.crypto import address_of
+from genesis.devkeys import development_key
+from genesis.errors import Invalid
+from genesis.spec import genesis_hash
+from node.engine import EngineThread
+from node.heritage import BATCHES, HEIGHTS_MAX, Heritage
+from node.mempool import Mempool, Pending
+from node.open_block import Anchor
+from node.recovery import recover
+from node.store import Store
+from node.tip import Tip
+from p2p.memory import Hub, Weather, open_memory_network
+from tests.node.leading import Leading
+from tests.node.recovery_script import START_MS, TEST_SPEC, pay, script
+from tests.node.test_recovery import CONFIG, Deposits, Nobody
+
+KEYS = {"gone": development_key(0), "heir": development_key(12)}
+GONE = address_of(KEYS["gone"])
+
+
+class Told(Nobody):
+    def __init__(self) -> None:
+        self.receipts: list[Receipt] = []
+
+    async def executed(self, _: object, receipts: Sequence[Receipt], *__: object) -> None:
+        self.receipts += receipts
+
+
+class Judge:
+    """Votes for what is of its time, as a validator does, and knows one inbox."""
+
+    async def check_opening(self, opening: Opening, anchor: Anchor, parent: Tip) -> None:
+        if opening.time_ms <= parent.time_ms:
+            raise Invalid("It is not later than its parent.", "bad_time")
+        if (anchor, opening.inbox) != Deposits().take(parent.anchor):
+            raise Invalid("It takes in other entries than settlement has.", "bad_inbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    leading: Leading
+    heritage: Heritage
+    pool: Mempool
+    told: Told
+
+    async def run(self, batch: Sequence[SignedTransaction]) -> None:
+        """Let transactions in; they run with the next cut, or when a block is opened."""
+        keys, sequencer = self.pool.unknown(batch), self.leading.sequencer
+        self.pool.learn(keys, await sequencer._engine.run(sequencer._executor.sequences, keys))
+        for signed in batch:
+            self.pool.admit(Pending(signed, lambda _: None), START_MS)
+
+    async def heard(self, blocks: int, batches: int) -> None:
+        """Wait until so much has arrived of the other's."""
+        while [sum(len(b.batches) for b in self.heritage._begun[GONE].values()), len(self.heritage._begun[GONE])] != [
+            batches,
+            blocks,
+        ]:
+            await trio.sleep(0.001)
+
+
+@asynccontextmanager
+async def _node(folder: Path, hub: Hub, name: str, clock: Callable[[], int]) -> AsyncIterator[Node]:
+    engine, machine = EngineThread(), Machine(standard_plan)
+    engine.start()
+    try:
+        root = await engine.run(machine.genesis, TEST_SPEC)
+        with Store(folder / name, genesis_hash(TEST_SPEC, root)) as store:
+            found = await engine.run(recover, TEST_SPEC, store, machine, root, lambda *_: None)
+            told, pool = Told(), Mempool(TEST_SPEC, 100)
+            peers = {address_of(key): other for other, key in KEYS.items() if other != name}
+            heritage = Heritage(TEST_SPEC, address_of(KEYS[name]), hub.join(name), peers, Judge(), clock)
+            leading = Leading(
+                TEST_SPEC, CONFIG, store, engine, machine, pool, Deposits(), told, found, clock, heritage, KEYS[name]
+            )
+            yield Node(leading, heritage, pool, told)
+    finally:
+        engine.stop()
+
+
+def play(folder: Path, test: Callable[[Node, Node], Awaitable[Any]]) -> None:
+    """The heir's clock is behind: what it opens by itself is of another time."""
+
+    async def main() -> None:
+        with trio.fail_after(60):
+            async with open_memory_network(1, Weather()) as hub, trio.open_nursery() as nursery:
+                async with (
+                    _node(folder, hub, "gone", lambda: START_MS) as gone,
+                    _node(folder, hub, "heir", lambda: START_MS - 77) as heir,
+                ):
+                    for node in (gone, heir):
+                        await nursery.start(node.heritage.run)
+                    await test(gone, heir)
+                nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """The script compiles a program, which has a loop of its own."""
+    script()
+
+
+async def _two_blocks(gone: Node) -> Block:
+    """One sealed of two batches, and one open of two."""
+    (one, two), *_ = script()
+    await gone.run([signed for signed, _ in one])
+    await gone.leading.open()
+    await gone.run([signed for signed, _ in two])
+    await gone.leading.cut()
+    await gone.leading.seal()
+    await gone.run([pay(1, "1")[0]])
+    await gone.leading.open()
+    await gone.run([pay(2, "2")[0]])
+    await gone.leading.cut()
+    (sealed,) = gone.leading.built
+    return sealed
+
+
+def test_both_blocks_of_a_leader_that_is_gone_come_out_as_it_answered(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        await heir.heard(blocks=2, batches=4)
+        await heir.leading.open(GONE)
+        assert await heir.leading.sequencer._open(), "it had been sealed: nothing comes on top"
+        await heir.leading.seal()
+        (again,) = heir.leading.built
+        assert (again.body, again.header.time_ms) == (sealed.body, sealed.header.time_ms)
+        assert again.header.receipts_root == sealed.header.receipts_root
+        assert again.header.state_root == sealed.header.state_root
+        assert again.header.proposer != sealed.header.proposer
+        await heir.leading.open()
+        block = heir.leading.sequencer.open_block
+        assert block is not None and block.opening.parent == again.hash()
+        assert heir.told.receipts == gone.told.receipts and len(block.receipts) == 2
+        await heir.run([pay(3, "7")[0]])
+        await heir.leading.cut()
+        assert len(block.receipts) == 3, "it goes on with what waits here"
+        assert heir.heritage.orphans(10) == []
+
+    play(tmp_path, test)
+
+
+def test_the_heir_has_it_on_its_disk_before_it_goes_on(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        await _two_blocks(gone)
+        await heir.heard(blocks=2, batches=4)
+        await heir.leading.open(GONE)
+        stores = [node.leading.sequencer._store for node in (gone, heir)]
+        assert stores[0].batches(1) == stores[1].batches(1) != ()
+
+    play(tmp_path, test)
+
+
+def test_what_is_on_the_block_that_the_heir_has_needs_no_block_before(tmp_path: Path) -> None:
+    """The first block was certified, only the second one is left."""
+
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        await heir.heard(blocks=2, batches=4)
+        assert await heir.leading.ledger.execute(sealed, vouched=True)
+        heir.heritage.certified(sealed)
+        await heir.leading.open(GONE)
+        assert heir.told.receipts == gone.told.receipts
+        assert heir.leading.sequencer.open_block is not None
+        assert heir.leading.sequencer.open_block.opening == gone.leading.sequencer.open_block.opening  # type: ignore[union-attr]
+        assert not await heir.leading.sequencer._open()
+
+    play(tmp_path, test)
+
+
+@pytest.mark.parametrize("change", ["time", "inbox", "future", "signature", "gap"])
+def test_what_nobody_would_vote_for_is_not_taken_over_but_its_transactions_run(tmp_path: Path, change: str) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        (signed, _) = pay(0, "5")
+        anchor, inbox = Deposits().take(heir.leading.line.tip.anchor)
+        time_ms = {"time": 0, "future": START_MS + 10 * TEST_SPEC.time_ahead_ms_max}.get(change, START_MS)
+        head = (
+            time_ms, heir.leading.line.tip.hash, () if change == "inbox" else tuple(e.fields() for e in inbox),
+            anchor.number, anchor.hash, anchor.count - (change == "inbox"),
+        )  # fmt: skip
+        raw = signed.raw[:-1] if change == "signature" else signed.raw
+        rows = [(1, 0, head, (raw,)), (1, 2 if change == "gap" else 1, None, (pay(1, "6")[0].raw,))]
+        stream = await gone.heritage._network.open("heir", BATCHES)
+        for row in rows:
+            await stream.send(codec.encode(row))
+        await heir.heard(blocks=1, batches=1 if change == "gap" else 2)
+        await heir.leading.open(GONE)
+        block = heir.leading.sequencer.open_block
+        assert block is not None
+        if change == "gap":
+            assert [receipt.transaction for receipt in block.receipts] == [signed.id], "up to what was lost"
+            return
+        assert block.opening.time_ms == START_MS - 77 and block.receipts == []
+        assert heir.heritage.orphans(10) == [raw, pay(1, "6")[0].raw]
+        assert heir.heritage.orphans(10) == []
+
+    play(tmp_path, test)
+
+
+def test_what_another_block_left_out_runs_again_soon_or_never(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        await _two_blocks(gone)
+        await heir.heard(blocks=2, batches=4)
+        first, _ = script()[0][0][0]
+        await heir.run([first])
+        await heir.leading.open()
+        await heir.leading.seal()
+        (other,) = heir.leading.built
+        heir.heritage.certified(other)
+        left = {signed.raw for batch in script()[0] for signed, _ in batch}
+        assert set(heir.heritage.orphans(100)) == left - {first.raw}
+
+    play(tmp_path, test)
+
+
+def test_nonsense_and_too_much_are_not_kept(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        stream = await gone.heritage._network.open("heir", BATCHES)
+        opening = (1, bytes(32), (), 0, bytes(32), 0)
+        nonsense: list[Any] = [
+            1, (1, 0, None, ()), (1, 0, (1,), ()), (1, 0, opening, 7), (1, 0, opening, (7,)), (-1, 0, opening, ()),
+            (1, 0, ("1", *opening[1:]), ()), (1, 0, (*opening[:2], (1,), *opening[3:]), ()), (5, 1, None, ()),
+        ]  # fmt: skip
+        for row in nonsense:
+            await stream.send(codec.encode(row) if row != (-1, 0, opening, ()) else b"\xc1")
+        for height in range(10, 10 + 2 * HEIGHTS_MAX):
+            await stream.send(codec.encode((height, 0, opening, ())))
+        await heir.heard(blocks=HEIGHTS_MAX, batches=HEIGHTS_MAX)
+        assert min(heir.heritage._begun[GONE]) == 10 + HEIGHTS_MAX
+
+    play(tmp_path, test)
