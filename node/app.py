@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from execution.vm.machine import Machine
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Stages
+from node.checks import CheckedSigner, Subject, look
 from node.compiled import genesis_code, give_engine
 from node.config import Config
 from node.consensus.doors import Signer
@@ -30,7 +32,7 @@ from node.consensus.signer import KeySigner
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
 from node.gateway.frames import WATCH
-from node.gateway_process import run_gateway
+from node.gateway_process import Gateway
 from node.genesis_code import folder_plan
 from node.life import Life, Place
 from node.log import logger
@@ -40,6 +42,7 @@ from node.meters import Meters
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
+from node.store_swap import finish
 from node.sync.following import Following
 from node.sync.joining import come_level
 from node.sync.pruning import Pruner
@@ -99,10 +102,13 @@ async def _run(
     open_settlement = open_local(
         config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
     )
-    async with _engine() as engine:
+    gateway = Gateway(config.gateway, link_path(folder))
+    async with trio.open_nursery() as beside, _engine() as engine:
+        beside.start_soon(gateway.run)
         give_engine(spec)
         executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
+        finish(folder)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
             if place is None:
                 assert signer is not None, "who follows has somebody to follow"
@@ -116,7 +122,7 @@ async def _run(
                     spec, store, engine, executor, root, place, adapter, config.sync.snapshot_blocks
                 )
                 await _serve(
-                    config, spec, signer, place, store, engine, executor, adapter, root, recovered, task_status
+                    config, spec, signer, place, store, engine, executor, adapter, gateway, root, recovered, task_status
                 )
                 nursery.cancel_scope.cancel()
 
@@ -130,6 +136,7 @@ async def _serve(
     engine: EngineThread,
     executor: Executor,
     adapter: SettlementAdapter,
+    gateway: Gateway,
     genesis_root: bytes,
     recovered: Recovered,
     task_status: trio.TaskStatus[Ready],
@@ -147,8 +154,13 @@ async def _serve(
         link = service.link = CoreLink(answer)
         life: Life | Following
         if signer is not None:
+            newest, alone = recovered.tip.header, place is None
+            subject = Subject(config.node.folder, spec, signer, adapter, newest, alone)
+            checked = CheckedSigner(signer, partial(look, subject))
+            await checked.look()
+            nursery.start_soon(checked.run)
             life = Life(
-                spec, config.sequencer, signer, store, engine, executor, adapter, mempool, service, stages, poll_s,
+                spec, config.sequencer, checked, store, engine, executor, adapter, mempool, service, stages, poll_s,
                 genesis_root, meters, place,
             )  # fmt: skip
         else:
@@ -164,14 +176,14 @@ async def _serve(
 
         async def live(task_status: trio.TaskStatus[None]) -> None:
             await life.run(task_status=task_status)
+            gateway.stop()
             nursery.cancel_scope.cancel()
 
         await nursery.start(live)
         await nursery.start(Pruner(spec, store, config.sync, stages).run)
         await nursery.start(vitals.run)
-        path = link_path(config.node.folder)
-        await nursery.start(link.serve, path)
-        port = await nursery.start(run_gateway, config.gateway, path)
+        await nursery.start(link.serve, link_path(config.node.folder))
+        port = await gateway.listen()
         task_status.started(Ready(port, store.head() or 0, recovered.replayed, life.stop))
         log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
 

@@ -50,13 +50,17 @@ _COMMAND = "from node.cli.app import app; from node.cli.edge import run; run(app
 
 @dataclass(slots=True)
 class Site:
-    """port: of the running node. price: what is reported, give or take a dollar; whoever sets it moves the market."""
+    """
+    port: of the running node. price: what is reported, give or take a dollar; whoever sets it moves the market. killed:
+    whether the node ends by SIGKILL.
+    """
 
     port: int
     core: int
     log: Path
     programs: Programs
     price: int = PRICE
+    killed: bool = False
 
     @property
     def url(self) -> str:
@@ -100,6 +104,8 @@ async def open_site(
             await _fund(client, programs, keys)
             yield site
             nursery.cancel_scope.cancel()
+        if site.killed:
+            process.kill()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from genesis.chain import Block, Certificate, Header
+from genesis.errors import Unavailable
 from node.consensus.accusation import Accusation
 from node.consensus.words import Link, Quorum, Rules, Said
 
@@ -59,6 +60,9 @@ class Ledger(Protocol):
         next, so work on it may begin.
         """
 
+    def burden(self) -> str:
+        """What keeps this node from leading well, in words; "" when nothing does."""
+
     def stand_back(self) -> None:
         """Stop building; what was taken in waits for whoever leads now."""
 
@@ -83,6 +87,15 @@ class Ledger(Protocol):
 
         Raises:
             Corrupt: the disk failed; nothing may be signed any more.
+        """
+
+    async def diverged(self, block: Block, quorum: Quorum | None) -> str:
+        """
+        Keep what may tell why a block that a quorum stands behind did not come out here; where that is. Nothing is
+        signed any more by then.
+
+        Raises:
+            Unavailable: its parent is not here. Corrupt: the engine failed altogether.
         """
 
     async def accuse(self, accusation: Accusation) -> None:
@@ -110,6 +123,10 @@ class Sets(Protocol):
         """Of the set that certifies a block. Raises Unavailable while settlement cannot be read up to its anchor."""
 
 
+class Withheld(Unavailable):
+    """The key is there, and is not used now, for the reason given."""
+
+
 class Signer(Protocol):
     """
     Holds a validator's key. Refuses to contradict what it signed before, whatever its caller says; the very words it
@@ -130,3 +147,6 @@ class Signer(Protocol):
 
     async def propose(self, header: Header) -> bytes:
         """Sign a header as its proposer. Raises as `sign`; one that remembers proposals signs one a view."""
+
+    async def probe(self) -> None:
+        """See that it could sign now, without a word of consensus. Raises as `sign`."""

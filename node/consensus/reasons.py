@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 Word = Literal[
     "follows", "not_in_set", "diverged", "recalling", "pruned", "catching_up", "cut_off", "signer_away", "clock",
-    "held_up",
+    "held_up", "unfit",
 ]  # fmt: skip
 WORDS: tuple[Word, ...] = get_args(Word)
 
@@ -35,11 +35,12 @@ def not_in_set(version: int) -> Reason:
     )
 
 
-def diverged(height: int) -> Reason:
+def diverged(height: int, kept: str) -> Reason:
+    """kept: the file with what may tell why, "" while it is not written."""
     return Reason(
         "diverged",
         f"block {height}, which a quorum stands behind, came out differently here",
-        "Keep the folder, compare versions with the other operators, `tenor audit` the store; do not let it vote.",
+        f"`tenor node diff {kept or '…'}` tells field and likely cause; start it again where that is mended.",
     )
 
 
@@ -68,6 +69,11 @@ def cut_off(stake: int, needed: int) -> Reason:
         f"validators with {stake} of the stake are connected, itself included, and a quorum needs {needed}",
         "Look at network and firewall between the validators, and ask whether the others run.",
     )
+
+
+def unfit(reason: str) -> Reason:
+    """reason: which check failed, and how, as `checks` says it."""
+    return Reason("unfit", reason, "Put it right; the node looks again every few seconds, as `tenor node check` does.")
 
 
 def signer_away(reason: str) -> Reason:

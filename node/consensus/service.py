@@ -21,7 +21,7 @@ from genesis.errors import Invalid, Unavailable
 from node.consensus import reasons, recall, wire
 from node.consensus.accusation import Accusation
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
-from node.consensus.doors import Certified, Kept, Ledger, Sets, Signer
+from node.consensus.doors import Certified, Kept, Ledger, Sets, Signer, Withheld
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
 from node.consensus.ranges import WINDOW_BLOCKS, Fetched, Ranges
 from node.consensus.reasons import Reason
@@ -133,11 +133,18 @@ class Consensus:
         self._held_up, self._early_ms = "", 0
         self._ranges = Ranges(network, self._check_certified, ledger.prepare, ledger.beside)
         self._unsigned: list[Cast] = []
+        self._withheld = False
         self._away = ""
         self.counters = Counters()
         self.evidence: list[tuple[Ballot, Ballot]] = []
         self.exposed: list[tuple[Link, Link]] = []
         self.diverged: Link | None = None
+        self.moved: Callable[[], None] = lambda: None
+        """Called when another view has begun."""
+        self._declined = -1
+        """Certified height at which leading was last left to others."""
+        self._fault = ""
+        """Where what may tell why is kept."""
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """
@@ -196,6 +203,7 @@ class Consensus:
             "votes": self.machine.me is not None,
             "why": found[0].why if found else "",
             "remedy": found[0].remedy if found else "",
+            "burden": self._ledger.burden(),
             "view": standing.view,
             "leader": standing.leader,
             "waits_for": standing.waits,
@@ -211,7 +219,7 @@ class Consensus:
         if self._signer is None:
             return [reasons.follows()]
         if self.diverged is not None:
-            return [reasons.diverged(self.diverged.height)]
+            return [reasons.diverged(self.diverged.height, self._fault)]
         if self.machine.me is None and self._recall is None:
             return [reasons.not_in_set(self._rules.version)]
         found = [] if self._recall is None else [reasons.recalling(self._recall.why())]
@@ -222,7 +230,7 @@ class Consensus:
         if self._ranges.pruned:
             found.append(reasons.pruned())
         if self._away:
-            found.append(reasons.signer_away(self._away))
+            found.append(reasons.unfit(self._away) if self._withheld else reasons.signer_away(self._away))
         if self._catching_up:
             found.append(reasons.catching_up(self.machine.committed.height))
         if self._early_ms:
@@ -310,8 +318,10 @@ class Consensus:
                 await self._take(event)
             await self._flush()
             await self._hand_over()
-            if self.machine.view != view and not self.machine.standing().leads:
-                self._ledger.stand_back()
+            if self.machine.view != view:
+                if not self.machine.standing().leads:
+                    self._ledger.stand_back()
+                self.moved()
 
     async def _take(self, event: Event) -> None:
         """An event, by what is known by now of where the set ends."""
@@ -359,6 +369,9 @@ class Consensus:
             case Cast(_, _, proofs):
                 stage.quorums += proofs
                 return await self._cast(action)
+            case Lead() if self._declines():
+                stage.after.append(self._ledger.stand_back)
+                return self.machine.resign(self._clock())
             case Lead(view, parent, proofs, again):
                 built = partial(self._built, proofs)
                 stage.after.append(partial(self._ledger.lead, view, parent, built, again))
@@ -382,11 +395,30 @@ class Consensus:
             case Expose(one, other):
                 self.exposed = [*self.exposed, (one, other)][:EVIDENCE_MAX]
                 log.error("leader has proposed twice", validator=one.proposer.hex(), view=one.view)
-            case Diverge(link):
+            case Diverge(link, quorum):
                 self.diverged = link
                 self.machine.silence()
                 log.error("a quorum stands behind a block that came out differently here", height=link.height)
+                block = self._blocks[link.hash]
+                stage.after.append(partial(self._nursery.start_soon, self._keep_fault, block, quorum))
         return []
+
+    def _declines(self) -> bool:
+        """
+        Whether to leave leading to others, for this node would be slow at it. Once for a height: they may be, too.
+        """
+        burden, height = self._ledger.burden(), self.machine.committed.height
+        if not burden or not self._peers or height == self._declined:
+            return False
+        self._declined = height
+        log.warning("leading is left to others", view=self.machine.view, why=burden)
+        return True
+
+    async def _keep_fault(self, block: Block, quorum: Quorum | None) -> None:
+        try:
+            self._fault = await self._ledger.diverged(block, quorum)
+        except Unavailable as error:
+            log.error("what may tell why could not be kept", height=block.header.height, reason=str(error))
 
     async def _flush(self) -> None:
         """Sync, then send, then go on."""
@@ -436,17 +468,17 @@ class Consensus:
             log.error("the signer refuses a vote", view=said.view, kind=said.kind.name, reason=str(error))
             return None
         except Unavailable as error:
-            self._wait_for_signer(cast, str(error))
+            self._wait_for_signer(cast, error)
             return None
         if self._away:
             self._away = ""
             log.info("the signer is back", view=said.view)
         return ballot_of(said, signature, self._rules)
 
-    def _wait_for_signer(self, cast: Cast, why: str) -> None:
+    def _wait_for_signer(self, cast: Cast, error: Unavailable) -> None:
         if not self._away:
-            log.error("the signer is away, so this node does not vote", view=cast.said.view, reason=why)
-        self._away = why
+            log.error("the signer does not sign, so this node does not vote", view=cast.said.view, reason=str(error))
+        self._away, self._withheld = str(error), isinstance(error, Withheld)
         self._unsigned.append(cast)
         if len(self._unsigned) == 1:
             self._nursery.start_soon(self._cast_again)
@@ -656,7 +688,8 @@ class Consensus:
     def _compare(self, peer: Peer, votes: wire.Votes) -> None:
         """Votes of a later set tell nothing but that this node lacks the last block of its own."""
         ahead = votes.height - self.machine.committed.height
-        if (ahead >= BEHIND_BLOCKS or (ahead > 0 and votes.validators > self._rules.version)) and not self._catching_up:
+        behind = ahead >= BEHIND_BLOCKS or (ahead > 0 and votes.validators > self._rules.version)
+        if behind and not self._catching_up and self.diverged is None:
             self._catching_up = True
             self._nursery.start_soon(self._catch_up, peer, votes.height)
 
@@ -696,16 +729,16 @@ class Consensus:
             log.info("block not executed now", height=header.height, reason=str(error))
             return False
         if not good:
-            self._event(partial(self._diverged, Link.of(header)))
+            self._event(partial(self._diverged, one))
             return False
-        done = trio.Event()
-        await self._send.send(partial(self._adopting, one, done))
-        await done.wait()
+        taken = trio.Event()
+        await self._send.send(partial(self._adopting, one, taken))
+        await taken.wait()  # not until it is synced: the next one is executed meanwhile
         return True
 
-    def _adopting(self, one: Certified, done: trio.Event, now_ms: int) -> list[Action]:
+    def _adopting(self, one: Certified, taken: trio.Event, now_ms: int) -> list[Action]:
         """The event that commits a block another node has certified, if votes have not done so meanwhile."""
-        self._stage.after.append(done.set)
+        taken.set()
         link = Link.of(one.block.header)
         if link.height != self.machine.committed.height + 1:
             return []
@@ -715,9 +748,10 @@ class Consensus:
         self._stage.committed.append(one)
         return self.machine.adopt(link, one.certificate, now_ms)
 
-    def _diverged(self, link: Link, _: int) -> list[Action]:
-        self.machine.silence()
-        return [Diverge(link)]
+    def _diverged(self, one: Certified, _: int) -> list[Action]:
+        link = Link.of(one.block.header)
+        self._blocks[link.hash] = one.block
+        return [Diverge(link, Quorum.of_certificate(one.certificate))]
 
     async def _fetch(self, block_hash: bytes, height: int) -> None:
         """A block that a quorum names, from whoever has it; asked of all in turn."""
