@@ -16,6 +16,8 @@ from genesis.devkeys import development_address, development_key
 from genesis.spec import ChainSpec, Validator
 from node.app import Ready, run_node
 from node.client import Client, connect
+from node.consensus.doors import Signer
+from node.consensus.signer import KeySigner, Successive
 from node.life import Place
 from node.programs import Programs
 from p2p.memory import Hub, Weather, open_memory_network
@@ -49,6 +51,8 @@ class Town:
         self.folder, self.hub, self.nursery, self.spec, self.keys = folder, hub, nursery, spec, keys
         self.members: dict[int, Member] = {}
         self.sequence = 0
+        self.next_keys: dict[int, int] = {}
+        """By number: the key that it goes on under."""
         self.known = set(range(COUNT))
         """Numbers of those whom everybody is told of."""
 
@@ -63,15 +67,22 @@ class Town:
         ended = trio.Event()
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
-                ready = await nursery.start(run_node, config, self.spec, development_key(self.keys[number]), place)
+                ready = await nursery.start(run_node, config, self.spec, self._signer(number), place)
                 async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
                     self.members[number] = member = Member(ready, scope, client, ended)
                     task_status.started(member)
                     await trio.sleep_forever()
         ended.set()
 
+    def _signer(self, number: int) -> Signer:
+        signer = KeySigner(development_key(self.keys[number]))
+        if number not in self.next_keys:
+            return signer
+        return Successive(signer, KeySigner(development_key(self.next_keys[number])))
+
     def _others(self, number: int) -> dict[bytes, str]:
-        return {development_address(self.keys[other]): f"v{other}" for other in self.known if other != number}
+        keys = [(self.keys[other], other) for other in self.known] + [(key, at) for at, key in self.next_keys.items()]
+        return {development_address(key): f"v{other}" for key, other in keys if other != number}
 
     def _news(self, number: int) -> Callable[[], Awaitable[dict[bytes, str] | None]]:
         told = self._others(number)
