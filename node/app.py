@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from execution.vm.machine import Machine
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Stages
+from node.checks import CheckedSigner, Subject, look
 from node.compiled import genesis_code, give_engine
 from node.config import Config
 from node.consensus.doors import Signer
@@ -147,8 +149,13 @@ async def _serve(
         link = service.link = CoreLink(answer)
         life: Life | Following
         if signer is not None:
+            newest, alone = recovered.tip.header, place is None
+            subject = Subject(config.node.folder, spec, signer, adapter, newest, alone)
+            checked = CheckedSigner(signer, partial(look, subject))
+            await checked.look()
+            nursery.start_soon(checked.run)
             life = Life(
-                spec, config.sequencer, signer, store, engine, executor, adapter, mempool, service, stages, poll_s,
+                spec, config.sequencer, checked, store, engine, executor, adapter, mempool, service, stages, poll_s,
                 genesis_root, meters, place,
             )  # fmt: skip
         else:

@@ -88,6 +88,14 @@ def compiled(wasm: bytes) -> wasmtime.Module:
     return wasmtime.Module(_engine(), wasm)
 
 
+def run_alone(text: str, size: int) -> bytes:
+    """Run a module of WASM's text form that imports nothing: so many bytes of its memory after its export `run`."""
+    store = wasmtime.Store(_engine())
+    exports: Any = wasmtime.Instance(store, wasmtime.Module(_engine(), text), []).exports(store)
+    exports["run"](store)
+    return bytes(exports["memory"].read(store, 0, size))
+
+
 def _advise_large_pages(base: int, small: bool) -> None:
     """
     Ask the kernel for 2 MiB pages where a memory will grow: state is read at random, and half of the time would go into

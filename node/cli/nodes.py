@@ -5,18 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genesis.errors import Invalid
-from node.cli.edge import progress, show
+from node.cli.edge import UNAVAILABLE, progress, show
 from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, key_password, private_key
 
 if TYPE_CHECKING:
     from genesis.spec import ChainSpec
+    from node.checks import Finding
     from node.config import Config
     from node.consensus.doors import Signer
     from p2p.identity import NodeKey
@@ -170,6 +171,49 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
             await anext(signals)
             nursery.cancel_scope.cancel()
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
+
+
+@app.command()
+def check(
+    config: Annotated[Path, typer.Option("--config", help="File written by `tenor node init`.")],
+    json: Json = False,
+) -> None:
+    """
+    Look at what a node looks at before it votes: signing, executing, disk, clock, settlement.
+
+    Exit code 3 when it would follow and not vote. Its newest block is looked at only while the node is stopped.
+    """
+    import trio
+
+    from node.checks import why_not
+
+    findings = trio.run(_check, config)
+    rows = [{"check": one.name, "good": one.good, "found": one.told, "ms": one.ms} for one in findings]
+    show({"votes": not why_not(findings), "checks": rows}, json)
+    if why_not(findings):
+        raise typer.Exit(UNAVAILABLE)
+
+
+async def _check(file: Path) -> list[Finding]:
+    import trio
+
+    from node.checks import Subject, look, newest_in
+    from node.config import load
+    from settlement.contract import Terms
+    from settlement.local import open_local
+
+    config = load(file)
+    data, spec = _located(file)
+    settlement = config.settlement
+    async with AsyncExitStack() as stack:
+        signer = await stack.enter_async_context(_signer(config, spec, follow=False))
+        assert signer is not None, "who follows has none"
+        adapter = None
+        if settlement.file.exists():
+            opened = open_local(settlement.file, Terms.of(spec), settlement.block_time_ms)
+            adapter = await stack.enter_async_context(opened)
+        newest = await trio.to_thread.run_sync(newest_in, data, spec)
+        return await look(Subject(data, spec, signer, adapter, newest, len(spec.stakes) == 1))
 
 
 @app.command()

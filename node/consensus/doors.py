@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from genesis.chain import Block, Certificate, Header
+from genesis.errors import Unavailable
 from node.consensus.accusation import Accusation
 from node.consensus.words import Link, Quorum, Rules, Said
 
@@ -110,6 +111,10 @@ class Sets(Protocol):
         """Of the set that certifies a block. Raises Unavailable while settlement cannot be read up to its anchor."""
 
 
+class Withheld(Unavailable):
+    """The key is there, and is not used now, for the reason given."""
+
+
 class Signer(Protocol):
     """
     Holds a validator's key. Refuses to contradict what it signed before, whatever its caller says; the very words it
@@ -130,3 +135,6 @@ class Signer(Protocol):
 
     async def propose(self, header: Header) -> bytes:
         """Sign a header as its proposer. Raises as `sign`; one that remembers proposals signs one a view."""
+
+    async def probe(self) -> None:
+        """See that it could sign now, without a word of consensus. Raises as `sign`."""

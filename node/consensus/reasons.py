@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 Word = Literal[
     "follows", "not_in_set", "diverged", "recalling", "pruned", "catching_up", "cut_off", "signer_away", "clock",
-    "held_up",
+    "held_up", "unfit",
 ]  # fmt: skip
 WORDS: tuple[Word, ...] = get_args(Word)
 
@@ -68,6 +68,11 @@ def cut_off(stake: int, needed: int) -> Reason:
         f"validators with {stake} of the stake are connected, itself included, and a quorum needs {needed}",
         "Look at network and firewall between the validators, and ask whether the others run.",
     )
+
+
+def unfit(reason: str) -> Reason:
+    """reason: which check failed, and how, as `checks` says it."""
+    return Reason("unfit", reason, "Put it right; the node looks again every few seconds, as `tenor node check` does.")
 
 
 def signer_away(reason: str) -> Reason:

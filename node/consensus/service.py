@@ -21,7 +21,7 @@ from genesis.errors import Invalid, Unavailable
 from node.consensus import reasons, recall, wire
 from node.consensus.accusation import Accusation
 from node.consensus.actions import Accuse, Action, Cast, Commit, Diverge, Execute, Expose, Fetch, Lead, Remind
-from node.consensus.doors import Certified, Kept, Ledger, Sets, Signer
+from node.consensus.doors import Certified, Kept, Ledger, Sets, Signer, Withheld
 from node.consensus.post import BLOCKS_WAITING_MAX, VOTES_WAITING_MAX, Post
 from node.consensus.ranges import WINDOW_BLOCKS, Fetched, Ranges
 from node.consensus.reasons import Reason
@@ -133,6 +133,7 @@ class Consensus:
         self._held_up, self._early_ms = "", 0
         self._ranges = Ranges(network, self._check_certified, ledger.prepare, ledger.beside)
         self._unsigned: list[Cast] = []
+        self._withheld = False
         self._away = ""
         self.counters = Counters()
         self.evidence: list[tuple[Ballot, Ballot]] = []
@@ -222,7 +223,7 @@ class Consensus:
         if self._ranges.pruned:
             found.append(reasons.pruned())
         if self._away:
-            found.append(reasons.signer_away(self._away))
+            found.append(reasons.unfit(self._away) if self._withheld else reasons.signer_away(self._away))
         if self._catching_up:
             found.append(reasons.catching_up(self.machine.committed.height))
         if self._early_ms:
@@ -436,17 +437,17 @@ class Consensus:
             log.error("the signer refuses a vote", view=said.view, kind=said.kind.name, reason=str(error))
             return None
         except Unavailable as error:
-            self._wait_for_signer(cast, str(error))
+            self._wait_for_signer(cast, error)
             return None
         if self._away:
             self._away = ""
             log.info("the signer is back", view=said.view)
         return ballot_of(said, signature, self._rules)
 
-    def _wait_for_signer(self, cast: Cast, why: str) -> None:
+    def _wait_for_signer(self, cast: Cast, error: Unavailable) -> None:
         if not self._away:
-            log.error("the signer is away, so this node does not vote", view=cast.said.view, reason=why)
-        self._away = why
+            log.error("the signer does not sign, so this node does not vote", view=cast.said.view, reason=str(error))
+        self._away, self._withheld = str(error), isinstance(error, Withheld)
         self._unsigned.append(cast)
         if len(self._unsigned) == 1:
             self._nursery.start_soon(self._cast_again)

@@ -11,6 +11,7 @@ from node.consensus.doors import Signer
 from node.consensus.words import Rules, Said
 
 REMEMBERED_MAX = 4_096
+PROBE = b"\x19Tenor probe v1\n"
 
 
 class KeySigner:
@@ -36,6 +37,10 @@ class KeySigner:
         while len(self._signed) > REMEMBERED_MAX:
             del self._signed[next(iter(self._signed))]
         return crypto.sign(said.digest(rules), self._key)
+
+    async def probe(self) -> None:
+        digest = crypto.keccak256(PROBE)
+        assert crypto.recover(digest, crypto.sign(digest, self._key)) == self._address, "a key signs as its address"
 
     async def propose(self, header: Header) -> bytes:
         return crypto.sign(header.proposal_digest(), self._key)

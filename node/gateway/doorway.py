@@ -50,13 +50,13 @@ class Doorway:
 
     def work(self, guest: Guest) -> None:
         """It has asked, and is being answered."""
-        self._drop(guest)
-        self._busy.add(guest)
+        if self._drop(guest):
+            self._busy.add(guest)
 
     def rest(self, guest: Guest) -> None:
         """It has been answered, or told something."""
-        self._drop(guest)
-        self._idle[guest] = None
+        if self._drop(guest):
+            self._idle[guest] = None
 
     def leave(self, guest: Guest) -> None:
         self._drop(guest)
@@ -90,10 +90,13 @@ class Doorway:
         self._shown_out += 1
         guest.show_out()
 
-    def _drop(self, guest: Guest) -> None:
+    def _drop(self, guest: Guest) -> bool:
+        """Whether it was here; who has gone does not come back by what is still on its way to him."""
+        before = len(self)
         self._new.pop(guest, None)
         self._idle.pop(guest, None)
         self._busy.discard(guest)
+        return len(self) < before
 
 
 class HttpGuest(HttpToolsProtocol):

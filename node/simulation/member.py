@@ -58,6 +58,9 @@ class Life:
     async def propose(self, header: Header) -> bytes:
         return crypto.sign(header.proposal_digest(), self._place.key)
 
+    async def probe(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     def now_ms(self) -> int:
         clock, now_ms = self._place.clock, trio.current_time() * 1000
         return EPOCH_MS + clock.offset_ms + int(now_ms * (1 + clock.drift_ppm / 1_000_000))

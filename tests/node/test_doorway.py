@@ -19,6 +19,7 @@ import uvicorn
 from node.client import connect
 from node.gateway.doorway import Doorway, HttpGuest
 from tests.node.stage import LIMITS, StubCore, playing
+from tests.node.watching import scrape
 
 ROOM = 20
 IDLE = 3 * ROOM
@@ -55,6 +56,9 @@ def test_the_silent_go_before_the_idle_and_the_idle_before_those_at_work() -> No
         doorway.work(later[2])
         assert not doorway.enter(later[3]), "all are at work"
         doorway.leave(asking)
+        for late in (doorway.rest, doorway.work):
+            late(asking)
+        assert len(doorway) == 3, "who has gone has gone"
         assert doorway.enter(later[3])
         told = {(name, *labels.values()): value for name, labels, value in doorway.samples()}
         assert told["tenor_gateway_turned_away_total", "idle"] == 3
@@ -142,5 +146,25 @@ def test_a_subscriber_stays_among_idle_connections(small: StubCore) -> None:
                     await trio.to_thread.run_sync(small.run, small.link.publish, "blocks", {"height": number})
                     with trio.fail_after(20):
                         assert (await blocks.receive()).result == {"height": number}
+
+    trio.run(main)
+
+
+def test_who_goes_is_forgotten(small: StubCore) -> None:
+    """Whatever they did before: nothing, a subscription that is still told something, a whole request."""
+
+    async def main() -> None:
+        async with connect(small.url.replace("http", "ws") + "/ws") as client, client.subscribe("blocks"):
+            with ExitStack() as stack:
+                idle(small, stack, 3)
+            await trio.to_thread.run_sync(small.run, small.link.publish, "blocks", {"height": 1})
+            await client.chain_info()
+        with trio.fail_after(60):
+            while await trio.to_thread.run_sync(connected) != 1:
+                await trio.sleep(0.05)
+
+    def connected() -> float:
+        """The one that asks included."""
+        return sum(value for name, _, value in scrape(small.url) if name == "tenor_gateway_connections")
 
     trio.run(main)
