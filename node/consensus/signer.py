@@ -66,3 +66,7 @@ class Successive:
 
     async def propose(self, header: Header) -> bytes:
         return await (self._second if header.proposer == self._second.address else self._first).propose(header)
+
+    async def probe(self) -> None:
+        await self._first.probe()
+        await self._second.probe()
