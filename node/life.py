@@ -23,7 +23,6 @@ from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
 from node.consensus.doors import Signer
 from node.consensus.service import Consensus
-from node.consensus.signer import Successive
 from node.engine import EngineThread
 from node.forwarder import Forwarder
 from node.heritage import Heritage, NoHeirs
@@ -145,8 +144,6 @@ class Life:
         )  # fmt: skip
         view_floor = max((one.view for one in before), default=0)
         self._ledger = ChainLedger(line, self._sequencer, self._store, self._mempool, sets, judge, view_floor)
-        if isinstance(self._signer, Successive):
-            self._signer.in_set = self._certifies
         await self._service.attach(line)
         if self._stopped:
             self._sequencer.stop()
@@ -188,7 +185,7 @@ class Life:
         """Who leads now, unless it is this node."""
         return self._peers.get(self._consensus.machine.standing().leader)
 
-    def _certifies(self, key: bytes) -> bool:
+    def certifies(self, key: bytes) -> bool:
         """Whether a key is in the set that certifies the next block."""
         return key in self._membership.next(self._line.tip.anchor.number).stakes
 
