@@ -98,7 +98,7 @@ class Cast:
             if await admin.view("exchange", "market_count") == 0:
                 await admin.must(*listing_calls(admin.programs, self._market))
 
-        await admin.keep(work)
+        await admin.keep(partial(self._bear, work))
 
     async def _play(self, number: int, role: Role, trader: Trader) -> None:
         source = random.Random(f"{self._seed}/{number}")

@@ -174,6 +174,29 @@ class CheckpointChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedPage:
+    """
+    A page of the state as of the last seal. hash: its leaf in the tree from then; another one than of `content` means
+    that the memory has changed without anything having been executed.
+    """
+
+    program: int
+    page: int
+    content: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedPage:
+    """A page that the open block has written to: as it was before the block, and as it is."""
+
+    program: int
+    page: int
+    before: bytes
+    now: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramTree:
     """
     A program under the state root. subtrees: hashes of its subtrees of pages (`genesis.merkle.PageTree.subtrees`).
@@ -236,6 +259,16 @@ class Executor(Protocol):
 
     def sealed_height(self) -> int:
         """Height of the last seal: the block under whose state root `prover` proves."""
+
+    def sealed_pages(self) -> Iterator[SealedPage]:
+        """
+        All pages under the root of the last seal, by program and page, absent ones left out; to find a fault of memory.
+
+        Read it to the end before the next call.
+        """
+
+    def touched(self) -> tuple[TouchedPage, ...]:
+        """Pages that the open block has written to so far, by program and page; none when no block is open."""
 
     def checkpoint_meta(self) -> bytes:
         """What `restore` needs beside the pages, as of the last seal: height, programs and their code."""

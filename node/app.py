@@ -32,7 +32,7 @@ from node.consensus.signer import KeySigner, Successive
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
 from node.gateway.frames import WATCH
-from node.gateway_process import run_gateway
+from node.gateway_process import Gateway
 from node.genesis_code import folder_plan
 from node.life import Life, Place
 from node.log import logger
@@ -42,6 +42,7 @@ from node.meters import Meters
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
+from node.store_swap import finish
 from node.sync.following import Following
 from node.sync.joining import come_level
 from node.sync.pruning import Pruner
@@ -101,10 +102,13 @@ async def _run(
     open_settlement = open_local(
         config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
     )
-    async with _engine() as engine:
+    gateway = Gateway(config.gateway, link_path(folder))
+    async with trio.open_nursery() as beside, _engine() as engine:
+        beside.start_soon(gateway.run)
         give_engine(spec)
         executor = Machine(folder_plan(folder, spec, genesis_code))
         root = await engine.run(executor.genesis, spec)
+        finish(folder)
         with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
             if place is None:
                 assert signer is not None, "who follows has somebody to follow"
@@ -118,7 +122,7 @@ async def _run(
                     spec, store, engine, executor, root, place, adapter, config.sync.snapshot_blocks
                 )
                 await _serve(
-                    config, spec, signer, place, store, engine, executor, adapter, root, recovered, task_status
+                    config, spec, signer, place, store, engine, executor, adapter, gateway, root, recovered, task_status
                 )
                 nursery.cancel_scope.cancel()
 
@@ -132,6 +136,7 @@ async def _serve(
     engine: EngineThread,
     executor: Executor,
     adapter: SettlementAdapter,
+    gateway: Gateway,
     genesis_root: bytes,
     recovered: Recovered,
     task_status: trio.TaskStatus[Ready],
@@ -173,14 +178,14 @@ async def _serve(
 
         async def live(task_status: trio.TaskStatus[None]) -> None:
             await life.run(task_status=task_status)
+            gateway.stop()
             nursery.cancel_scope.cancel()
 
         await nursery.start(live)
         await nursery.start(Pruner(spec, store, config.sync, stages).run)
         await nursery.start(vitals.run)
-        path = link_path(config.node.folder)
-        await nursery.start(link.serve, path)
-        port = await nursery.start(run_gateway, config.gateway, path)
+        await nursery.start(link.serve, link_path(config.node.folder))
+        port = await gateway.listen()
         task_status.started(Ready(port, store.head() or 0, recovered.replayed, life.stop))
         log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
 

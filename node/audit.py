@@ -129,7 +129,7 @@ def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
             results = decode_results(row.receipts)
             seen: list[Sealed] = []
             try:
-                block = _checked_block(row, results, spec, sets, tip.anchor.number)
+                block = checked_block(row, results, spec, sets, tip.anchor.number)
                 tip = replay_block(spec, executor, tip, block, lambda _, sealed: seen.append(sealed))  # noqa: B023
             except (Corrupt, Invalid) as error:
                 counts.replay_equal = False
@@ -144,7 +144,7 @@ def _audit(folder: Path, spec: ChainSpec, progress: Progress) -> AuditReport:
     return _report(counts)
 
 
-def _checked_block(
+def checked_block(
     row: StoredBlock, results: Results, spec: ChainSpec, sets: Sequence[ValidatorSet], parent_anchor: int
 ) -> Block:
     """The stored block, once signatures and stored results agree with its header. Raises Corrupt or Invalid."""

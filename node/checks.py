@@ -23,6 +23,7 @@ import trio
 from execution.vm.known import check_machine
 from execution.vm.machine import Machine
 from genesis.chain import Header
+from genesis.crypto import checksum_address
 from genesis.errors import Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.consensus.doors import Signer, Withheld
@@ -158,7 +159,7 @@ class CheckedSigner:
 
 async def _sign(subject: Subject) -> str:
     await subject.signer.probe()
-    return f"signs as 0x{subject.signer.address.hex()}"
+    return f"signs as {checksum_address(subject.signer.address)}"
 
 
 async def _execute(subject: Subject) -> str:

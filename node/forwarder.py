@@ -28,7 +28,8 @@ FRAME_TRANSACTIONS_MAX = 500
 FRAME_BYTES_MAX = 1 << 20
 ANSWER_TIMEOUT_S = 10.0
 RETRY_S = 0.05
-POLL_S = 0.005
+LOOK_S = 0.05
+"""How often a node looks for what nobody wakes it for: orphans, and what its mempool was given back."""
 WAITING_MAX = 50_000
 KEPT_MAX = 100_000
 """Forwarded and not seen in a certified block; beyond it the oldest are forgotten."""
@@ -58,6 +59,7 @@ class Forwarder:
         self._queue: deque[Pending] = deque()
         self._kept: OrderedDict[bytes, SignedTransaction] = OrderedDict()
         self._last: Peer | None = None
+        self._woken = trio.Event()
         self.forwarded = 0
 
     def statistics(self) -> dict[str, int]:
@@ -77,7 +79,11 @@ class Forwarder:
         if len(self._queue) >= WAITING_MAX:
             raise Unavailable(f"{WAITING_MAX} transactions wait for the leader, which is the limit; send again later.")
         self._queue.append(pending)
-        self._mempool.arrived.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something to carry, or another leads than before."""
+        self._woken.set()
 
     def certified(self, transactions: Iterable[bytes]) -> None:
         """A block holds these, for good."""
@@ -102,7 +108,7 @@ class Forwarder:
                 if self._queue:
                     await self._bring_home()
             if leader is None or not (self._queue or len(self._mempool)):
-                await trio.sleep(POLL_S)
+                await self._rest()
                 continue
             frame = self._mempool.take(1 << 62, FRAME_TRANSACTIONS_MAX, FRAME_BYTES_MAX)
             if frame:
@@ -114,6 +120,11 @@ class Forwarder:
                     count += 1
                 frame = [self._queue.popleft() for _ in range(count)]
                 await self._forward(leader, frame, lambda *_: None)
+
+    async def _rest(self) -> None:
+        with trio.move_on_after(LOOK_S):
+            await self._woken.wait()
+        self._woken = trio.Event()
 
     async def _bring_home(self) -> None:
         """This node leads now: what waited for another leader runs here. Never waited for: it may not lead for long."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -27,13 +28,18 @@ _log = logger("gateway")
 
 
 async def run_gateway(
-    config: GatewayConfig, path: Path, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
+    config: GatewayConfig,
+    path: Path,
+    served: trio.Event | None = None,
+    *,
+    task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """
     Run until cancelled; started with the port once the gateway listens.
 
     Args:
-        path: the core's socket, already served.
+        path: the core's socket.
+        served: set once that is served; until then the process gets ready. None: it is.
 
     Raises:
         Unavailable: the first start fails; the port is taken, for example.
@@ -42,6 +48,8 @@ async def run_gateway(
     pause = PAUSE_SECONDS
     while True:
         async with _Running(config, path) as process:
+            if served is not None:
+                await served.wait()
             listening = await _port(process)
             if listening is None and port == 0:
                 raise Unavailable(f"The gateway did not start on {config.host}:{config.port}; its log says why.")
@@ -55,6 +63,30 @@ async def run_gateway(
         _log.warning("gateway ended; starting it again", code=code, pause_seconds=pause)
         await trio.sleep(pause)
         pause = min(2 * pause, PAUSE_SECONDS_MAX)
+
+
+class Gateway:
+    """The gateway of a core that is still coming up: `run` gets it ready meanwhile, `listen` opens it to the world."""
+
+    def __init__(self, config: GatewayConfig, path: Path) -> None:
+        self._config, self._path = config, path
+        self._served, self._scope = trio.Event(), trio.CancelScope()
+        self._tell, self._told = trio.open_memory_channel[int](1)
+
+    async def run(self) -> None:
+        """Until `stop` or cancelled. Raises as `run_gateway`."""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                port: int = await nursery.start(run_gateway, self._config, self._path, self._served)
+                self._tell.send_nowait(port)
+
+    async def listen(self) -> int:
+        """The core's socket is served: let it listen; its port."""
+        self._served.set()
+        return await self._told.receive()
+
+    def stop(self) -> None:
+        self._scope.cancel()
 
 
 class _Running:
@@ -84,8 +116,10 @@ class _Running:
 
 
 async def _port(process: trio.Process) -> int | None:
-    """The port in the process's first line, None when it ends before."""
-    assert process.stdout is not None
+    """Let the process listen; the port in its first line, None when it ends before."""
+    assert process.stdin is not None and process.stdout is not None
+    with suppress(trio.BrokenResourceError):
+        await process.stdin.send_all(b"\n")
     line = b""
     while not line.endswith(b"\n"):
         data = await process.stdout.receive_some()

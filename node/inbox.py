@@ -35,6 +35,7 @@ class Inbox:
         self._seen: Anchor | None = None
         self.watched = after
         self._entries: list[InboxEntry] = []
+        self._full = False
         self._next = after.count
         self.lost = trio.Event()
 
@@ -77,11 +78,11 @@ class Inbox:
 
     async def _read(self) -> None:
         head = await self._adapter.head(self._spec.confirmation_blocks)
+        if self._seen == Anchor(head.settlement_height, head.hash, self._next) and not self._full:
+            return  # nothing is asked of a chain that stands still
         await self._membership.learn(head.settlement_height, anew=self._seen is None)
-        if len(self._entries) < ENTRIES_WAITING_MAX:
-            found = await self._adapter.inbox(self._next, head.settlement_height)
-        else:
-            found = ()
+        self._full = len(self._entries) >= ENTRIES_WAITING_MAX
+        found = () if self._full else await self._adapter.inbox(self._next, head.settlement_height)
         if not await is_settled(self._adapter, self.watched):  # asked last: what was read is of the chain it is on
             self.lost.set()
             return

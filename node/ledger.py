@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import trio
 
+from execution.executor import Executor
 from genesis import codec
 from genesis.chain import Block
 from genesis.crypto import ZERO_ADDRESS, ZERO_HASH
@@ -18,6 +20,8 @@ from node.consensus.doors import Certified, Kept, Remembered
 from node.consensus.schedule import failed_leaders
 from node.consensus.words import Link, Quorum, Said, said_of
 from node.evidence import keep_evidence
+from node.faults.capture import Suspect
+from node.faults.fault import FOLDER, Fault, write
 from node.judge import Judge
 from node.line import Executed, Line
 from node.log import logger
@@ -26,6 +30,7 @@ from node.mempool import Mempool
 from node.recovery import stored_block, stored_header
 from node.sequencer import Sequencer, Turn
 from node.store import Note, Store
+from node.tip import Tip
 
 PROPOSAL, QUORUM = 3, 4
 """Kinds of notes: 0 to 2 are votes, quorums follow from 4 on, by the kind of their vote."""
@@ -46,7 +51,10 @@ class ChainLedger:
         membership: Membership,
         judge: Judge,
         view_floor: int,
+        capture: Callable[[Suspect, Executor, Tip], Fault],
     ) -> None:
+        """capture: see `faults.capture`."""
+        self._capture = capture
         self._line, self._sequencer, self._store, self._mempool = line, sequencer, store, mempool
         self._membership, self._judge, self._view_floor = membership, judge, view_floor
         self._untidy = trio.Event()
@@ -83,6 +91,9 @@ class ChainLedger:
             Turn(view, parent.hash, built, again, late=view > parent.view + 1, before=before, validators=rules.version)
         )
 
+    def burden(self) -> str:
+        return self._store.pace.burden()
+
     def stand_back(self) -> None:
         self._sequencer.stand_back()
         self._untidy.set()
@@ -96,6 +107,8 @@ class ChainLedger:
     async def execute(self, block: Block, vouched: bool) -> bool:
         if self._line.holds(block.hash()):
             return True
+        if block.hash() in self._line.refused:
+            return False
         await self._membership.reach(block.header.anchor_number)  # or nobody here knew who certifies its children
         try:
             if not vouched:
@@ -134,6 +147,16 @@ class ChainLedger:
         await self._line.store(certified, _notes(kept), decided)
         if certified and not self._sequencer.in_office:
             self._untidy.set()
+
+    async def diverged(self, block: Block, quorum: Quorum | None) -> str:
+        behind = codec.encode(quorum.fields()) if quorum is not None else b""
+        suspect = Suspect(block, self._line.refused.get(block.hash(), ""), behind)
+        async with self._line.turn:
+            await self._sequencer.release()
+            fault = await self._line.examine(block.header.parent, partial(self._capture, suspect))
+        path = await trio.to_thread.run_sync(write, fault, self._store.path.parent / FOLDER)
+        log.error("what may tell why is kept", height=block.header.height, file=str(path))
+        return str(path)
 
     async def _move_to(self, block_hash: bytes) -> None:
         """The chain goes on along another branch than this node stood on."""

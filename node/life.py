@@ -18,12 +18,13 @@ import trio
 from execution.executor import BatchResult, Executor
 from genesis.chain import Block, Certificate, Receipt
 from genesis.errors import Corrupt, Unavailable
-from genesis.spec import ChainSpec
+from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
 from node.consensus.doors import Signer
 from node.consensus.service import Consensus
 from node.engine import EngineThread
+from node.faults.capture import capture
 from node.forwarder import Forwarder
 from node.heritage import Heritage, NoHeirs
 from node.inbox import Inbox, is_settled
@@ -143,7 +144,10 @@ class Life:
             self._inbox, self, heirs=self._heritage, meters=self._meters,
         )  # fmt: skip
         view_floor = max((one.view for one in before), default=0)
-        self._ledger = ChainLedger(line, self._sequencer, self._store, self._mempool, sets, judge, view_floor)
+        self._ledger = ChainLedger(
+            line, self._sequencer, self._store, self._mempool, sets, judge, view_floor,
+            partial(capture, spec, genesis_hash(spec, self._genesis_root), self._signer.address),
+        )  # fmt: skip
         await self._service.attach(line)
         if self._stopped:
             self._sequencer.stop()
@@ -169,6 +173,7 @@ class Life:
                     self._mempool, network, self._leader, self._service.run_here, self._heritage.orphans
                 )  # fmt: skip
                 self._service.forwarder, self._service.consensus = self._forwarder, self._consensus
+                self._consensus.moved = self._forwarder.wake
                 await nursery.start(self._consensus.run)
                 await nursery.start(self._forwarder.run)
                 nursery.start_soon(self._halt_when_lost, self._inbox, self._sequencer)

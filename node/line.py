@@ -9,9 +9,9 @@ so that it need not run again should it be certified after all.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import trio
 
@@ -33,9 +33,12 @@ from node.tip import Tip, advance, span_withdrawals
 LOOK_S = 0.005
 PREPARED_MAX = 1_024
 """Blocks whose signers are known before their turn; beyond it the oldest are found again when it comes."""
+REFUSED_MAX = 16
+"""Blocks that did not come out, remembered so that none is run twice."""
 
 Opened = Sequence[Sequence[SignedTransaction]]
 """A block's transactions with their signers, batch by batch."""
+T = TypeVar("T")
 
 log = logger("line")
 
@@ -108,6 +111,8 @@ class Line:
         self._decided = tip.hash
         """The newest block that is for good: stored, or on its way to the store."""
         self._aside: dict[bytes, Executed] = {}
+        self.refused: dict[bytes, str] = {}
+        """What did not come out as the headers of recent blocks say, by hash."""
         self._checkpoint = checkpoint
         self._to_write, self._writing = trio.open_memory_channel[tuple[int, Copied]](1)
         self._write_pending = False
@@ -192,6 +197,16 @@ class Line:
         """Undo the batches of a block that was never sealed. Needs `turn`."""
         await self._engine.run(self._executor.rollback, self.newest().height)
 
+    async def examine(self, parent: bytes, work: Callable[[Executor, Tip], T]) -> T:
+        """
+        Do something on the engine's thread at the end of a block, which must leave it there. Needs `turn`.
+
+        Raises:
+            Unavailable: the block is not here.
+        """
+        await self.stand_on(parent)
+        return await self._engine.run(work, self._executor, self.newest())
+
     # Growing
 
     def prepare(self, block: Block) -> None:
@@ -218,6 +233,9 @@ class Line:
                 executed = await self._engine.run(run_block, self._spec, self._executor, parent, block, opened)
         except Invalid as error:
             await self.drop_open()
+            self.refused[block.hash()] = str(error)
+            while len(self.refused) > REFUSED_MAX:
+                del self.refused[next(iter(self.refused))]
             log.error("a block does not run as its header says", height=block.header.height, reason=str(error))
             return None
         await self.take(executed)
@@ -311,7 +329,7 @@ def run_block(
     withdrawals = span_withdrawals(parent, height, spec, burnt)
     header = again.header(sealed, withdrawals, block.header.proposer, block.header.validators, block.header.view)
     if header != block.header:
-        raise Invalid(_difference(header, block.header), "wrong_block")
+        raise Invalid(difference(header, block.header), "wrong_block")
     tip = advance(parent, block, withdrawals, spec)
     return Executed(block, tip, parent, again, burnt, sealed, tuple(results), opened=opened)
 
@@ -329,7 +347,8 @@ def _check_kernels(block: Block, transactions: Sequence[SignedTransaction], spec
             raise Invalid("it records another kernel than was signed", "wrong_block")
 
 
-def _difference(again: Header, signed: Header) -> str:
+def difference(again: Header, signed: Header) -> str:
+    """What came out otherwise than it was signed; "" for nothing."""
     pairs = zip(Header.__slots__, again.fields(), signed.fields(), strict=True)
     rows = [f"{name} is {_show(new)} again, {_show(old)} was signed" for name, new, old in pairs if new != old]
     return "; ".join(rows)

@@ -69,6 +69,8 @@ class Service:
         self._reads = Reads(spec, self._query, self._catalogue)
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
         self._received: set[bytes] = set()
+        self._told: OrderedDict[bytes, tuple[Receipt, int]] = OrderedDict()
+        """What another node has run and no certified block here has shown yet: its receipt, and when it expires."""
         self._line: Line | None = None
         self._leaving = False
         self.forwarder: Forwarder | None = None
@@ -91,7 +93,7 @@ class Service:
         }
 
     def leave(self) -> None:
-        """Take no transaction any more; what is asked is answered until the node ends."""
+        """Take no client's transaction any more; what is asked is answered until the node ends."""
         self._leaving = True
 
     async def attach(self, line: Line) -> None:
@@ -102,6 +104,8 @@ class Service:
     async def handle(self, method: str, payload: Any) -> Any:
         """Answer one request. Raises Invalid or Unavailable, which travel to whoever asked."""
         if method == SEND:
+            if self._leaving:
+                raise Unavailable("This node is leaving; send to another one, or again once it is back.")
             return await self._send(payload)
         if method == CALLS:
             return await self._calls(payload)
@@ -123,6 +127,8 @@ class Service:
             self.link.publish("events", [self._catalogue.event_view(event, height) for event in events])
 
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
+        for receipt in open_block.receipts:
+            self._told.pop(receipt.transaction, None)
         self.link.publish("blocks", _block_view(block, "certified"))
 
     async def reopened(self, open_block: OpenBlock) -> None:
@@ -149,8 +155,6 @@ class Service:
 
     async def _send(self, payload: dict[str, Any]) -> Any:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
-        if self._leaving:
-            raise Unavailable("This node is leaving; send to another one, or again once it is back.")
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
         if self.following is not None:
             raise Unavailable("This node only follows; send transactions to a validator's node.")
@@ -189,6 +193,19 @@ class Service:
 
         return settled
 
+    def _settled_elsewhere(self, one: SignedTransaction, answer: Callable[[Any], None]) -> Callable[[Any], None]:
+        """The same, of one that another node runs: until its block is here, what that node says of it is known."""
+        settled = self._settled(one.id, answer)
+
+        def told(outcome: Any) -> None:
+            if isinstance(outcome, Receipt):
+                self._told[one.id] = outcome, one.transaction.expiry
+                while len(self._told) > RECEIPTS_KEPT:
+                    self._told.popitem(last=False)
+            settled(outcome)
+
+        return told
+
     def _elsewhere(self, frame: _Frame, transactions: Sequence[SignedTransaction]) -> Any:
         """Another node leads, and says what can run."""
         assert self.forwarder is not None
@@ -196,7 +213,7 @@ class Service:
         for index, one in enumerate(transactions):
             try:
                 self._mempool.check_standing(one, now_ms)
-                self.forwarder.submit(Pending(one, self._settled(one.id, frame.executed(index))))
+                self.forwarder.submit(Pending(one, self._settled_elsewhere(one, frame.executed(index))))
                 self._received.add(one.id)
                 frame.received(index)
             except (Invalid, Unavailable) as error:
@@ -299,8 +316,11 @@ class Service:
             blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
             assert blob is not None, "the index names stored blocks only"
             return self._staged(receipt_in(blob, position.index))
-        if transaction in self._received:
-            return None
+        told, expiry = self._told.get(transaction, (None, 0))
+        if told is not None and told.height > self._height():
+            return told
+        if transaction in self._received or expiry > time.time_ns() // 1_000_000:
+            return None  # the block it was told to be in came without it; another may run it still
         reverted = await trio.to_thread.run_sync(self._store.reverted, transaction)
         if reverted is None and (first := await trio.to_thread.run_sync(self._store.first)) > 1:
             raise Invalid(
@@ -417,10 +437,13 @@ class Service:
         assert self._line is not None, "attach comes before the first request"
         return self._line.tip
 
+    def _height(self) -> int:
+        """Of the newest certified block."""
+        header = self._tip().header
+        return header.height if header else 0
+
     def _staged(self, receipt: Receipt) -> Receipt:
-        tip = self._tip()
-        sealed = tip.header.height if tip.header else 0
-        return replace(receipt, stage=self._stages.of(receipt.height, sealed))
+        return replace(receipt, stage=self._stages.of(receipt.height, self._height()))
 
     def _remember(self, block: OpenBlock, receipts: Sequence[Receipt]) -> None:
         """Encoded: many small objects held for long would cost time whenever memory is looked through."""

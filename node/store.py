@@ -4,20 +4,24 @@ Everything a node keeps, in one LevelDB: the one file that imports plyvel.
 A block is one atomic synced write: header, body, receipts, index of its transactions, cursors, and the end of its
 batch log. The batch log holds what was acknowledged of the block still open, synced batch by batch. A checkpoint's
 pages are written once, in small writes beside those they replace, and count from the write that commits them; a crash
-leaves the old or the new one. Every checksum is verified on every read. A full disk, a failed sync and a damaged file
-raise Corrupt with the path: the store is not to be used after it. Methods may be called from any thread; one process
-at a time opens the folder.
+leaves the old or the new one. A snapshot from elsewhere is gathered likewise and replaces chain and state in one
+write; blocks below `first` are pruned, and swept one by one. Every checksum is verified on every read. A full disk, a
+failed sync and a damaged file raise Corrupt with the path: the store is not to be used after it. Methods may be
+called from any thread; one process at a time opens the folder.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from errno import ENOSPC
 from itertools import islice
+from os import strerror
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,13 +29,23 @@ from typing import Any, Self
 import plyvel
 
 from genesis.errors import Corrupt, Invalid, Unavailable
+from node.disk import SyncPace
+from node.log import logger
 from node.meters import Histogram
+from node.store_files import damaged_logs, damaged_tables, torn_logs
 
+log = logger("store")
+
+OpenDb = Callable[..., Any]
+"""`plyvel.DB`, or what fails like it."""
 FORMAT = 2
 PAGE_BYTES = 1024
 WRITE_BUFFER_BYTES = 32 << 20
 CACHE_BYTES = 64 << 20
 BLOOM_BITS = 10
+TABLE_SUFFIX = ".ldb"
+TABLES_SEARCHED_MAX = 32
+"""So many tables, of 2 MiB, are looked through for the damage that a read has met: seconds."""
 DROPPED_MAX = 4_096
 """Rows dropped per write: short enough that a synced batch never waits long behind one."""
 
@@ -42,6 +56,9 @@ _U64 = struct.Struct(">Q")
 _U64_U32 = struct.Struct(">QI")
 _U64_U64 = struct.Struct(">QQ")
 _U64_U8 = struct.Struct(">QB")
+_TABLE_LISTED = re.compile(
+    r"^ (?P<number>\d+):\d+\['.*' @ \d+ : [01] \.\. '(?P<last>.*)' @ \d+ : [01]\]$", re.MULTILINE
+)
 _PAGE_KEY = struct.Struct(">III")  # program, page, serial of the checkpoint that wrote it
 
 
@@ -145,13 +162,14 @@ class Pinned:
 class Store:
     """A node's folder. Use as a context manager, or call close(). syncs: how long synced writes took."""
 
-    def __init__(self, path: Path, chain: bytes) -> None:
+    def __init__(self, path: Path, chain: bytes, open_db: OpenDb = plyvel.DB) -> None:
         """
         Open the folder, creating it when missing, and finish what a crash interrupted.
 
         Args:
             path: the LevelDB folder.
             chain: the genesis hash; a folder of another chain is refused.
+            open_db: what opens it; tests give disks that fail.
 
         Raises:
             Invalid: the folder belongs to another chain or to another format of Tenor.
@@ -159,19 +177,15 @@ class Store:
             Corrupt: a file is damaged, or the disk is full.
         """
         self.path = path
-        self.syncs = Histogram()
+        self.pace, self.syncs = SyncPace(), Histogram()
         self._serials: _Serials | None = None
+        self._failed: Corrupt | None = None
         path.mkdir(parents=True, exist_ok=True)
+        for torn in torn_logs(path):
+            log.warning("a write was cut off; what was signed in it the other validators are asked for", file=str(torn))
+        self._db: Any = None
         with self._guarded("open"):
-            self._db: Any = plyvel.DB(
-                str(path),
-                create_if_missing=True,
-                paranoid_checks=True,
-                write_buffer_size=WRITE_BUFFER_BYTES,
-                lru_cache_size=CACHE_BYTES,
-                bloom_filter_bits=BLOOM_BITS,
-                compression=None,  # packing state pages takes longer than writing them
-            )
+            self._db = self._opened(open_db)
         try:
             self._check_identity(_U64.pack(FORMAT) + chain)
             self._drop_unfinished()
@@ -179,6 +193,17 @@ class Store:
         except BaseException:
             self.close()
             raise
+
+    def _opened(self, open_db: OpenDb, strict: bool = True) -> Any:
+        return open_db(
+            str(self.path),
+            create_if_missing=strict,
+            paranoid_checks=strict,
+            write_buffer_size=WRITE_BUFFER_BYTES,
+            lru_cache_size=CACHE_BYTES,
+            bloom_filter_bits=BLOOM_BITS,
+            compression=None,  # packing state pages takes longer than writing them
+        )
 
     def close(self) -> None:
         """Release the folder; harmless when repeated."""
@@ -363,6 +388,10 @@ class Store:
             batch.delete(_UNFINISHED)
         self._drop_pages(replaced)
 
+    def trees(self) -> bytes:
+        """What proves the checkpoint to others; b"" when nothing does."""
+        return self._get(_TREES) or b""
+
     def pin(self) -> Pinned | None:
         """The checkpoint as it is now, for others to read while the store goes on; None when nothing proves one."""
         with self._guarded("read"):
@@ -530,6 +559,24 @@ class Store:
                 for key in piece:
                     batch.delete(key)
 
+    # Taking over what is whole
+
+    def small_rows(self) -> Iterator[tuple[bytes, bytes]]:
+        """Cursors and receipts of blocks rolled back, for `put_small_rows`."""
+        for kind in (_CURSOR, _REVERTED):
+            yield from self._rows(kind)
+
+    def put_small_rows(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        with self._write("take over cursors", sync=True) as batch:
+            for key, value in rows:
+                batch.put(key, value)
+
+    def drop_checkpoint(self) -> None:
+        """State is to come from the blocks alone."""
+        with self._write("drop a checkpoint", sync=True) as batch:
+            batch.delete(_CHECKPOINT)
+        self._drop_unfinished()
+
     # LevelDB
 
     def _check_identity(self, identity: bytes) -> None:
@@ -551,18 +598,18 @@ class Store:
             )
 
     def _get(self, key: bytes) -> bytes | None:
-        with self._guarded("read"):
+        with self._guarded("read", key):
             row: bytes | None = self._db.get(key, verify_checksums=True)
         return row
 
     def _rows(self, prefix: bytes, stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         end = _after(prefix) if stop is None else stop
-        with self._guarded("read"), self._db.iterator(start=prefix, stop=end, verify_checksums=True) as rows:
+        with self._guarded("read", prefix), self._db.iterator(start=prefix, stop=end, verify_checksums=True) as rows:
             yield from rows
 
     def _keys(self, prefix: bytes, start: bytes | None = None) -> Iterator[bytes]:
         with (
-            self._guarded("read"),
+            self._guarded("read", prefix),
             self._db.iterator(
                 start=start or prefix, stop=_after(prefix), include_value=False, verify_checksums=True
             ) as keys,
@@ -571,28 +618,77 @@ class Store:
 
     @contextmanager
     def _write(self, what: str, sync: bool = False) -> Iterator[Any]:
-        """One atomic write; nothing is written when the block inside raises."""
-        with self._guarded(what):
-            with self._db.write_batch(transaction=True, sync=sync) as batch:
-                yield batch
-                begun = time.perf_counter()
-            if sync:
-                self.syncs.observe(time.perf_counter() - begun)
+        """
+        One atomic write; nothing is written when the block inside raises. Once one has failed nobody knows what the
+        disk has of it: no other is tried.
+        """
+        if self._failed is not None:
+            raise self._failed
+        try:
+            with self._guarded(what), self.pace.timed() if sync else nullcontext():
+                with self._db.write_batch(transaction=True, sync=sync) as batch:
+                    yield batch
+                    begun = time.perf_counter()
+                if sync:
+                    self.syncs.observe(time.perf_counter() - begun)
+        except Corrupt as error:
+            self._failed = error
+            raise
 
     @contextmanager
-    def _guarded(self, what: str) -> Iterator[None]:
+    def _guarded(self, what: str, key: bytes = b"") -> Iterator[None]:
+        """key: where reading begins."""
         try:
             yield
         except plyvel.CorruptionError as error:
-            raise Corrupt(
-                f"{self.path} is damaged (tried to {what}): {error}. Restore it from a backup or start from peers."
-            ) from error
+            raise Corrupt(self._damage(what, self._damaged_file(key) or str(error))) from error
         except (plyvel.IOError, OSError) as error:
-            if "lock" in str(error).lower():
+            text = str(error)
+            if "lock" in text.lower():
                 raise Unavailable(f"{self.path} is open in another process; stop that node first.") from error
+            if TABLE_SUFFIX in text:
+                raise Corrupt(self._damage(what, self._damaged_file(key) or text)) from error
+            full = (isinstance(error, OSError) and error.errno == ENOSPC) or strerror(ENOSPC) in text
+            remedy = "The disk is full: free space" if full else "Look at the disk and replace it if need be"
             raise Corrupt(
-                f"{self.path}: the disk failed (tried to {what}): {error}. Free space or replace it, then start again."
+                f"{self.path}: the disk failed (tried to {what}): {text}. {remedy}, then start again."
             ) from error
+
+    def _damage(self, what: str, where: str) -> str:
+        return (
+            f"{self.path} is damaged (tried to {what}): {where}. Run `tenor node repair`: it keeps what is whole, the "
+            "rest comes from other validators."
+        )
+
+    def _damaged_file(self, key: bytes) -> str:
+        """The file whose checksum is wrong, of those that may hold a row from `key` on; "" when none is found."""
+        if self._db is None:
+            return next((str(found) for found in damaged_logs(self.path) if not found.torn), "")
+        listed = self._db.get_property(b"leveldb.sstables").decode("latin-1")
+        numbers = [int(one["number"]) for one in _TABLE_LISTED.finditer(listed) if _unescaped(one["last"]) >= key]
+        tables = [self.path / f"{number:06}{TABLE_SUFFIX}" for number in sorted(numbers)]
+        return next(map(str, damaged_tables(tables[:TABLES_SEARCHED_MAX])), "")
+
+
+class Wreck(Store):
+    """
+    A store's folder as it is, to read what is whole; each read may raise Corrupt. rebuilt: LevelDB had to gather its
+    files anew, so newest rows may be missing and dropped ones be back. Nothing is written to it by us.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises Corrupt when nothing can be read, Unavailable when a node has it open."""
+        self.path, self.pace, self.syncs = path, SyncPace(), Histogram()
+        self._serials, self._failed, self._db = None, None, None
+        self.rebuilt = False
+        try:
+            with self._guarded("open"):
+                self._db = self._opened(plyvel.DB, strict=False)
+        except Corrupt:
+            self.rebuilt = True
+            with self._guarded("gather its files"):
+                plyvel.repair_db(str(path))
+                self._db = self._opened(plyvel.DB, strict=False)
 
 
 def _put_block(batch: Any, block: StoredBlock) -> None:
@@ -607,6 +703,11 @@ def _put_block(batch: Any, block: StoredBlock) -> None:
 def _after(prefix: bytes) -> bytes:
     """The first key behind all keys with this prefix; the prefix's last byte is below 255 or it is a height."""
     return (int.from_bytes(prefix, "big") + 1).to_bytes(len(prefix), "big")
+
+
+def _unescaped(text: str) -> bytes:
+    """A key as LevelDB shows it."""
+    return re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), text).encode("latin-1")
 
 
 def _page_key(program: int, page: int, serial: int) -> bytes:

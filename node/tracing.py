@@ -35,12 +35,12 @@ from execution.vm.machine import Machine
 from genesis.chain import Block, Deployment, Deposit, Forced, Receipt, SignedTransaction, Transaction
 from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.spec import GENESIS_PROGRAMS, ChainSpec, genesis_address, genesis_hash
-from genesis.transaction import order_class
 from node.audit import STORE_FOLDER
 from node.deployments import main_file
 from node.genesis_code import folder_plan
 from node.open_block import decode_results
 from node.recovery import initial_tip, replay_block, restore_checkpoint, stored_block
+from node.running_order import class_rank, first_to_run, running_order
 from node.store import Store
 from node.testing.interpreted import ProfilingHost, ProfilingMirror
 from node.tracing_rerun import Program, Rerun, Source, rerun
@@ -87,7 +87,7 @@ def trace(folder: Path, spec: ChainSpec, transaction: bytes, progress: Progress)
         raise Invalid(f"{folder} holds no chain; name the folder of a node that has run.", "not_found")
     machine = Machine(folder_plan(folder, spec))
     root = machine.genesis(spec)
-    with _copied(folder / STORE_FOLDER) as copy, Store(copy, genesis_hash(spec, root)) as store:
+    with copied(folder / STORE_FOLDER) as copy, Store(copy, genesis_hash(spec, root)) as store:
         store.check_kept(1)  # programs' sources may stand anywhere
         position = store.position(transaction)
         if position is None:
@@ -98,7 +98,7 @@ def trace(folder: Path, spec: ChainSpec, transaction: bytes, progress: Progress)
 
 
 @contextmanager
-def _copied(store: Path) -> Iterator[Path]:
+def copied(store: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / STORE_FOLDER
         try:
@@ -151,8 +151,8 @@ class _Trace:
         forced = forced_transactions(opening.inbox, self._spec)
         index = next((at for at, one in enumerate(forced) if one.id == transaction), None)
         if index is not None:
-            kept = _ran_before(forced, index)
-            mirror.profiling.target = (PHASES[_rank(forced[index])], kept.index(index))
+            kept = _up_to(forced, index)
+            mirror.profiling.target = (PHASES[class_rank(forced[index])], kept.index(index))
             deposits = [entry for entry in opening.inbox if isinstance(entry, Deposit)]
             again = [Forced(0, forced[at].raw, 0) for at in kept]
             result = mirror.apply(replace(opening, inbox=(*deposits, *again)), ()).forced
@@ -165,8 +165,8 @@ class _Trace:
             if index is None:
                 mirror.apply(opening, signed)
                 continue
-            kept = _ran_before(signed, index)
-            mirror.profiling.target = (PHASES[_rank(signed[index])], kept.index(index))
+            kept = _up_to(signed, index)
+            mirror.profiling.target = (PHASES[class_rank(signed[index])], kept.index(index))
             result = mirror.apply(opening, [signed[at] for at in kept])
             return signed[index], result.outcomes[kept.index(index)]
         raise Corrupt("the store's index names a block that does not hold the transaction")
@@ -231,11 +231,6 @@ def _compiled(files: tuple[tuple[str, str], ...], main: str) -> tuple[Module, Pl
     return lined(optimise(module, GAS), GAS), lines, abi
 
 
-def _ran_before(batch: Sequence[SignedTransaction], index: int) -> list[int]:
+def _up_to(batch: Sequence[SignedTransaction], index: int) -> list[int]:
     """Positions of a batch up to the one at `index` in the order they run, in the order they stand."""
-    order = sorted(range(len(batch)), key=lambda at: _rank(batch[at]))
-    return sorted(order[: order.index(index) + 1])
-
-
-def _rank(signed: SignedTransaction) -> int:
-    return order_class(signed.transaction.lane).rank
+    return first_to_run(batch, running_order(batch).index(index) + 1)

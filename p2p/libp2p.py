@@ -4,7 +4,7 @@ The layers of libp2p that a connection goes through: multistream-select, noise, 
 Its host, swarm and pubsub are left out: they end the process at one malformed packet (0.8.1), hold a dialler up for a
 quarter second and forget failed peers for a minute; accepting, dialling and what travels are in the `tcp` files. What
 remains is interoperable: any libp2p may connect over TCP, /noise and /yamux/1.0.0 and be pinged. Importing this takes
-two seconds and 86 MB, so do it when the node starts networking. Whatever py-libp2p raises leaves here as Unavailable.
+a third of a second, so do it when the node starts networking. Whatever py-libp2p raises leaves here as Unavailable.
 """
 
 from __future__ import annotations
@@ -16,30 +16,34 @@ from contextlib import suppress
 from typing import cast
 
 import trio
-from libp2p.abc import ISecureConn
-from libp2p.crypto.ed25519 import create_new_key_pair as ed25519_pair
-from libp2p.crypto.secp256k1 import create_new_key_pair as secp256k1_pair
-from libp2p.crypto.x25519 import create_new_key_pair as x25519_pair
-from libp2p.custom_types import TProtocol
-from libp2p.peer.id import ID
-from libp2p.protocol_muxer.generic_selector import GenericMultistreamSelector
-from libp2p.protocol_muxer.multiselect import Multiselect
-from libp2p.protocol_muxer.multiselect_client import MultiselectClient
-from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
-from libp2p.security.noise.transport import Transport as Noise
-from libp2p.security.secure_session import SecureSession
-from libp2p.security.security_multistream import SecurityMultistream
-from libp2p.stream_muxer.exceptions import MuxedStreamEOF
-from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
-from libp2p.stream_muxer.yamux.yamux import Yamux, YamuxStream
 
 from genesis.errors import Unavailable
 from p2p.identity import Kind, NodeKey
-from p2p.libp2p_adapters import Guarded, Raw, communicator, mapped
+from p2p.libp2p_layers import layers_alone
 from p2p.network import Peer
 from p2p.tcp_bounds import CHANNEL_READ_BYTES, HANDSHAKE_S, NEGOTIATION_S, RESET_S
 from p2p.tcp_guard import Guard, Hostile
 from p2p.tcp_wire import Wire
+
+with layers_alone():
+    from libp2p.abc import ISecureConn
+    from libp2p.crypto.ed25519 import create_new_key_pair as ed25519_pair
+    from libp2p.crypto.secp256k1 import create_new_key_pair as secp256k1_pair
+    from libp2p.crypto.x25519 import create_new_key_pair as x25519_pair
+    from libp2p.custom_types import TProtocol
+    from libp2p.peer.id import ID
+    from libp2p.protocol_muxer.generic_selector import GenericMultistreamSelector
+    from libp2p.protocol_muxer.multiselect import Multiselect
+    from libp2p.protocol_muxer.multiselect_client import MultiselectClient
+    from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
+    from libp2p.security.noise.transport import Transport as Noise
+    from libp2p.security.secure_session import SecureSession
+    from libp2p.security.security_multistream import SecurityMultistream
+    from libp2p.stream_muxer.exceptions import MuxedStreamEOF
+    from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
+    from libp2p.stream_muxer.yamux.yamux import Yamux, YamuxStream
+
+    from p2p.libp2p_adapters import Guarded, Raw, communicator, mapped
 
 
 class Libp2p:

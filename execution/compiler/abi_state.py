@@ -72,8 +72,7 @@ def decode(of: t.Type, reader: Reader, address: int) -> Plain:
         case t.QueueType(item):
             return [decode(item, reader, place) for place in queue_places(of, reader, address)]
         case t.ListType(item):
-            places = (item_place(of, reader, address, index) for index in range(_number(reader, address + COUNT)))
-            return [decode(item, reader, place) for place in places]
+            return [decode(item, reader, place) for place in item_places(of, reader, address)]
         case t.RecordType(_, fields):
             offsets = member_offsets(fields)
             return tuple(decode(kind, reader, address + offsets[name]) for name, kind in fields)
@@ -86,16 +85,28 @@ def _number(reader: Reader, address: int, size: int = WORD_BYTES) -> int:
 
 
 def _entries(of: t.MapType, reader: Reader, header: int) -> list[tuple[Plain, Plain]]:
-    entries: list[tuple[Plain, Plain]] = []
+    return [
+        (entry_key(of, reader, entry), decode(of.value, reader, entry + shape(of).value_offset))
+        for entry in entry_places(of, reader, header)
+    ]
+
+
+def entry_key(of: t.MapType, reader: Reader, entry: int) -> Plain:
+    """The key of the entry at a state address."""
+    return read(of.key, reader(entry + KEY, storage_bytes(of.key)))
+
+
+def entry_places(of: t.MapType, reader: Reader, header: int) -> Iterator[int]:
+    """State addresses of a map's entries, in its order. Raises Corrupt when there are more or fewer than it counts."""
     count = _number(reader, header + COUNT)
+    seen = 0
     for entry in _ordered(of, reader, header) if of.ordered else _linked(reader, header):
-        if len(entries) == count:
+        if seen == count:
             raise Corrupt(f"the {of} at {header} has more than its {count} entries")
-        key = read(of.key, reader(entry + KEY, storage_bytes(of.key)))
-        entries.append((key, decode(of.value, reader, entry + shape(of).value_offset)))
-    if len(entries) != count:
-        raise Corrupt(f"the {of} at {header} counts {count} entries and leads to {len(entries)}")
-    return entries
+        seen += 1
+        yield entry
+    if seen != count:
+        raise Corrupt(f"the {of} at {header} counts {count} entries and leads to {seen}")
 
 
 def _linked(reader: Reader, header: int) -> Iterator[int]:
@@ -133,6 +144,11 @@ def queue_places(of: t.QueueType, reader: Reader, header: int) -> Iterator[int]:
             place = _number(reader, page) + WORD_BYTES
         else:
             place += size
+
+
+def item_places(of: t.ListType, reader: Reader, header: int) -> Iterator[int]:
+    """State addresses of a list's items."""
+    return (item_place(of, reader, header, index) for index in range(_number(reader, header + COUNT)))
 
 
 def item_place(of: t.ListType, reader: Reader, header: int, index: int) -> int:

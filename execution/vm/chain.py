@@ -21,6 +21,8 @@ from execution.executor import (
     ProgramTree,
     Query,
     Sealed,
+    SealedPage,
+    TouchedPage,
     WaitingHooks,
     WithdrawalBurnt,
 )
@@ -34,11 +36,13 @@ from execution.vm.kernel.words import KERNEL_ENTRIES
 from execution.vm.layout import HEAP_TOP, LINES_PER_PAGE, MARK_BYTES
 from execution.vm.results import KNOWN_REASONS, Outcomes, Records, reason_text
 from execution.vm.state import KERNEL_ADDRESS, Key, StateTree, key_of, place_of
+from genesis import merkle
 from genesis.chain import Deposit, SignedTransaction
 from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec
 
 PAGE_BYTES = 1024
+_ZERO_PAGE = bytes(PAGE_BYTES)
 KERNEL = 0
 KERNEL_SHAPES = {
     KERNEL_ADDRESS + selector.to_bytes(4, "little"): (words, 0) for selector, words in KERNEL_ENTRIES.items()
@@ -235,13 +239,13 @@ class Chain:
         keys = set(keys_of(journal))
         self._tree.recode(KERNEL, self._host.kernel_hash)
         self._recode(self._changed)
-        root = self._tree.update(keys, self._host.state)
-        self._history.add(Past(height, journal, self._replaced, tuple(self._changed)))
+        replaced = self._tree.update(keys, self._host.state)
+        self._history.add(Past(height, journal, replaced, self._replaced, tuple(self._changed)))
         self._sealed, self._opened, self._replaced = height, None, None
         self._changed.clear()
         bank = self._bank()
         claims = self._tree.pages[bank].root if bank else bytes(32)
-        return Sealed(height, root, claims, tuple(self._withdrawals), len(keys), self._gas_used)
+        return Sealed(height, self._tree.root, claims, tuple(self._withdrawals), len(keys), self._gas_used)
 
     def _recode(self, changed: Sequence[tuple[int, deploy.Program]]) -> None:
         """Tell the tree under which code these programs are now."""
@@ -255,7 +259,7 @@ class Chain:
 
     def rollback(self, height: int) -> None:
         if self._opened is not None:
-            self._drop_block(Past(self._opened, self._journal(), self._replaced, tuple(self._changed)))
+            self._drop_block(Past(self._opened, self._journal(), {}, self._replaced, tuple(self._changed)))
             self._opened = self._replaced = self._begun = None
             self._changed.clear()
         for past in self._history.take_back(height):
@@ -279,7 +283,7 @@ class Chain:
             self._learn_programs()
             deploy.restore_roles(self._host, self._programs)
             self._recode(past.programs)
-        self._tree.update(set(keys_of(past.journal)), self._host.state)
+        self._tree.put_back(past.replaced)
         if past.kernel is not None:
             self._switch(past.kernel)
             self._tree.recode(KERNEL, self._host.kernel_hash)
@@ -355,6 +359,23 @@ class Chain:
     def sealed_height(self) -> int:
         return self._sealed
 
+    # ---- looking for a fault
+
+    def sealed_pages(self) -> Iterator[SealedPage]:
+        """What exists the tree says, not the heap tops: they lie in memory, too."""
+        overlay = self._overlay()
+        for number, tree in enumerate(self._tree.pages):
+            for page in range(tree.extent):
+                key, leaf = key_of(number, page), tree.leaf(page)
+                content = self._sealed_page(key, overlay)
+                if leaf != merkle.ABSENT or content != _ZERO_PAGE:
+                    yield SealedPage(number, page, content, leaf)
+
+    def touched(self) -> tuple[TouchedPage, ...]:
+        overlay = self._overlay()
+        keys = sorted(overlay, key=place_of)
+        return tuple(TouchedPage(*place_of(key), overlay[key], self._page(*place_of(key))) for key in keys)
+
     # ---- checkpoints
 
     def checkpoint_meta(self) -> bytes:
@@ -396,7 +417,8 @@ class Chain:
         self._sealed = height
         self._history.exported(height)
         self._host.call("rolled_back")
-        return self._tree.update(keys, self._host.state)
+        self._tree.update(keys, self._host.state)
+        return self._tree.root
 
     # ---- bytes
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from execution.vm.deploy import Program
 from execution.vm.host import Host
 from execution.vm.runtime.barrier import PAGE_RECORD_BYTES
-from execution.vm.state import Key, place_of
+from execution.vm.state import Key, Replaced, place_of
 from genesis.errors import Invalid
 
 _IMAGE = 8
@@ -57,12 +57,14 @@ def put_back(host: Host, journal: bytes, programs: int) -> None:
 @dataclass(frozen=True, slots=True)
 class Past:
     """
-    A block and its journal. kernel: the one it replaced, None when it went on under its parent's. programs: by number,
-    those that it changed, as they were; oldest first.
+    A block and its journal. replaced: the leaves of the pages it changed; none while it is open. kernel: the one it
+    replaced, None when it went on under its parent's. programs: by number, those that it changed, as they were; oldest
+    first.
     """
 
     height: int
     journal: bytes
+    replaced: Replaced = field(default_factory=dict)
     kernel: bytes | None = None
     programs: tuple[tuple[int, Program], ...] = ()
 

@@ -8,6 +8,7 @@ alone: a chain that rolled back, replayed or came from a checkpoint has the same
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ KERNEL_ADDRESS = bytes(19) + b"\x01"
 _PAGE_BYTES = merkle.PAGE_BYTES
 _ZERO_PAGE = bytes(_PAGE_BYTES)
 
+Replaced = dict[int, tuple["array[int]", bytes]]
+"""By program: numbers of pages, ascending, and the leaf that each had."""
 Key = int
 """A page of the state: program number | page << 32, as the block journal begins its records."""
 
@@ -62,21 +65,39 @@ class StateTree:
         if gone:
             self.programs.update_leaves(dict.fromkeys(gone, merkle.ABSENT))
 
-    def update(self, keys: Iterable[Key], memory: Callable[[int], memoryview]) -> bytes:
-        """Hash the pages named, as they are in `memory(program)` now; return the state root."""
+    def update(self, keys: Iterable[Key], memory: Callable[[int], memoryview]) -> Replaced:
+        """Hash the pages named, as they are in `memory(program)` now; return the leaves there were, for `put_back`."""
         dirty: dict[int, list[int]] = {number: [] for number in range(len(self.codes)) if not self._entered(number)}
         known = len(self.codes)
         for key in keys:
             program = key & 0xFFFFFFFF
             if program < known:
                 dirty.setdefault(program, []).append(key >> 32)
-        leaves = {}
+        replaced: Replaced = {}
         for program, pages in dirty.items():
-            root = self.pages[program].update_from(pages, memory(program))
-            leaves[program] = merkle.program_leaf(*self.codes[program], root)
-        if leaves:
-            self.programs.update_leaves(leaves)
-        return self.root
+            pages.sort()
+            leaves = bytearray()
+            self.pages[program].update_from(pages, memory(program), leaves)
+            replaced[program] = array("I", pages), bytes(leaves)
+        self._enter(replaced)
+        return replaced
+
+    def put_back(self, replaced: Replaced) -> None:
+        """
+        The leaves from before an update. Memory is not hashed again: should it have changed by itself meanwhile, this
+        tells the pages apart that are not what was sealed.
+        """
+        kept = {program: leaves for program, leaves in replaced.items() if program < len(self.codes)}
+        for program, (pages, leaves) in kept.items():
+            hashes = (leaves[at : at + 32] for at in range(0, len(leaves), 32))
+            self.pages[program].update_leaves(dict(zip(pages, hashes, strict=True)))
+        self._enter(kept)
+
+    def _enter(self, programs: Iterable[int]) -> None:
+        """Bring the leaves of these programs up to date."""
+        self.programs.update_leaves(
+            {number: merkle.program_leaf(*self.codes[number], self.pages[number].root) for number in programs}
+        )
 
     def prove(self, program: int, page: int, content: bytes) -> tuple[bytes, ...]:
         """The proof that `merkle.verify_page` takes."""

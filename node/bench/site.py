@@ -44,19 +44,23 @@ FEED_AGE_MS = 10_000
 CONSENT_MS = 2**60
 PAYMENTS = 16
 """Transfers under one signature."""
-START_S, STOP_S = 30.0, 20.0
+START_S, STOP_S = 90.0, 20.0
 _COMMAND = "from node.cli.app import app; from node.cli.edge import run; run(app)"
 
 
 @dataclass(slots=True)
 class Site:
-    """port: of the running node. price: what is reported, give or take a dollar; whoever sets it moves the market."""
+    """
+    port: of the running node. price: what is reported, give or take a dollar; whoever sets it moves the market. killed:
+    whether the node ends by SIGKILL.
+    """
 
     port: int
     core: int
     log: Path
     programs: Programs
     price: int = PRICE
+    killed: bool = False
 
     @property
     def url(self) -> str:
@@ -100,6 +104,8 @@ async def open_site(
             await _fund(client, programs, keys)
             yield site
             nursery.cancel_scope.cancel()
+        if site.killed:
+            process.kill()
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genesis.errors import Invalid
+from node.cli.diff import diff
 from node.cli.edge import UNAVAILABLE, progress, show
 from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, key_password, private_key
+from node.cli.repair import repair
 
 if TYPE_CHECKING:
     from genesis.spec import ChainSpec
@@ -136,6 +138,10 @@ def alerts(
     if file is not None:
         file.write_text(rules_text(job))
     show({"file": file, "alerts": [rule.name for rule in RULES]}, json)
+
+
+app.command()(diff)
+app.command()(repair)
 
 
 async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[str, Any]:
@@ -294,7 +300,8 @@ def evidence(
     if out is not None:
         for row in found:
             row["file"] = _write_proof(out, row, chain)
-    show({"evidence": found}, json)
+    shown = found if json else [{name: row[name] for name in row if name != "proof"} for row in found]
+    show({"evidence": shown}, json)
 
 
 def _write_proof(folder: Path, row: dict[str, Any], chain: int) -> Path:

@@ -29,13 +29,14 @@ def init(
     key_file: KeyFile = None,
     password_file: PasswordFile = None,
     dev_key: DevKey = None,
+    above: Annotated[int, typer.Option("--above", min=0, help="Sign only in views above this one.")] = 0,
     json: Json = False,
 ) -> None:
     """
     Write a key with its password file and an empty memory of what it has signed; a new random key unless one is named.
 
-    A key that has validated before comes with what it signed: stop whatever signs with it for good, and wait until
-    the chain has certified blocks since.
+    For a key that has validated before, stop its node for good, and name as --above the view that `tenor node status`
+    of another node shows then, or a later one.
     """
     from genesis.crypto import address_of
     from node.chains import load_chain
@@ -47,7 +48,7 @@ def init(
     key = private_key(key_file, password_file, dev_key) if named else new_key()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     save_with_secret(folder / KEY_FILE, folder / SECRET_FILE, key, light=dev_key is not None)
-    Guard.create(folder / GUARD_FILE, spec.chain_id, address_of(key))
+    Guard.create(folder / GUARD_FILE, spec.chain_id, address_of(key), above)
     show({"validator": address_of(key), "chain": spec.chain_id, "socket": _socket(folder, None)}, json)
 
 

@@ -89,9 +89,14 @@ class Expose:
 
 @dataclass(frozen=True, slots=True)
 class Diverge:
-    """A quorum stands behind a block that this node's own execution refuses: it must not sign any more."""
+    """
+    A quorum stands behind a block that this node's own execution refuses: it must not sign any more.
+
+    quorum: of this block, or of one that descends from it.
+    """
 
     link: Link
+    quorum: Quorum | None
 
 
 Action = Cast | Lead | Execute | Fetch | Commit | Remind | Accuse | Expose | Diverge

@@ -60,6 +60,9 @@ class Ledger(Protocol):
         next, so work on it may begin.
         """
 
+    def burden(self) -> str:
+        """What keeps this node from leading well, in words; "" when nothing does."""
+
     def stand_back(self) -> None:
         """Stop building; what was taken in waits for whoever leads now."""
 
@@ -84,6 +87,15 @@ class Ledger(Protocol):
 
         Raises:
             Corrupt: the disk failed; nothing may be signed any more.
+        """
+
+    async def diverged(self, block: Block, quorum: Quorum | None) -> str:
+        """
+        Keep what may tell why a block that a quorum stands behind did not come out here; where that is. Nothing is
+        signed any more by then.
+
+        Raises:
+            Unavailable: its parent is not here. Corrupt: the engine failed altogether.
         """
 
     async def accuse(self, accusation: Accusation) -> None:

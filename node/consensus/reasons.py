@@ -35,11 +35,12 @@ def not_in_set(version: int) -> Reason:
     )
 
 
-def diverged(height: int) -> Reason:
+def diverged(height: int, kept: str) -> Reason:
+    """kept: the file with what may tell why, "" while it is not written."""
     return Reason(
         "diverged",
         f"block {height}, which a quorum stands behind, came out differently here",
-        "Keep the folder, compare versions with the other operators, `tenor audit` the store; do not let it vote.",
+        f"`tenor node diff {kept or '…'}` tells field and likely cause; start it again where that is mended.",
     )
 
 

@@ -139,6 +139,12 @@ class Consensus:
         self.evidence: list[tuple[Ballot, Ballot]] = []
         self.exposed: list[tuple[Link, Link]] = []
         self.diverged: Link | None = None
+        self.moved: Callable[[], None] = lambda: None
+        """Called when another view has begun."""
+        self._declined = -1
+        """Certified height at which leading was last left to others."""
+        self._fault = ""
+        """Where what may tell why is kept."""
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """
@@ -197,6 +203,7 @@ class Consensus:
             "votes": self.machine.me is not None,
             "why": found[0].why if found else "",
             "remedy": found[0].remedy if found else "",
+            "burden": self._ledger.burden(),
             "view": standing.view,
             "leader": standing.leader,
             "waits_for": standing.waits,
@@ -212,7 +219,7 @@ class Consensus:
         if self._signer is None:
             return [reasons.follows()]
         if self.diverged is not None:
-            return [reasons.diverged(self.diverged.height)]
+            return [reasons.diverged(self.diverged.height, self._fault)]
         if self.machine.me is None and self._recall is None:
             return [reasons.not_in_set(self._rules.version)]
         found = [] if self._recall is None else [reasons.recalling(self._recall.why())]
@@ -311,8 +318,10 @@ class Consensus:
                 await self._take(event)
             await self._flush()
             await self._hand_over()
-            if self.machine.view != view and not self.machine.standing().leads:
-                self._ledger.stand_back()
+            if self.machine.view != view:
+                if not self.machine.standing().leads:
+                    self._ledger.stand_back()
+                self.moved()
 
     async def _take(self, event: Event) -> None:
         """An event, by what is known by now of where the set ends."""
@@ -360,6 +369,9 @@ class Consensus:
             case Cast(_, _, proofs):
                 stage.quorums += proofs
                 return await self._cast(action)
+            case Lead() if self._declines():
+                stage.after.append(self._ledger.stand_back)
+                return self.machine.resign(self._clock())
             case Lead(view, parent, proofs, again):
                 built = partial(self._built, proofs)
                 stage.after.append(partial(self._ledger.lead, view, parent, built, again))
@@ -383,11 +395,30 @@ class Consensus:
             case Expose(one, other):
                 self.exposed = [*self.exposed, (one, other)][:EVIDENCE_MAX]
                 log.error("leader has proposed twice", validator=one.proposer.hex(), view=one.view)
-            case Diverge(link):
+            case Diverge(link, quorum):
                 self.diverged = link
                 self.machine.silence()
                 log.error("a quorum stands behind a block that came out differently here", height=link.height)
+                block = self._blocks[link.hash]
+                stage.after.append(partial(self._nursery.start_soon, self._keep_fault, block, quorum))
         return []
+
+    def _declines(self) -> bool:
+        """
+        Whether to leave leading to others, for this node would be slow at it. Once for a height: they may be, too.
+        """
+        burden, height = self._ledger.burden(), self.machine.committed.height
+        if not burden or not self._peers or height == self._declined:
+            return False
+        self._declined = height
+        log.warning("leading is left to others", view=self.machine.view, why=burden)
+        return True
+
+    async def _keep_fault(self, block: Block, quorum: Quorum | None) -> None:
+        try:
+            self._fault = await self._ledger.diverged(block, quorum)
+        except Unavailable as error:
+            log.error("what may tell why could not be kept", height=block.header.height, reason=str(error))
 
     async def _flush(self) -> None:
         """Sync, then send, then go on."""
@@ -657,7 +688,8 @@ class Consensus:
     def _compare(self, peer: Peer, votes: wire.Votes) -> None:
         """Votes of a later set tell nothing but that this node lacks the last block of its own."""
         ahead = votes.height - self.machine.committed.height
-        if (ahead >= BEHIND_BLOCKS or (ahead > 0 and votes.validators > self._rules.version)) and not self._catching_up:
+        behind = ahead >= BEHIND_BLOCKS or (ahead > 0 and votes.validators > self._rules.version)
+        if behind and not self._catching_up and self.diverged is None:
             self._catching_up = True
             self._nursery.start_soon(self._catch_up, peer, votes.height)
 
@@ -697,16 +729,16 @@ class Consensus:
             log.info("block not executed now", height=header.height, reason=str(error))
             return False
         if not good:
-            self._event(partial(self._diverged, Link.of(header)))
+            self._event(partial(self._diverged, one))
             return False
-        done = trio.Event()
-        await self._send.send(partial(self._adopting, one, done))
-        await done.wait()
+        taken = trio.Event()
+        await self._send.send(partial(self._adopting, one, taken))
+        await taken.wait()  # not until it is synced: the next one is executed meanwhile
         return True
 
-    def _adopting(self, one: Certified, done: trio.Event, now_ms: int) -> list[Action]:
+    def _adopting(self, one: Certified, taken: trio.Event, now_ms: int) -> list[Action]:
         """The event that commits a block another node has certified, if votes have not done so meanwhile."""
-        self._stage.after.append(done.set)
+        taken.set()
         link = Link.of(one.block.header)
         if link.height != self.machine.committed.height + 1:
             return []
@@ -716,9 +748,10 @@ class Consensus:
         self._stage.committed.append(one)
         return self.machine.adopt(link, one.certificate, now_ms)
 
-    def _diverged(self, link: Link, _: int) -> list[Action]:
-        self.machine.silence()
-        return [Diverge(link)]
+    def _diverged(self, one: Certified, _: int) -> list[Action]:
+        link = Link.of(one.block.header)
+        self._blocks[link.hash] = one.block
+        return [Diverge(link, Quorum.of_certificate(one.certificate))]
 
     async def _fetch(self, block_hash: bytes, height: int) -> None:
         """A block that a quorum names, from whoever has it; asked of all in turn."""

@@ -46,11 +46,12 @@ CERTIFICATES_LATE_MAX = 2
 
 @dataclass(slots=True)
 class _Block:
-    """good: None while execution has not answered. running: Execute has been asked for. wanted: Fetch was."""
+    """good: None while execution has not answered. running: Execute has been asked for; vouched: as it was."""
 
     link: Link
     running: bool = False
     good: bool | None = None
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Simplex:
             self._out.actions.append(Accuse(contradicted, ballot))
         if quorum is not None:
             self._noted(quorum)
-        elif contradicted is None:
+        elif contradicted is None and not self._resigns(ballot):
             return []  # a vote that completes no quorum changes nothing that a rule looks at
         return self._settle(now_ms)
 
@@ -211,6 +212,12 @@ class Simplex:
     def trust(self, validator: bytes) -> None:
         """The connection to a validator has come about."""
         self.gone.discard(validator)
+
+    def resign(self, now_ms: int) -> list[Action]:
+        """Give up the view that one leads, having proposed nothing, so that nobody waits for it."""
+        if self.me is not None and self._leads_idly(self.me):
+            self._nullify(self.view)
+        return self._settle(now_ms)
 
     def silence(self) -> None:
         """Neither vote nor lead from now on."""
@@ -342,16 +349,24 @@ class Simplex:
         for block in sorted(self._blocks.values(), key=lambda one: one.link.view):
             link, parent = block.link, self._parent(block.link)
             stands = self._stands(link)
-            if stands and block.good is False and not self._diverged:
-                self._diverged = True
-                self._out.actions.append(Diverge(link))
+            if stands and block.good is False:
+                self._doubt(block)
             if stands and parent is None:
                 self._fetch(link.parent, link.height - 1, 0)
             if block.running or block.good is not None or parent is None or not self._is_good(parent):
                 continue
             if stands or (link.view == self.view and self._may_vote(link, parent)):
-                block.running = True
+                block.running, block.vouched = True, stands
                 self._out.actions.append(Execute(link, stands))
+
+    def _doubt(self, block: _Block) -> None:
+        """A refused block that a quorum stands behind is asked for anew, if more than execution was asked before."""
+        if not block.vouched:
+            block.good, block.running = None, False
+        elif not self._diverged:
+            self._diverged = True
+            quorum = self._decided(block.link.view) or self._tally.quorum(self._final.view, FINALISE)
+            self._out.actions.append(Diverge(block.link, quorum))
 
     def _vote_notarise(self) -> None:
         """The first block of this view that is right in every way; a leader that is wrong loses its view at once."""
@@ -421,6 +436,18 @@ class Simplex:
         if self.me is not None and not said.nullified and said.finalised is None:
             said.nullified = True
             self._say(Said(NULLIFY, view), None)
+
+    def _leads_idly(self, who: bytes) -> bool:
+        """Whether this validator leads the view, and nothing is known of a proposal."""
+        return self._leader() == who and not self._candidates()
+
+    def _resigns(self, ballot: Ballot) -> bool:
+        """A leader that gives up its own view is not waited for."""
+        said = ballot.said
+        if said.kind is not NULLIFY or said.view != self.view or not self._leads_idly(ballot.signer):
+            return False
+        self._nullify(self.view)
+        return True
 
     def _notarise(self, link: Link) -> None:
         """Vote for a block in this view, if for none yet."""

@@ -1,8 +1,9 @@
 """
 `python -m node.gateway SOCKET LIMITS`: serve until stdin closes. LIMITS: the [gateway] section as one JSON object.
 
-Prints one JSON line, {"host": …, "port": …}, once it listens. Whoever started it holds its stdin: when that process
-dies in whatever way, the pipe closes and the gateway ends, so that no orphan keeps the port.
+Whoever started it holds its stdin, and writes a byte there once the core serves: the gateway listens from then on and
+prints one JSON line, {"host": …, "port": …}. When that process dies in whatever way, the pipe closes and the gateway
+ends, so that no orphan keeps the port.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ FILES_SPARE = 128
 
 def main() -> None:
     path, limits = Path(sys.argv[1]), GatewayConfig(**json.loads(sys.argv[2]))
+    if _is_started() and not os.read(STDIN, 1):
+        return
     listening = _bind(limits.host, limits.port)
     doorway = Doorway(min(limits.connections_max, raise_open_files() - FILES_SPARE))
     config = uvicorn.Config(
@@ -57,12 +60,17 @@ def main() -> None:
 
 
 async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
-    if stat.S_ISFIFO(os.fstat(STDIN).st_mode):  # started by hand it runs until it is interrupted
+    if _is_started():
         asyncio.get_running_loop().add_reader(STDIN, _stop_at_end, server)
     host, port = listening.getsockname()[:2]
     collector.settle()
     print(json.dumps({"host": host, "port": port}), flush=True)
     await server.serve(sockets=[listening])
+
+
+def _is_started() -> bool:
+    """By a core; started by hand it runs until it is interrupted."""
+    return stat.S_ISFIFO(os.fstat(STDIN).st_mode)
 
 
 def _stop_at_end(server: uvicorn.Server) -> None:

@@ -74,11 +74,13 @@ class Guard:
         self._words = {(word.view, word.kind): word for word in words}
 
     @staticmethod
-    def create(path: Path, chain: int, address: bytes) -> None:
-        """An empty memory, for a key that has signed nothing yet. Raises Invalid "exists"."""
+    def create(path: Path, chain: int, address: bytes, floor: int = 0) -> None:
+        """
+        An empty memory. floor: for a key that has signed before, a view above all of that. Raises Invalid "exists".
+        """
         if path.exists():
             raise Invalid(f"{path} exists; what a key has signed is never forgotten: name another folder.", "exists")
-        _write(path, (chain, address, 0, ()))
+        _write(path, (chain, address, floor, ()))
 
     def close(self) -> None:
         """Let another process have it; harmless when repeated."""

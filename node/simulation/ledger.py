@@ -83,6 +83,9 @@ class ToyLedger:
         self._leading = trio.CancelScope()
         self._nursery.start_soon(self._build, self._leading, view, parent, built)
 
+    def burden(self) -> str:
+        return ""
+
     def stand_back(self) -> None:
         self._leading.cancel()
 
@@ -111,6 +114,9 @@ class ToyLedger:
         await self._disk.append(_encode(kept))
         self.chain += kept.committed
         self._told(kept)
+
+    async def diverged(self, block: Block, quorum: Quorum | None) -> str:
+        return f"block {block.header.height} of view {block.header.view}"
 
     async def accuse(self, accusation: Accusation) -> None:
         accusation.check(toy.CHAIN)

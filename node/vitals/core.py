@@ -179,6 +179,7 @@ class Vitals:
         yield sample("tenor_disk_free_bytes", self._disk.free_bytes())
         yield sample("tenor_disk_used_bytes", self._disk.used_bytes)
         yield sample("tenor_disk_days_left", self._disk.days_left())
+        yield sample("tenor_disk_slow", bool(self._store.pace.burden()))
         yield from process_samples("core")
 
     def _settlement(self) -> Iterator[Sample]:

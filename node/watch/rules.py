@@ -39,7 +39,7 @@ RULES = (
     Rule(
         "TenorDiverged", 'tenor_not_voting{reason="diverged"} == 1', "0s", "page",
         "A block that a quorum stands behind came out differently on this node.",
-        "Do not let it vote. Keep its folder, compare versions with the other operators, and audit the store.",
+        "It votes no more. Run `tenor node diff` on the file that it names, mend what that tells, start again.",
     ),
     Rule(
         "TenorNotVoting", 'tenor_not_voting{reason!="follows"} == 1', "1m", "page",
@@ -71,6 +71,11 @@ RULES = (
         "time() - tenor_unposted_timestamp_seconds > 30 * tenor_settlement_block_seconds", "1m", "page",
         "Certified blocks have waited for thirty settlement blocks to be posted; withdrawals wait with them.",
         "See whether the settlement chain can be reached and takes commitments; the log says what it answers.",
+    ),
+    Rule(
+        "TenorDiskBad", "tenor_disk_slow == 1", "0s", "page",
+        "Writes take longer than a second to reach the disk: it is failing, or something else keeps it busy.",
+        "Look at `dmesg` and SMART, and at what else writes; move the folder to a good disk before this one fails.",
     ),
     Rule(
         "TenorDiskFull", "tenor_disk_days_left < 7", "10m", "ticket",

@@ -18,6 +18,8 @@ def sentences(consensus: Mapping[str, Any]) -> list[str]:
     votes = ["This node votes."]
     if consensus["why"]:
         votes = [f"This node does not vote: {consensus['why']}.", f"What to do: {consensus['remedy']}"]
+    if burden := consensus.get("burden"):
+        votes.append(f"It leaves leading to others: {burden}.")
     return [*votes, _stands(consensus)]
 
 

@@ -43,6 +43,25 @@ def test_a_dead_leader_costs_one_timeout() -> None:
     assert town.height() > height + 50
 
 
+def test_a_leader_that_resigns_is_not_waited_for() -> None:
+    town = Town(5, rules=replace(rules_of(4, lease_views=4), timeout_ms=5_000))
+    town.members[1].tired = True
+    town.run(10_000)
+    assert not town.broken
+    assert town.height() > 50
+    later = town.members[0].journal.chain[10:]
+    assert {link.proposer for link in later} == {crypto.address_of(KEYS[number]) for number in (0, 2, 3)}
+
+
+def test_what_was_refused_for_more_than_its_result_is_taken_when_a_quorum_stands_behind_it() -> None:
+    town = Town(6)
+    town.members[2].picky = True
+    town.run(10_000)
+    assert not town.broken
+    assert town.height() > 20
+    assert town.members[2].machine.me is not None
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_leader_that_is_seen_to_go_costs_no_time_out_now_or_when_its_turn_comes(seed: int) -> None:
     town = Town(seed, rules=replace(rules_of(4, lease_views=4), timeout_ms=5_000))

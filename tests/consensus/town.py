@@ -67,7 +67,12 @@ class Journal:
 
 
 class Member:
-    """An honest validator: carries out what its machine asks for, in order."""
+    """
+    An honest validator: carries out what its machine asks for, in order. tired: leaves leading to others. picky:
+    refuses every block that no quorum stands behind.
+    """
+
+    tired = picky = False
 
     def __init__(self, town: Town, number: int, journal: Journal) -> None:
         self.town, self.number, self.journal = town, number, journal
@@ -108,10 +113,12 @@ class Member:
                     town.send(self.number, "propose", (link, self.proofs))
                 town.send(self.number, "hear", ballot)
                 self.do(machine.hear(ballot, town.now))
+            case Lead() if self.tired:
+                self.do(machine.resign(town.now))
             case Lead(view, parent, proofs, _):
                 town.at(town.now + town.dice.randint(1, BLOCK_MS), lambda: self.build(view, parent, proofs))
-            case Execute(link, _):
-                town.at(town.now + town.dice.randint(1, 20), lambda: self.answer(link))
+            case Execute(link, vouched):
+                town.at(town.now + town.dice.randint(1, 20), lambda: self.answer(link, vouched or not self.picky))
             case Fetch(name, height, _):
                 town.at(town.now + town.dice.randint(5, 50), lambda: self.fetch(name, height))
             case Commit(link, certificate):
@@ -124,7 +131,7 @@ class Member:
                 town.accused.add(first.signer)
             case Expose(first_link, _):
                 town.accused.add(first_link.proposer)
-            case Diverge(link):
+            case Diverge(link, _):
                 town.broken.append(f"{self.number} diverged at {link.height}")
 
     def build(self, view: int, parent: Link, proofs: tuple[Quorum, ...]) -> None:
@@ -134,9 +141,9 @@ class Member:
             self.proofs = proofs
             self.do(machine.propose(link, proofs, self.town.now, own=True))
 
-    def answer(self, link: Link) -> None:
+    def answer(self, link: Link, willing: bool) -> None:
         if self.alive:
-            self.do(self.machine.executed(link, link.hash not in self.town.invalid, self.town.now))
+            self.do(self.machine.executed(link, willing and link.hash not in self.town.invalid, self.town.now))
 
     def fetch(self, name: bytes, height: int) -> None:
         """From whoever has committed that height, else from whoever has the block."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from execution.compiler import types as t
 from execution.compiler.abi import Abi
+from execution.compiler.abi_map import extents
 from execution.compiler.abi_place import Step, locate
 from execution.compiler.abi_state import decode_state
 from execution.compiler.abi_values import image, read
@@ -117,6 +119,30 @@ def test_every_value_is_found_by_its_name() -> None:
             assert len(proven.pages) <= PAGES_MAX
             found += 1
     assert found > 5 * FILLED
+
+
+def test_every_address_has_one_name() -> None:
+    """The map of a state is `locate` the other way round, and no byte is two things."""
+    node, abi, _ = shelf()
+    memory = node.machine.memory(address(0))
+
+    def reader(at: int, size: int) -> bytes:
+        return memory[at : at + size]
+
+    mapped = sorted(extents(abi, reader), key=lambda one: one.address)
+    for before, after in pairwise(mapped):
+        assert before.address + before.size <= after.address, (before, after)
+    state = decode_state(abi, memory)
+    wanted = {
+        (locate(abi, reader, name, path).address, kind)
+        for name, of, _ in abi.fields
+        for path, kind, _ in leaves(of, state[name], ())
+    }
+    assert {(one.address, one.type) for one in mapped if one.part == "value"} == wanted
+    assert next(one for one in mapped if one.name == "boxes").value(reader) == len(state["boxes"])
+    (owner, number), (total, _, _) = state["boxes"][0]
+    name = f"boxes[0x{owner.hex()}, {number}].total"
+    assert next(one for one in mapped if one.name == name).value(reader).raw == total
 
 
 def test_what_is_not_there_is_not_found() -> None:

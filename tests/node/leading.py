@@ -61,7 +61,9 @@ class Leading:
         )  # fmt: skip
         sets = (ValidatorSet(0, 0, spec.stakes),)
         members = Membership(spec, None, sets, lambda _: None, read=1 << 62)  # type: ignore[arg-type]
-        self.ledger = ChainLedger(self.line, self.sequencer, store, mempool, members, None, 0)  # type: ignore[arg-type]
+        self.ledger = ChainLedger(
+            self.line, self.sequencer, store, mempool, members, None, 0, None,  # type: ignore[arg-type]
+        )  # fmt: skip
         self.built: list[Block] = []
 
     async def open(self, *before: bytes) -> None:

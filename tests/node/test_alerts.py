@@ -17,11 +17,13 @@ from genesis.devkeys import development_address
 from genesis.errors import Corrupt
 from node import app
 from node.bench.storm_program import HANDLERS, SOURCE
+from node.disk import SLOW_S
 from node.store import Store
 from node.vitals import disk
 from tests.node.command import tenor
 from tests.node.running import ADMIN, REPORTERS, SPEC, Node, now_ms, running
 from tests.node.stage import StubCore
+from tests.node.test_disks import Disk
 from tests.node.test_validators import Town, play
 from tests.node.watching import alerts, calls
 
@@ -101,6 +103,21 @@ def test_a_folder_that_grows_too_fast_calls(tmp_path: Path, monkeypatch: pytest.
                 nursery.cancel_scope.cancel()
 
         node.do(test)
+
+
+def test_a_disk_that_takes_its_time_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk()
+
+    class OnDisk(Store):
+        def __init__(self, path: Path, chain: bytes) -> None:
+            super().__init__(path, chain, disk.open)
+
+    monkeypatch.setattr(app, "Store", OnDisk)
+    with running(tmp_path, market=False) as node:
+        node.do(calls, node.url, quiet)
+        disk.sync_s = 1.2 * SLOW_S
+        node.do(calls, node.url, lambda found: "TenorDiskBad" in found)
+        disk.sync_s = 0.0
 
 
 def test_a_disk_that_fails_ends_the_node_and_that_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,8 @@ def alone(limits: GatewayConfig) -> Iterator[tuple[subprocess.Popen[str], str]]:
     assert process.stdin is not None
     assert process.stdout is not None
     with process.stdin, process.stdout:
+        process.stdin.write("\n")  # it is served, says who does not serve it
+        process.stdin.flush()
         yield process, f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
     process.wait(10)
 

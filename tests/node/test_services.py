@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,9 +37,11 @@ from node.batcher import Batcher, Stages
 from node.engine import EngineThread
 from node.inbox import Inbox
 from node.membership import Membership
-from node.mempool import Mempool
+from node.mempool import Mempool, Pending
 from node.open_block import Anchor
+from node.recovery import initial_tip
 from node.service import Service
+from node.store import Store
 from settlement.adapter import Committed, Head, Reorganisation
 from tests.node.running import SPEC, Node, running, transaction
 
@@ -133,6 +136,19 @@ def test_after_a_restart_it_goes_on_behind_what_was_consumed() -> None:
     assert [entry.index for entry in entries] == [3] and anchor.count == 4
 
 
+def test_a_chain_that_stands_still_is_asked_for_nothing_but_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, asked = Deposits(), []
+    inbox = chain.inbox
+
+    async def counted(*span: int) -> Any:
+        asked.append(span)
+        return await inbox(*span)
+
+    monkeypatch.setattr(chain, "inbox", counted)
+    followed(chain, lambda: chain.add(3), *[lambda: None] * 5, lambda: chain.add(4), *[lambda: None] * 5)
+    assert len(asked) == 3, "before the first deposit, and after each"
+
+
 def test_an_outage_is_waited_out() -> None:
     chain = Deposits()
 
@@ -160,8 +176,13 @@ def test_an_anchor_taken_back_ends_the_giving() -> None:
 
 def test_an_anchor_that_settlement_never_had_is_corrupt() -> None:
     chain = Deposits()
+
+    def another() -> None:
+        chain.highest = 2
+        chain.add(6)
+
     with pytest.raises(BaseExceptionGroup) as ended:
-        followed(chain, lambda: chain.add(3), lambda: setattr(chain, "highest", 2))
+        followed(chain, lambda: chain.add(3), another)
     assert ended.group_contains(Corrupt, match="never had block 3")
 
 
@@ -525,9 +546,48 @@ def test_a_batch_of_the_most_bytes_fits_the_engine() -> None:
             assert len(packed) * sequencer.BATCH_BYTES_MAX < len(signed.raw) * (16 << 20)
 
 
-def test_a_service_that_is_leaving_takes_no_transactions() -> None:
+def lonely_service(store: Any) -> Service:
+    """What is needed of a node to take transactions for another one that leads."""
     parts: Any = None
-    service = Service(SPEC, parts, parts, parts, Mempool(SPEC, 1), Stages())
+    service = Service(SPEC, store, parts, parts, Mempool(SPEC, 9), Stages())
+    line: Any = SimpleNamespace(tip=initial_tip(SPEC, ZERO_HASH))
+    service._line = line
+    return service
+
+
+def test_a_service_that_is_leaving_takes_no_transactions_of_clients() -> None:
+    service = lonely_service(None)
     service.leave()
     with pytest.raises(Unavailable, match="This node is leaving; send to another one"):
         trio.run(service.handle, "sendTransactions", {"transactions": [], "wait": "executed"})
+    assert trio.run(_answers, service) == []
+
+
+async def _answers(service: Service) -> list[Any]:
+    """What the node itself asks, of transactions that waited for another leader."""
+    return await (await service.run_here([]))()
+
+
+def test_what_another_node_has_run_is_known_before_its_block_is_here(tmp_path: Path) -> None:
+    """Until its block is certified; then what the block holds counts, and it waits for another one until it expires."""
+    signed = transaction(6, [Call(b"p" * 20, b"abcd", b"")])
+    submitted: list[Pending] = []
+    forwarder: Any = SimpleNamespace(takes=lambda: True, submit=submitted.append)
+    receipt = Receipt(signed.id, 1, 0, "done", "", 5, 7, (), (), (0, 0))
+
+    async def main() -> None:
+        with Store(tmp_path / "store", ZERO_HASH) as store:
+            service = lonely_service(store)
+            service.forwarder = forwarder
+            entry = (signed.raw, signed.signer, signed.id)
+            later = await service.handle("sendTransactions", {"transactions": [entry], "wait": "executed"})
+            asked = {"transaction": signed.id, "proof": False}
+            assert (await service.handle("tenor_getReceipt", asked))["stage"] == "received"
+            submitted[0].done(receipt)
+            assert await later.wait() == [receipt.encode()]
+            assert (await service.handle("tenor_getReceipt", asked))["stage"] == "executed"
+            assert service._line is not None
+            service._line.tip = replace(service._line.tip, header=SimpleNamespace(height=1))
+            assert (await service.handle("tenor_getReceipt", asked))["stage"] == "received"
+
+    trio.run(main)

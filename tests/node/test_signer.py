@@ -20,6 +20,7 @@ import trio.testing
 
 from genesis import crypto
 from genesis.chain import VoteKind
+from genesis.crypto import checksum_address
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Corrupt, Invalid, Unavailable
 from node.app import run_node
@@ -89,6 +90,17 @@ def test_old_views_get_no_new_words_and_the_file_stays_small(path: Path) -> None
         guard.admit(word(10**9))
         assert (guard.words, guard.floor) == (1, 10**9 - WINDOW_VIEWS)
     assert path.stat().st_size < 1_000
+
+
+def test_a_key_that_signed_before_signs_above_that(tmp_path: Path) -> None:
+    Guard.create(tmp_path / "signed", CHAIN, ADDRESS, floor=1_000)
+    with Guard(tmp_path / "signed") as guard:
+        for view in (1, 1_000):
+            with pytest.raises(Invalid, match="nothing new up to view 1000"):
+                guard.admit(word(view))
+        guard.admit(word(1_001))
+    with Guard(tmp_path / "signed") as guard:
+        assert (guard.floor, guard.newest) == (1_000, 1_001)
 
 
 def test_a_damaged_or_missing_memory_is_refused(path: Path) -> None:
@@ -303,6 +315,25 @@ def test_a_killed_process_remembers_all_it_gave(tmp_path: Path, capsys: pytest.C
     assert tenor(capsys, "signer", "show", folder, "--json").result["newest_view"] >= max(given)
     again = tenor(capsys, "signer", "init", folder, "--dev-key", 0, "--json")
     assert (again.code, again.result["code"]) == (1, "exists")
+
+
+@pytest.mark.slow
+def test_a_node_folder_is_made_for_a_signer_and_checked_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, node = tmp_path / "signer", tmp_path / "node"
+    at = folder / "signer.sock"
+    tenor(capsys, "signer", "init", folder, "--dev-key", 0, "--json")
+    monkeypatch.setattr("node.signing.remote.BEGIN_S", 0.1)
+    away = tenor(capsys, "node", "init", node, "--signer", at, "--json")
+    assert away.code == 3 and "tenor signer run" in away.result["error"]
+    with process(folder):
+        monkeypatch.undo()
+        made = tenor(capsys, "node", "init", node, "--signer", at, "--json").result
+        assert made["validator"] == checksum_address(ADDRESS)
+        assert not (node / "validator.json").exists() and f'signer = "{at}"' in (node / "node.toml").read_text()
+        checked = tenor(capsys, "node", "check", "--config", node / "node.toml", "--json").result
+        assert checked["votes"] and checked["checks"][0]["found"] == f"signs as {checksum_address(ADDRESS)}"
 
 
 # With a node

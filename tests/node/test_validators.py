@@ -13,9 +13,11 @@ import trio
 
 from genesis.chain import Receipt
 from genesis.devkeys import development_address, development_key
+from genesis.errors import Corrupt
 from genesis.spec import ChainSpec, Validator
 from node.app import Ready, run_node
 from node.client import Client, connect
+from node.config import Config
 from node.consensus.doors import Signer
 from node.consensus.signer import KeySigner, Successive
 from node.life import Place
@@ -50,6 +52,8 @@ class Town:
     ) -> None:
         self.folder, self.hub, self.nursery, self.spec, self.keys = folder, hub, nursery, spec, keys
         self.members: dict[int, Member] = {}
+        self.failed: dict[int, BaseException] = {}
+        """Nodes whose disk or engine has ended them, and how."""
         self.sequence = 0
         self.next_keys: dict[int, int] = {}
         """By number: the key that it goes on under."""
@@ -66,13 +70,26 @@ class Town:
         place = Place(self.hub.join(f"v{number}"), self._others(number), self._news(number))
         ended = trio.Event()
         with trio.CancelScope() as scope:
-            async with trio.open_nursery() as nursery:
-                ready = await nursery.start(run_node, config, self.spec, self._signer(number), place)
-                async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
-                    self.members[number] = member = Member(ready, scope, client, ended)
-                    task_status.started(member)
-                    await trio.sleep_forever()
+            try:
+                async with trio.open_nursery() as nursery:
+                    ready = await nursery.start(self._run, number, config, place)
+                    async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
+                        self.members[number] = member = Member(ready, scope, client, ended)
+                        task_status.started(member)
+                        await trio.sleep_forever()
+            except BaseException:
+                if number not in self.failed:
+                    raise
         ended.set()
+
+    async def _run(self, number: int, config: Config, place: Place, task_status: trio.TaskStatus[Ready]) -> None:
+        """A node that ends itself leaves the network at once, as its process would."""
+        try:
+            await run_node(config, self.spec, self._signer(number), place, task_status=task_status)
+        except Corrupt as error:
+            self.failed[number] = error
+            self.hub.crash(f"v{number}")
+            raise
 
     def _signer(self, number: int) -> Signer:
         signer = KeySigner(development_key(self.keys[number]))

@@ -147,6 +147,10 @@ def test_the_page_says_why_a_node_does_not_vote_and_what_to_do() -> None:
     assert [text for text in sentences(told) if text not in page] == []
 
 
+def test_a_burdened_node_says_so() -> None:
+    assert "It leaves leading to others: its disk is slow." in sentences({**CONSENSUS, "burden": "its disk is slow"})
+
+
 def test_the_page_needs_nothing_from_elsewhere_and_trusts_no_text() -> None:
     page = status_page({**CONSENSUS, "why": "<script>"}, [sample("tenor_leader", 1, validator="<b>")], 0.0)
     assert "<script" not in page and "<b>" not in page and "src=" not in page and "href=" not in page

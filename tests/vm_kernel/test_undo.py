@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from genesis.merkle import page_leaf
 from tests.vm_kernel.tiny import CELL, Node, call_of, dispatch, planned
 
 MASK = (1 << 64) - 1
@@ -114,3 +115,31 @@ def dream(node: Node) -> None:
     batch = [node.signed(call_of(0, "set(int)", 77), call_of(1, "far(int,int)", 12_000, 5), call_of(1, "set(int)", 78))]
     node.next = expected
     assert node.machine.simulate(batch).outcomes[0].status == "done"
+
+
+def strays(node: Node) -> list[tuple[int, int]]:
+    """Pages whose bytes are not those that were sealed."""
+    return [(p.program, p.page) for p in node.machine.sealed_pages() if page_leaf(p.content) != p.hash]
+
+
+def test_memory_that_changed_by_itself_is_told_from_what_was_sealed() -> None:
+    """While a block is open, and after it was sealed and taken back, although it wrote to the very page."""
+    node = Node(planned(0, dispatch))
+    assert node.one(call_of(0, "set(int)", 1)).status == "done"
+    root = node.seal().state_root
+    assert strays(node) == [] and node.machine.touched() == ()
+    (page,) = {p.page for p in node.machine.sealed_pages() if p.program == 1}
+    node.machine._host.write(1, "state", CELL + 200, b"\x04")
+    assert node.one(call_of(0, "set(int)", 2)).status == "done"
+    (touched,) = (one for one in node.machine.touched() if one.program == 1)
+    assert touched.before[CELL + 200] == touched.now[CELL + 200] == 4
+    assert (touched.page, touched.before[CELL], touched.now[CELL]) == (page, 1, 2)
+    assert strays(node) == [(1, page)]
+    node.seal()
+    node.machine.rollback(1)
+    assert strays(node) == [(1, page)]
+    node.machine._host.write(1, "state", CELL + 200, b"\x00")
+    assert strays(node) == []
+    node.height = 2
+    node.run()
+    assert node.seal().state_root != root and strays(node) == []

@@ -1,0 +1,183 @@
+"""Disks that fail, fill up, are slow or forget: the node says so, signs nothing on a doubt, and nobody waits for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EIO, ENOSPC
+from os import strerror
+from pathlib import Path
+from typing import Any
+
+import plyvel
+import pytest
+import trio
+
+from execution.vm.machine import Machine
+from genesis.errors import Corrupt
+from genesis.spec import genesis_hash
+from node import app
+from node.disk import SLOW_FOR_S, SLOW_S, SyncPace
+from node.engine import on_engine_stack
+from node.genesis_code import folder_plan
+from node.repair import repair
+from node.store import Note, Store
+from node.store_files import find_damage, torn_logs
+from tests.node.test_validators import Town, play
+
+CHAIN = b"g" * 32
+
+
+class Disk:
+    """A LevelDB on a disk that obeys. sync_s: how long a sync takes. error: what it ends in, 0 when it works."""
+
+    def __init__(self) -> None:
+        self.sync_s, self.error = 0.0, 0
+        self.failed = False
+        self.tried_again = 0
+
+    def open(self, path: str, **options: Any) -> _Database:
+        return _Database(plyvel.DB(path, **options), self)
+
+
+class _Database:
+    def __init__(self, db: Any, disk: Disk) -> None:
+        self._db, self._disk = db, disk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    @contextmanager
+    def write_batch(self, *, transaction: bool, sync: bool) -> Iterator[Any]:
+        """A sync that fails may have left the rows in the file all the same."""
+        disk = self._disk
+        disk.tried_again += disk.failed
+        with self._db.write_batch(transaction=transaction, sync=sync and not disk.error) as batch:
+            yield batch
+        if sync:
+            time.sleep(disk.sync_s)
+            if disk.error:
+                disk.failed = True
+                raise plyvel.IOError(f"IO error: 000005.log: {strerror(disk.error)}".encode())
+
+
+@pytest.mark.parametrize(("error", "remedy"), [(EIO, "Look at the disk"), (ENOSPC, "The disk is full: free space")])
+def test_after_a_failed_sync_nothing_is_written_any_more(tmp_path: Path, error: int, remedy: str) -> None:
+    disk = Disk()
+    with Store(tmp_path / "db", CHAIN, disk.open) as store:
+        store.put([], [Note(1, 0, b"said")])
+        disk.error = error
+        with pytest.raises(Corrupt, match=f"the disk failed .*{strerror(error)}.*{remedy}"):
+            store.put([], [Note(2, 0, b"never said")])
+        disk.error = 0
+        with pytest.raises(Corrupt, match=strerror(error)):
+            store.put([], [Note(3, 0, b"not tried")])
+        assert disk.tried_again == 0
+    with Store(tmp_path / "db", CHAIN) as again:
+        assert again.notes()[0] == Note(1, 0, b"said")
+
+
+def test_slow_syncs_are_told_while_they_last_and_a_while_after() -> None:
+    now = 100.0
+    pace = SyncPace(lambda: now)
+    with pace.timed():
+        assert pace.burden() == ""
+        now += 3 * SLOW_S
+        assert pace.burden() == "a sync of its disk has taken 3.0 s so far"
+    assert pace.burden() == "its disk is slow: a sync took 3.0 s"
+    now += SLOW_FOR_S
+    assert pace.burden() == ""
+    with pace.timed():
+        now += SLOW_S / 2
+    assert pace.burden() == "" and (pace.count, pace.longest_s) == (2, 3.0)
+
+
+def test_a_log_whose_end_is_gone_is_found(tmp_path: Path) -> None:
+    """LevelDB takes it for a write that was under way, and opens."""
+    with Store(tmp_path / "db", CHAIN) as store:
+        for view in range(1, 20):
+            store.put([], [Note(view, 0, b"vote" * 100)])
+    assert list(find_damage(tmp_path / "db")) == []
+    (log,) = (tmp_path / "db").glob("*.log")
+    data = log.read_bytes()
+    log.write_bytes(data[:-100])
+    (damage,) = find_damage(tmp_path / "db")
+    assert [damage] == list(torn_logs(tmp_path / "db"))
+    assert damage.torn and damage.file == log and f"at byte {len(data) - 100}" in str(damage)
+    log.write_bytes(data[:-100] + bytes(100))
+    (damage,) = find_damage(tmp_path / "db")
+    assert damage.file == log
+    log.write_bytes(data[:3000] + bytes((data[3000] ^ 1,)) + data[3001:])
+    (damage,) = find_damage(tmp_path / "db")
+    assert not damage.torn and damage.file == log
+    with pytest.raises(Corrupt, match=log.name):
+        Store(tmp_path / "db", CHAIN)
+
+
+@pytest.mark.slow
+def test_a_slow_disk_gives_up_leading_and_a_failing_one_signing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disks = {str(tmp_path / str(number) / "store"): Disk() for number in range(4)}
+
+    class OnDisk(Store):
+        def __init__(self, path: Path, chain: bytes) -> None:
+            super().__init__(path, chain, disks[str(path)].open)
+
+    monkeypatch.setattr(app, "Store", OnDisk)
+
+    async def test(town: Town) -> None:
+        await town.grown(0, 3)
+        slow = await town.leader()
+        other, failing = [number for number in town.members if number != slow][:2]
+        disk_of = list(disks.values())
+        disk_of[slow].sync_s = 1.5 * SLOW_S
+        client = town.members[slow].client
+        while "disk" not in (await client.consensus())["burden"]:
+            await trio.sleep(0.05)
+        while await town.leader() == slow:
+            await trio.sleep(0.05)
+        before = await town.height(slow)
+        await town.grown(other, 8)
+        while await town.height(slow) <= before:
+            await trio.sleep(0.05)
+        disk_of[slow].sync_s = 0.0
+        disk_of[failing].error = EIO
+        ended = town.members[failing].ended
+        await ended.wait()
+        assert strerror(EIO) in str(town.failed.pop(failing))
+        assert disk_of[failing].tried_again == 0
+        await town.grown(other, 3)
+        disk_of[failing].error = 0
+        town.members.pop(failing)
+        await harm_and_repair(town, failing)
+        await town.start(failing)
+        while await town.height(failing) < await town.height(other) - 1:
+            await trio.sleep(0.05)
+        await town.grown(failing, 3)
+        while not (await town.members[failing].client.consensus())["votes"]:
+            await trio.sleep(0.05)
+        await town.level()
+
+    play(tmp_path, test)
+
+
+async def harm_and_repair(town: Town, number: int) -> None:
+    """A bit of a stored block flips; the node does not start, and says in which file; then it is repaired."""
+    folder = town.folder / str(number)
+    chain = genesis_hash(town.spec, on_engine_stack(lambda: Machine(folder_plan(folder, town.spec)).genesis(town.spec)))
+    Store(folder / "store", chain).close()  # moves the log into a table
+    with Store(folder / "store", chain) as store:
+        head = store.head() or 0
+        body = store.body(head)
+    assert body is not None
+    table = next(path for path in (folder / "store").glob("*.ldb") if body in path.read_bytes())
+    data = bytearray(table.read_bytes())
+    data[data.find(body) + len(body) // 2] ^= 1
+    table.write_bytes(data)
+    with pytest.raises(RuntimeError, match="without calling"):
+        await town.start(number)
+    assert str(table) in str(town.failed.pop(number))
+    done = await trio.to_thread.run_sync(on_engine_stack, lambda: repair(folder, town.spec, lambda *_: None))
+    assert [one.file for one in done.damage] == [table] and done.after < head == done.before
