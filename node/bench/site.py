@@ -44,7 +44,7 @@ FEED_AGE_MS = 10_000
 CONSENT_MS = 2**60
 PAYMENTS = 16
 """Transfers under one signature."""
-START_S, STOP_S = 30.0, 20.0
+START_S, STOP_S = 90.0, 20.0
 _COMMAND = "from node.cli.app import app; from node.cli.edge import run; run(app)"
 
 
