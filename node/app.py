@@ -29,7 +29,7 @@ from node.checks import CheckedSigner, Subject, look
 from node.compiled import genesis_code, give_engine
 from node.config import Config
 from node.consensus.doors import Signer
-from node.consensus.signer import KeySigner
+from node.consensus.signer import KeySigner, Successive
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
 from node.faults.capture import capture
@@ -165,6 +165,8 @@ async def _serve(
                 spec, config.sequencer, checked, store, engine, executor, adapter, mempool, service, stages, poll_s,
                 genesis_root, meters, place,
             )  # fmt: skip
+            if isinstance(signer, Successive):
+                signer.in_set = life.certifies
         else:
             assert place is not None, "who follows has somebody to follow"
             life = Following(
