@@ -23,6 +23,7 @@ LOOK_S = 0.5
 ANSWER_S = 5.0
 GIVE_UP_S = 1.2 * EXPIRY_MS / 1_000
 """What no node knows as certified so long after it was told as executed has come to nothing, for it has expired."""
+SETTLE_S = 600.0
 CERTIFIED = ("certified", "posted", "final")
 
 
@@ -72,13 +73,12 @@ class Journal:
             except* (TenorError, OSError):
                 pass
 
-    async def settle(self, seconds: float = 2 * GIVE_UP_S) -> None:
-        """Until nothing waits; what waits after so long has come to nothing."""
-        with trio.move_on_after(seconds):
+    async def settle(self) -> int:
+        """Until nothing waits, SETTLE_S at most; how many receipts nobody has been asked for by then."""
+        with trio.move_on_after(SETTLE_S):
             while self._told:
                 await self.look()
-        self.reverted += len(self._told)
-        self._told.clear()
+        return len(self._told)
 
     async def _look_for(self, client: Client, identity: bytes, since_s: float, told: Receipt) -> None:
         try:

@@ -178,14 +178,14 @@ class Site:
         return said | checks | await self._audits()
 
     async def _checks(self) -> dict[str, Any]:
-        await self.journal.settle()
+        waiting = await self.journal.settle()
         found = await self.journal.check()
         height, equal = await self.common()
         journal, pulse = self.journal, self.pulse
         return {
             "blocks": height, "roots_equal": equal, "executed_receipts": journal.executed,
             "certified_receipts": len(journal.certified), "lost_receipts": found.lost,
-            "changed_receipts": found.changed, "unasked_receipts": found.unasked,
+            "changed_receipts": found.changed, "unasked_receipts": found.unasked + waiting,
             "reverted_share": round(journal.reverted / max(1, journal.executed), 5),
             "longest_gap_ms": round(1_000 * pulse.longest_s), "longest_outage_gap_ms": round(1_000 * pulse.outage_s),
             "restarts": sum(node.restarts for node in self.nodes),
