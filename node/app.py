@@ -21,6 +21,7 @@ import trio
 
 from execution.executor import Executor
 from execution.vm.machine import Machine
+from genesis.crypto import ZERO_ADDRESS
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Stages
@@ -28,9 +29,10 @@ from node.checks import CheckedSigner, Subject, look
 from node.compiled import genesis_code, give_engine
 from node.config import Config
 from node.consensus.doors import Signer
-from node.consensus.signer import KeySigner
+from node.consensus.signer import KeySigner, Successive
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
+from node.faults.capture import capture
 from node.gateway.frames import WATCH
 from node.gateway_process import Gateway
 from node.genesis_code import folder_plan
@@ -163,10 +165,13 @@ async def _serve(
                 spec, config.sequencer, checked, store, engine, executor, adapter, mempool, service, stages, poll_s,
                 genesis_root, meters, place,
             )  # fmt: skip
+            if isinstance(signer, Successive):
+                signer.in_set = life.certifies
         else:
             assert place is not None, "who follows has somebody to follow"
             life = Following(
-                spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters
+                spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters,
+                partial(capture, spec, genesis_hash(spec, genesis_root), ZERO_ADDRESS),
             )  # fmt: skip
         vitals = Vitals(
             spec, config.node.folder, store, engine, executor, mempool, stages, meters, life,

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import trio
 import trio_websocket
+from wsproto.utilities import LocalProtocolError
 
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.receipt import Receipt
@@ -262,6 +263,15 @@ class _Answer:
 @asynccontextmanager
 async def connect(url: str = DEFAULT_URL) -> AsyncIterator[Client]:
     """Yield a connected client. Raises Unavailable when nobody answers there."""
+    try:
+        async with _connected(url) as client:
+            yield client
+    except* LocalProtocolError:
+        pass  # the node's ping came while this side was closing, when trio-websocket cannot answer it any more
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Client]:
     async with await _open(url) as stream, trio.open_nursery() as nursery:
         try:
             with trio.fail_after(CONNECT_SECONDS):

@@ -46,12 +46,14 @@ class KeysConfig:
     """
     validator: keystore file of the block-signing key. password_file: its password, first line; without that file it is
     a systemd credential or in the environment (`unlock`). signer: socket of `tenor signer run`, which holds the key
+    instead; "off" for none. next: keystore file, under the same password, of the key that signs once it is in the set
     instead; "off" for none.
     """
 
     validator: Path = Path("validator.json")
     password_file: Path = Path("validator.password")
     signer: Path = Path(NOWHERE)
+    next: Path = Path(NOWHERE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,10 @@ class Life:
         """Who leads now, unless it is this node."""
         return self._peers.get(self._consensus.machine.standing().leader)
 
+    def certifies(self, key: bytes) -> bool:
+        """Whether a key is in the set that certifies the next block."""
+        return key in self._membership.next(self._line.tip.anchor.number).stakes
+
     async def _meet(self) -> None:
         """Validators of sets to come are met while this node runs."""
         while self._place is not None:

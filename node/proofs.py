@@ -100,6 +100,8 @@ def show_receipt(spec: ChainSpec, store: Store, position: Position, stage: Stage
     Reads the store: call it on a thread.
     """
     blob = store.receipts(position.height)
+    if blob is None:
+        store.check_kept(position.height)
     assert blob is not None, "the index names stored blocks only"
     encoded = [codec.encode(fields) for fields in codec.decode_trusted(blob)[0]]
     return certified(store, position.height) | {
@@ -126,6 +128,7 @@ def _commitment(spec: ChainSpec, store: Store, height: int) -> View:
 def _stored(store: Store, height: int) -> tuple[Header, bytes]:
     row = store.header(height)
     if row is None:
+        store.check_kept(height)
         raise Corrupt(f"block {height} is not stored")
     header, _, certificate = stored_header(row)
     return header, certificate.encode()

@@ -68,11 +68,11 @@ class Reads:
         head = store.head() or 0
         found: list[dict[str, Any]] = []
         height = max(first_height, 1)
-        store.check_kept(height)
         while height <= head:
             first, last = chain.commitment_span(height, self._spec.commitment_blocks)
             rows = [decode_results(row.receipts).withdrawals for row in store.blocks(first, min(last, head))]
             span = [withdrawal for row in rows for withdrawal in row]
+            store.check_kept(first)  # asked afterwards: what is pruned meanwhile is missing above
             for position, withdrawal in enumerate(span):
                 if withdrawal.account == account:
                     proof = chain.prove_withdrawal(span, position, last) if last <= stages.final else None

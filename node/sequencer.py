@@ -137,7 +137,7 @@ class Sequencer:
         self._spec, self._config, self._signer, self._line, self._store = spec, config, signer, line, store
         self._engine, self._executor = engine, executor
         self._mempool, self._inbox, self._listener = mempool, inbox, listener
-        self._proposer, self._now_ms = signer.address, now_ms
+        self._now_ms = now_ms
         self.open_block: OpenBlock | None = None
         self._turn: Turn | None = None
         self._goes_on = False
@@ -193,7 +193,7 @@ class Sequencer:
         """
         transactions: list[tuple[SignedTransaction, Deployment | None]] = []
         for executed in fallen:
-            if executed.block.header.proposer == self._proposer:
+            if executed.block.header.proposer == self._signer.address:
                 transactions += _transactions(executed.open_block)
         block, self.open_block = self.open_block, None
         if block is not None:
@@ -442,7 +442,7 @@ class Sequencer:
             burnt = [Withdrawal(w.index, w.account, w.asset, w.amount) for w in sealed.withdrawals]
             withdrawals = span_withdrawals(parent, block.opening.height, self._spec, burnt)
             version = self._inbox.validators(parent.anchor, block.anchor)
-            header = block.header(sealed, withdrawals, self._proposer, version, turn.view)
+            header = block.header(sealed, withdrawals, self._signer.address, version, turn.view)
             try:
                 signature = await self._signer.propose(header)
             except (Invalid, Unavailable) as error:

@@ -312,8 +312,9 @@ class Service:
             return self._staged(Receipt.decode(recent))
         position = await trio.to_thread.run_sync(self._store.position, transaction)
         if position is not None:
-            await trio.to_thread.run_sync(self._store.check_kept, position.height)
             blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
+            if blob is None:
+                await trio.to_thread.run_sync(self._store.check_kept, position.height)
             assert blob is not None, "the index names stored blocks only"
             return self._staged(receipt_in(blob, position.index))
         told, expiry = self._told.get(transaction, (None, 0))
@@ -335,9 +336,9 @@ class Service:
     async def _block(self, height: int | None) -> dict[str, Any]:
         tip = self._tip()
         wanted = height if height is not None else tip.header.height if tip.header else 0
-        await trio.to_thread.run_sync(self._store.check_kept, max(wanted, 1))
         rows = await trio.to_thread.run_sync(lambda: list(self._store.blocks(wanted, wanted)))
         if not rows:
+            await trio.to_thread.run_sync(self._store.check_kept, max(wanted, 1))
             raise Invalid(
                 f"There is no block {wanted}; the newest is {tip.header.height if tip.header else 0}.", "not_found"
             )

@@ -318,6 +318,8 @@ class Store:
             if header is None:
                 return
             if body is None or receipts is None:
+                if height < self.first():
+                    return  # swept while it was read
                 raise Corrupt(f"{self.path}: block {height} has a header but lacks its body or receipts.")
             yield StoredBlock(height, header, body, receipts)
 

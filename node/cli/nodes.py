@@ -322,7 +322,7 @@ def _write_proof(folder: Path, row: dict[str, Any], chain: int) -> Path:
 async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterator[Signer | None]:
     """Who signs for this node: its own key, or a process that holds it; nobody for one that follows."""
     from node.config import NOWHERE
-    from node.consensus.signer import KeySigner
+    from node.consensus.signer import KeySigner, Successive
     from node.keystore import load
     from node.signing.remote import open_remote
 
@@ -334,7 +334,9 @@ async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterato
         async with open_remote(keys.signer, spec.chain_id) as remote:
             yield remote
         return
-    yield KeySigner(load(keys.validator, key_password(keys.password_file, keys.validator)))
+    password = key_password(keys.password_file, keys.validator)
+    signer = KeySigner(load(keys.validator, password))
+    yield signer if keys.next == Path(NOWHERE) else Successive(signer, KeySigner(load(keys.next, password)))
 
 
 def _write_key(folder: Path, key_file: Path | None, password_file: Path | None, dev_key: int | None) -> bytes:

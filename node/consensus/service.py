@@ -301,6 +301,7 @@ class Consensus:
         self._recall, self._recalls = None, False
         if self.diverged is not None or self._signer is None:
             return []
+        self._stage.after.append(self._repeat_own)  # who greeted this node before has not been told of it
         return [*self._said_before(), *self.machine.speak(self._signer.address, now_ms)]
 
     async def _loop(self) -> None:

@@ -1,10 +1,13 @@
-"""A validator's key in this process, with a memory of its own of what it signed."""
+"""A validator's key in this process, with a memory of its own of what it signed; and two keys, one after the other."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from genesis import crypto
 from genesis.chain import Header, VoteKind
 from genesis.errors import Invalid
+from node.consensus.doors import Signer
 from node.consensus.words import Rules, Said
 
 REMEMBERED_MAX = 4_096
@@ -41,3 +44,29 @@ class KeySigner:
 
     async def propose(self, header: Header) -> bytes:
         return crypto.sign(header.proposal_digest(), self._key)
+
+
+class Successive:
+    """
+    A validator's key and the one it goes on under, which signs from the set on that has it.
+
+    in_set: whether a key is in the set that certifies next; the node says so once it knows.
+    """
+
+    def __init__(self, first: Signer, second: Signer) -> None:
+        self._first, self._second = first, second
+        self.in_set: Callable[[bytes], bool] = lambda key: key == first.address
+
+    @property
+    def address(self) -> bytes:
+        return (self._second if self.in_set(self._second.address) else self._first).address
+
+    async def sign(self, said: Said, rules: Rules) -> bytes:
+        return await (self._second if self._second.address in rules.stakes else self._first).sign(said, rules)
+
+    async def propose(self, header: Header) -> bytes:
+        return await (self._second if header.proposer == self._second.address else self._first).propose(header)
+
+    async def probe(self) -> None:
+        await self._first.probe()
+        await self._second.probe()

@@ -33,6 +33,9 @@ RULES = Rules(toy.CHAIN, STAKES, 0, 1_000, 500, 4_000)
 COUNCIL = Council([ValidatorSet(0, 0, STAKES)], RULES)
 NAMES = {crypto.address_of(key): f"v{number}" for number, key in enumerate(KEYS)}
 GLANCE_S = 0.05
+RESTARTS = 8
+ASKING_S_MAX = 0.1
+"""In the middle of many restarts: one round of questions, and a glance."""
 LED_AGAIN_S = 3.0
 """It starts, and could lead the view again, in which no quorum has said anything."""
 
@@ -118,6 +121,36 @@ def test_without_asking_it_would_contradict_itself() -> None:
     """The story is one that matters."""
     village = story(partial(Consensus, recalls=False))
     assert {one.kind for one in village.watch.findings} == {DOUBLE_SIGNATURE}
+
+
+def restarts(make: Callable[..., Consensus]) -> list[float]:
+    """All are crashed at once, again and again: the seconds until there is a block that was not there."""
+
+    async def live() -> list[float]:
+        took: list[float] = []
+        async with open_memory_network(1, Weather(0.005, 0.005)) as hub, trio.open_nursery() as nursery:
+            village = Village(hub, nursery, make)
+            with village.watch.stop:
+                village.start()
+                for number in range(RESTARTS):
+                    await village.grown(2)
+                    await trio.sleep(number * 0.04)  # somewhere in a view
+                    crashed_s = trio.current_time()
+                    for member in village.members:
+                        member.down_s = 0.1
+                        member.crash()
+                    await village.grown(1)
+                    took.append(trio.current_time() - crashed_s)
+            assert village.watch.findings == []
+            nursery.cancel_scope.cancel()
+        return took
+
+    return scheduler.run(live, 1)
+
+
+def test_all_that_start_together_lose_next_to_nothing_by_asking() -> None:
+    asking, not_asking = restarts(Consensus), restarts(partial(Consensus, recalls=False))
+    assert sum(asking) < sum(not_asking) + RESTARTS * ASKING_S_MAX
 
 
 # What is asked and answered

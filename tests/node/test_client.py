@@ -6,12 +6,15 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
 import trio.testing
 import trio_websocket
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, CloseConnection, Request
 
 from genesis.errors import Corrupt, Invalid, Unavailable
 from genesis.transaction import Call
@@ -73,7 +76,7 @@ def test_every_read_passes_its_parameters(core: StubCore) -> None:
         assert (await client.request("tenor_getWithdrawals", account=hexadecimal(who)))["first_height"] == 0
         assert (await client.request("tenor_getPrograms"))["method"] == "tenor_getPrograms"
         assert (await client.proof(who, 9))["page"] == 9
-        assert (await client.call(who, b"abcd", b"\x01" * 8))["arguments"] == "0x" + "01" * 8
+        assert (await client.call(who, b"abcd", b"\x01" * 8))["result"] == hexadecimal(who + b"abcd" + b"\x01" * 8)
         simulated = await client.simulate(who, [Call(who, b"abcd", b"", 5)], gas=9)
         assert (simulated["signer"], simulated["gas"], simulated["calls"][0]["gas"]) == (None, 9, 5)
         with pytest.raises(Invalid, match="No block holds"):
@@ -238,5 +241,31 @@ def test_a_subscriber_that_does_not_read_is_cut_off_with_the_reason(core: StubCo
                     await raw.get_message()
             assert caught.value.reason.code == 1013
             assert "unread" in caught.value.reason.reason
+
+    trio.run(main)
+
+
+async def ping_when_closed(stream: trio.SocketStream) -> None:
+    """A node that sends a ping between the client's farewell and its own."""
+    node = WSConnection(ConnectionType.SERVER)
+    async with stream:
+        while data := await stream.receive_some():
+            node.receive_data(data)
+            for event in node.events():
+                if isinstance(event, Request):
+                    await stream.send_all(node.send(AcceptConnection()))
+                if isinstance(event, CloseConnection):
+                    ping = b"\x89\x04ping"
+                    await stream.send_all(ping + node.send(event.response()))
+
+
+def test_a_ping_that_crosses_the_farewell_is_no_error() -> None:
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            (listener,) = await nursery.start(partial(trio.serve_tcp, host="127.0.0.1"), ping_when_closed, 0)
+            port = listener.socket.getsockname()[1]
+            async with connect(f"ws://127.0.0.1:{port}/ws"):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
 
     trio.run(main)

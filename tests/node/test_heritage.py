@@ -245,6 +245,8 @@ def test_nonsense_and_too_much_are_not_kept(tmp_path: Path) -> None:
             await stream.send(codec.encode(row) if row != (-1, 0, opening, ()) else b"\xc1")
         for height in range(10, 10 + 2 * HEIGHTS_MAX):
             await stream.send(codec.encode((height, 0, opening, ())))
+        while 9 + 2 * HEIGHTS_MAX not in heir.heritage._begun[GONE]:
+            await trio.sleep(0.001)
         await heir.heard(blocks=HEIGHTS_MAX, batches=HEIGHTS_MAX)
         assert min(heir.heritage._begun[GONE]) == 10 + HEIGHTS_MAX
 

@@ -10,13 +10,13 @@ import trio
 from genesis import codec
 from genesis.chain import Receipt
 from genesis.crypto import sha256
-from genesis.errors import Invalid
+from genesis.errors import Corrupt, Invalid
 from genesis.header import commitment_span
 from genesis.presets import load_preset
 from node.batcher import Stages
 from node.config import SyncConfig
 from node.ledger import certified_blocks
-from node.store import Position, Store, StoredBlock
+from node.store import _BODY, Position, Store, StoredBlock
 from node.sync.pruning import PEERS_BLOCKS, Pruner
 
 SPEC = load_preset("devnet")
@@ -100,6 +100,16 @@ def test_pruned_blocks_go_with_their_index_and_whoever_asks_is_told(tmp_path: Pa
             assert caught.value.code == "pruned"
         assert [row.height for row in store.blocks(first, HEAD)] == list(range(first, HEAD + 1))
         assert store.position(sha256(b"%d" % first)) == Position(first, 0)
+
+
+def test_a_block_that_is_swept_while_it_is_read_is_pruned_and_no_damage(tmp_path: Path) -> None:
+    with Store(tmp_path, b"g" * 32) as store:
+        store.put([block(1), block(2)])
+        store._db.delete(_BODY + (1).to_bytes(8, "big"))
+        with pytest.raises(Corrupt, match="lacks its body"):
+            list(store.blocks(1, 2))
+        store.prune(2)
+        assert list(store.blocks(1, 2)) == []
 
 
 def test_a_sweep_that_was_cut_short_goes_on(tmp_path: Path) -> None:

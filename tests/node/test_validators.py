@@ -18,6 +18,8 @@ from genesis.spec import ChainSpec, Validator
 from node.app import Ready, run_node
 from node.client import Client, connect
 from node.config import Config
+from node.consensus.doors import Signer
+from node.consensus.signer import KeySigner, Successive
 from node.life import Place
 from node.programs import Programs
 from p2p.memory import Hub, Weather, open_memory_network
@@ -53,6 +55,8 @@ class Town:
         self.failed: dict[int, BaseException] = {}
         """Nodes whose disk or engine has ended them, and how."""
         self.sequence = 0
+        self.next_keys: dict[int, int] = {}
+        """By number: the key that it goes on under."""
         self.known = set(range(COUNT))
         """Numbers of those whom everybody is told of."""
 
@@ -81,14 +85,21 @@ class Town:
     async def _run(self, number: int, config: Config, place: Place, task_status: trio.TaskStatus[Ready]) -> None:
         """A node that ends itself leaves the network at once, as its process would."""
         try:
-            await run_node(config, self.spec, development_key(self.keys[number]), place, task_status=task_status)
+            await run_node(config, self.spec, self._signer(number), place, task_status=task_status)
         except Corrupt as error:
             self.failed[number] = error
             self.hub.crash(f"v{number}")
             raise
 
+    def _signer(self, number: int) -> Signer:
+        signer = KeySigner(development_key(self.keys[number]))
+        if number not in self.next_keys:
+            return signer
+        return Successive(signer, KeySigner(development_key(self.next_keys[number])))
+
     def _others(self, number: int) -> dict[bytes, str]:
-        return {development_address(self.keys[other]): f"v{other}" for other in self.known if other != number}
+        keys = [(self.keys[other], other) for other in self.known] + [(key, at) for at, key in self.next_keys.items()]
+        return {development_address(key): f"v{other}" for key, other in keys if other != number}
 
     def _news(self, number: int) -> Callable[[], Awaitable[dict[bytes, str] | None]]:
         told = self._others(number)
