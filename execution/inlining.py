@@ -30,12 +30,18 @@ _LOCAL = frozenset({"local.get", "local.set", "local.tee"})
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A function: its type, its locals after the parameters, its instructions without the last `end`."""
+    """
+    A function: its type, its locals after the parameters, its instructions without the last `end`.
+
+    apart: it is never written out where it is called, so that what it does seldom takes no registers from what its
+    callers do always.
+    """
 
     params: tuple[ValueType, ...]
     results: tuple[ValueType, ...]
     local_types: tuple[ValueType, ...]
     code: tuple[Instruction, ...]
+    apart: bool = False
 
 
 BlockType = Callable[[tuple[ValueType, ...]], object]
@@ -93,9 +99,11 @@ class _Writer:
             else:
                 out.append(instruction)
         body = self._body
-        return Body(body.params, body.results, (*body.local_types, *self._more), tuple(out))
+        return Body(body.params, body.results, (*body.local_types, *self._more), tuple(out), body.apart)
 
     def _fits(self, callee: Body, index: object, size: int) -> bool:
+        if callee.apart:
+            return False
         most = INLINED_ONCE_MAX if self._calls[index] == 1 else INLINED_MAX
         return len(callee.code) <= most and size + len(callee.code) + len(self._body.code) <= FUNCTION_MAX
 

@@ -114,6 +114,8 @@ INSTRUCTIONS: dict[str, tuple[bytes, str]] = {
     "i32.wrap_i64": (b"\xa7", ""),
     "i64.extend_i32_s": (b"\xac", ""),
     "i64.extend_i32_u": (b"\xad", ""),
+    "v128.load": (b"\xfd\x00", "memory 4"),
+    "v128.store": (b"\xfd\x0b", "memory 4"),
     "memory.copy": (b"\xfc\x0a", "copy"),
     "memory.fill": (b"\xfc\x0b", "fill"),
     "i64.add128": (b"\xfc\x13", ""),
@@ -309,11 +311,17 @@ class ModuleBuilder:
         self._bodies.append(_Declared(tuple(params), tuple(results)))
         return self._imported["function"] + len(self._bodies) - 1
 
-    def define(self, index: int, local_types: Sequence[ValueType], body: Sequence[Instruction]) -> None:
-        """Give a declared function its locals (after the parameters) and its instructions, without the last `end`."""
+    def define(
+        self, index: int, local_types: Sequence[ValueType], body: Sequence[Instruction], apart: bool = False
+    ) -> None:
+        """
+        Give a declared function its locals (after the parameters) and its instructions, without the last `end`.
+
+        apart: it is never inlined.
+        """
         entry = self._bodies[index - self._imported["function"]]
         assert entry.body is None, f"function {index} is defined twice"
-        entry.body = Body(entry.params, entry.results, tuple(local_types), tuple(body))
+        entry.body = Body(entry.params, entry.results, tuple(local_types), tuple(body), apart)
 
     def function(
         self,

@@ -21,6 +21,7 @@ import trio
 
 from execution.executor import Executor
 from execution.vm.machine import Machine
+from genesis.crypto import ZERO_ADDRESS
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Stages
@@ -31,6 +32,7 @@ from node.consensus.doors import Signer
 from node.consensus.signer import KeySigner, Successive
 from node.corelink import CoreLink, link_path
 from node.engine import EngineThread
+from node.faults.capture import capture
 from node.gateway.frames import WATCH
 from node.gateway_process import Gateway
 from node.genesis_code import folder_plan
@@ -168,7 +170,8 @@ async def _serve(
         else:
             assert place is not None, "who follows has somebody to follow"
             life = Following(
-                spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters
+                spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters,
+                partial(capture, spec, genesis_hash(spec, genesis_root), ZERO_ADDRESS),
             )  # fmt: skip
         vitals = Vitals(
             spec, config.node.folder, store, engine, executor, mempool, stages, meters, life,

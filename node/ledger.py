@@ -6,11 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import trio
 
-from execution.executor import Executor
 from genesis import codec
 from genesis.chain import Block
 from genesis.crypto import ZERO_ADDRESS, ZERO_HASH
@@ -20,8 +18,7 @@ from node.consensus.doors import Certified, Kept, Remembered
 from node.consensus.schedule import failed_leaders
 from node.consensus.words import Link, Quorum, Said, said_of
 from node.evidence import keep_evidence
-from node.faults.capture import Suspect
-from node.faults.fault import FOLDER, Fault, write
+from node.faults.keeping import Capture, keep_fault
 from node.judge import Judge
 from node.line import Executed, Line
 from node.log import logger
@@ -30,7 +27,6 @@ from node.mempool import Mempool
 from node.recovery import stored_block, stored_header
 from node.sequencer import Sequencer, Turn
 from node.store import Note, Store
-from node.tip import Tip
 
 PROPOSAL, QUORUM = 3, 4
 """Kinds of notes: 0 to 2 are votes, quorums follow from 4 on, by the kind of their vote."""
@@ -51,7 +47,7 @@ class ChainLedger:
         membership: Membership,
         judge: Judge,
         view_floor: int,
-        capture: Callable[[Suspect, Executor, Tip], Fault],
+        capture: Capture,
     ) -> None:
         """capture: see `faults.capture`."""
         self._capture = capture
@@ -149,14 +145,9 @@ class ChainLedger:
             self._untidy.set()
 
     async def diverged(self, block: Block, quorum: Quorum | None) -> str:
-        behind = codec.encode(quorum.fields()) if quorum is not None else b""
-        suspect = Suspect(block, self._line.refused.get(block.hash(), ""), behind)
         async with self._line.turn:
             await self._sequencer.release()
-            fault = await self._line.examine(block.header.parent, partial(self._capture, suspect))
-        path = await trio.to_thread.run_sync(write, fault, self._store.path.parent / FOLDER)
-        log.error("what may tell why is kept", height=block.header.height, file=str(path))
-        return str(path)
+            return await keep_fault(self._line, self._capture, self._store.path.parent, block, quorum)
 
     async def _move_to(self, block_hash: bytes) -> None:
         """The chain goes on along another branch than this node stood on."""

@@ -181,7 +181,7 @@ def touch_step(touch: Touch, slots: Slots, ground: Ground) -> Step:
         start = r[address] + offset
         for line in range(start // LINE_BYTES, (start + last) // LINE_BYTES + 1):
             if _WORD.unpack_from(marks, line * MARK_BYTES)[0] < mark.value:
-                save(line)
+                save(line * LINE_BYTES)
 
     return step
 

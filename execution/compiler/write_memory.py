@@ -57,7 +57,14 @@ def write_touch(body: Body, touch: Touch) -> None:
         return
     _save_line_at(body, touch.address, touch.offset)
     if touch.size > WORD_BYTES:
+        _push_place(body, touch.address, touch.offset)
+        body.const(LINE_BYTES - 1)
+        body.add("i64.and")
+        body.const(LINE_BYTES - touch.size)
+        body.add("i64.gt_u")
+        body.open("if", "touch")
         _save_line_at(body, touch.address, touch.offset + touch.size - 1)
+        body.end()
 
 
 def write_reserve(body: Body, reserve: Reserve) -> None:
@@ -89,22 +96,21 @@ def _save_known_line(body: Body, line: int) -> None:
     body.get_global("mark")
     body.add("i64.lt_s")
     body.open("if", "touch")
-    body.const(line)
+    body.const(line * LINE_BYTES)
     body.add(("call", body.names.runtime["save"]))
     body.end()
 
 
 def _save_line_at(body: Body, address: Operand, offset: int) -> None:
-    line = body.temporary("line")
     _push_place(body, address, offset)
-    body.const(LINE_SHIFT)
-    body.add("i64.shr_u")
-    body.tee(line)
-    body.const(MARK_SHIFT)
-    body.add("i64.shl", "i32.wrap_i64", ("i64.load", MARKS, 0))
+    body.add("i32.wrap_i64")
+    body.const32(LINE_SHIFT - MARK_SHIFT)
+    body.add("i32.shr_u")
+    body.const32(-MARK_BYTES)
+    body.add("i32.and", ("i64.load", MARKS, 0))
     body.get_global("mark")
     body.add("i64.lt_s")
     body.open("if", "touch")
-    body.get(line)
+    _push_place(body, address, offset)
     body.add(("call", body.names.runtime["save"]))
     body.end()

@@ -26,7 +26,8 @@ CPython on bytearrays; both give the same bits (wrapping arithmetic included). W
 Statements: assignment (also of tuples), if, while, for, break, continue, return, raise, try, calls. Operators + - * &
 | ^ ~ << >> wrap and are signed, comparisons too and give i32; unsigned and wide ones are the intrinsics below. Names
 of the module that hold ints, and calls of plain Python functions on constants, are folded; an `if` on a constant
-keeps only the taken branch. `@inline` instead of `@core()` writes a small function out where it is called.
+keeps only the taken branch. `@inline` instead of `@core()` writes a small function out where it is called, `@apart()`
+never does.
 """
 
 from __future__ import annotations
@@ -155,10 +156,13 @@ add128, sub128 = WideIntrinsic("add128"), WideIntrinsic("sub128")  # (a low, a h
 class CoreFunction(Generic[P, R]):
     """A function in core Python: its source, and the module it names things in."""
 
-    def __init__(self, function: Callable[P, R], word_counts: dict[str, int], inlined: bool = False) -> None:
+    def __init__(
+        self, function: Callable[P, R], word_counts: dict[str, int], inlined: bool = False, apart: bool = False
+    ) -> None:
         self.name = function.__name__
         self.word_counts = word_counts
         self.inlined = inlined
+        self.apart = apart
         self._function = function
         self._tree: ast.FunctionDef | None = None
         self._parameters: frozenset[str] | None = None
@@ -227,6 +231,15 @@ class Bound(Generic[P, R]):
 def core(**word_counts: int) -> Callable[[Callable[P, R]], CoreFunction[P, R]]:
     """Decorate a function of core Python; name=K makes the parameter `name` a row of K words."""
     return lambda function: CoreFunction(function, word_counts)
+
+
+def apart(**word_counts: int) -> Callable[[Callable[P, R]], CoreFunction[P, R]]:
+    """
+    Decorate, as `core` does, a function that is never written out where it is called.
+
+    For what happens seldom: written out it would take registers from what happens always.
+    """
+    return lambda function: CoreFunction(function, word_counts, apart=True)
 
 
 def inline(function: Callable[P, R]) -> CoreFunction[P, R]:

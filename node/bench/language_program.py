@@ -1,9 +1,11 @@
 """
 The program of the language bench: each entry is a loop of `turns`, and each loop has a twin without the operation.
+An addition takes less than counting gas and turns beside it, so a turn of `add` does ADDITIONS of them in a chain.
 
 Keys of the map are 0, 1, 2 …; keys of the ordered map are the states of the generator, which repeats after 2³¹.
 """
 
+ADDITIONS = 16
 SOURCE = '''
 """Operations in loops."""
 
@@ -29,7 +31,11 @@ class Desk(Program):
     def add(self, turns: int, seed: int, price: Decimal, operand: Decimal) -> Decimal:
         total = price
         for turn in range(turns):
-            total = total + operand + price
+            total = total + operand + operand + operand + operand
+            total = total + operand + operand + operand + operand
+            total = total + operand + operand + operand + operand
+            total = total + operand + operand + operand + operand
+            total += price
         return total
 
     @external

@@ -23,7 +23,9 @@ from node.config import SequencerConfig
 from node.consensus import reasons, wire
 from node.consensus.doors import Certified
 from node.consensus.ranges import WINDOW_BLOCKS, Fetched, Ranges
+from node.consensus.words import Quorum
 from node.engine import EngineThread
+from node.faults.keeping import Capture, keep_fault
 from node.ledger import certified_blocks
 from node.life import Place
 from node.line import Line
@@ -64,8 +66,9 @@ class Following:
         poll_s: float,
         place: Place,
         meters: Meters,
+        capture: Capture,
     ) -> None:
-        self._meters = meters
+        self._meters, self._capture = meters, capture
         self._spec, self._config, self._store, self._engine, self._executor = spec, config, store, engine, executor
         self._adapter, self._service, self._poll_s, self._place = adapter, service, poll_s, place
         self._membership = Membership.stored(spec, adapter, store, 0)
@@ -191,7 +194,12 @@ class Following:
             return False
         async with self._line.turn:
             if await self._line.execute(one.block) is None:
-                raise Corrupt(f"block {header.height}, which a quorum certified, came out differently here.")
+                quorum = Quorum.of_certificate(one.certificate)
+                kept = await keep_fault(self._line, self._capture, self._store.path.parent, one.block, quorum)
+                raise Corrupt(
+                    f"block {header.height}, which a quorum certified, came out differently here; `tenor node diff "
+                    f"{kept}` tells field and likely cause. Start again where that is mended."
+                )
             self._line.decide(header.hash())
         await self._to_store.send(one)
         return not self._stop.is_set()

@@ -137,6 +137,7 @@ def run(selector: i32, flags: i32, gas: i64) -> None:
     g.mark += 1
     if g.block_mark == 0:
         g.block_mark = g.mark
+        g.mark += 1
     g.undo_top = i32(0)
     g.sp = i32(SP)
     g.frame = i32(FRAME)

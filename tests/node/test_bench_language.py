@@ -5,7 +5,7 @@ from __future__ import annotations
 from execution.vm.layout import LIVE_BYTES
 from node.bench.desk import ADDRESS
 from node.bench.language import MARKS, RAW, Signer, Sizes, measure
-from node.bench.language_program import SOURCE
+from node.bench.language_program import ADDITIONS, SOURCE
 
 SMALL = Sizes(small=50, large=200, ordered=100, turns=10, batch=1, block_ms=1, pricings=3)
 
@@ -22,7 +22,7 @@ def test_a_loop_with_the_operation_does_it_and_its_twin_does_not() -> None:
     desk.fill(10)
     assert desk.call("draw", 2, 1, 5) != desk.call("get", 2, 1, 5)
     assert desk.call("idle", 2, 1, 5, 7) == 5 + 5 + 5
-    assert desk.call("add", 2, 1, 5, 7) == 5 + 12 + 12
+    assert desk.call("add", 2, 1, 5, 7) == 5 + 2 * (7 * ADDITIONS + 5)
     assert desk.call("multiply", 2, 1, 5, 2 * RAW) == (5 * 2 + 5) * 2 + 5
     assert desk.call("divide", 2, 1, 4, RAW // 2) == (4 * 2 + 4) * 2 + 4
     state = desk.call("insert", 3, 1, 5)

@@ -76,7 +76,7 @@ def test_every_read_passes_its_parameters(core: StubCore) -> None:
         assert (await client.request("tenor_getWithdrawals", account=hexadecimal(who)))["first_height"] == 0
         assert (await client.request("tenor_getPrograms"))["method"] == "tenor_getPrograms"
         assert (await client.proof(who, 9))["page"] == 9
-        assert (await client.call(who, b"abcd", b"\x01" * 8))["arguments"] == "0x" + "01" * 8
+        assert (await client.call(who, b"abcd", b"\x01" * 8))["result"] == hexadecimal(who + b"abcd" + b"\x01" * 8)
         simulated = await client.simulate(who, [Call(who, b"abcd", b"", 5)], gas=9)
         assert (simulated["signer"], simulated["gas"], simulated["calls"][0]["gas"]) == (None, 9, 5)
         with pytest.raises(Invalid, match="No block holds"):

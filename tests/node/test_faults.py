@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,6 +34,9 @@ from node.recovery import initial_tip, replay_block, stored_block
 from node.store import Store
 from tests.node.command import tenor
 from tests.node.recovery_script import PAYEE, TEST_SPEC, script
+from tests.node.running import SPEC
+from tests.node.test_following import Pair
+from tests.node.test_following import play as follow
 from tests.node.test_recovery import live
 from tests.node.test_validators import FOUR, Town, play
 
@@ -124,6 +129,26 @@ async def voted(town: Town, number: int) -> bool:
     while (await client.consensus())["counters"]["voted"] == before:
         await trio.sleep(0.02)
     return True
+
+
+@pytest.mark.slow
+def test_a_follower_ends_and_names_what_it_kept(tmp_path: Path, machines: list[Machine]) -> None:
+    async def test(town: Pair) -> None:
+        validator = await town.start("validator")
+        paid = await town.pay(validator)
+        follower = await town.start("follower", sync__snapshot_blocks="100000")
+        await follower.reaches(paid.height)
+        flip(machines[1], balance_place(machines[1]) + 2)
+        await town.pay(validator)
+        await trio.sleep_forever()
+
+    with pytest.raises(BaseExceptionGroup) as ended:
+        follow(tmp_path, test)
+    found = re.search(r"tenor node diff (\S+?)`", "".join(traceback.format_exception(ended.value)))
+    assert found is not None
+    bundle = fault.read(Path(found[1]))
+    verdict = on_engine_stack(lambda: compare.compare(SPEC, bundle, ground.of_bundle(bundle)))
+    assert (verdict.cause, [one.field for one in verdict.before]) == (Cause.MEMORY, [BALANCE])
 
 
 # Without nodes: blocks that were made by a sound engine, run by one that is not

@@ -27,7 +27,7 @@ VARIABLES = {
     "owed": "i64",
     "paying": "i32",
 }
-START = {"gas": 1 << 50, "mark": 1, "block_mark": 1, "undo_top": 0, "before_top": 0, "owed": 0, "paying": 0}
+START = {"gas": 1 << 50, "mark": 2, "block_mark": 1, "undo_top": 0, "before_top": 0, "owed": 0, "paying": 0}
 
 
 class Wasm:

@@ -40,3 +40,9 @@ def test_imports_large_functions_and_circles_stay_calls() -> None:
     written = inline_calls([large, itself, caller], 1, block_type)
     assert written[2].code == caller.code
     assert written[1].code == itself.code
+
+
+def test_what_stands_apart_stays_a_call_even_where_it_is_called_once() -> None:
+    caller = Body((), (), (), (("call", 0),))
+    assert inline_calls([Body((), (), (), (), apart=True), caller], 0, block_type)[1].code == caller.code
+    assert inline_calls([Body((), (), (), ()), caller], 0, block_type)[1].code != caller.code

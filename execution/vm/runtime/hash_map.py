@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from execution.vm.core import (
     Words,
+    apart,
     core,
+    i32,
     i64,
     load32,
     load64,
@@ -56,6 +58,7 @@ PROBES_FREE = 4
 MIGRATED = 8  # slots a step
 NEAR_BITS = 14  # up to 128 KiB of slots, index and entries are mostly found in the processor's caches
 FAR_PROBES = 4  # what each doubling beyond that costs, in probes
+FAR_BITS = NEAR_BITS + PROBES_FREE // FAR_PROBES  # the free ones are the first doubling's
 DELETED = 1 << 32
 MULTIPLIERS = (
     0x9E3779B97F4A7C15,
@@ -82,11 +85,12 @@ def hash_key(key: Words) -> i64:
 
 
 @core(key=K)
-def same_key(entry: i64, key: Words) -> i64:
+def other_key(entry: i64, key: Words) -> i64:
+    """0 when the entry has this key."""
+    difference = 0
     for i in unroll(K):
-        if load64(STATE, entry + (KEY + 8 * i)) != key[i]:
-            return 0
-    return 1
+        difference |= load64(STATE, entry + (KEY + 8 * i)) ^ key[i]
+    return difference
 
 
 @core()
@@ -96,17 +100,24 @@ def charge_probes(probes: i64) -> None:
 
 
 @core()
-def distance(bits: i64) -> i64:
-    """Probes that finding a slot costs for the size of the index alone."""
-    return (bits - NEAR_BITS) * FAR_PROBES if bits > NEAR_BITS else 0
+def charge_search(probes: i64, bits: i64) -> None:
+    """What finding a slot costs for the size of the index and for the slots looked at."""
+    charge_probes(probes + ((bits - NEAR_BITS) * FAR_PROBES if bits > NEAR_BITS else 0))
 
 
-@core(key=K)
+@core()
+def charge_size(bits: i64) -> None:
+    """`charge_search` without probes, in fewer instructions."""
+    if bits > FAR_BITS:
+        charge((bits - FAR_BITS) * (FAR_PROBES * PROBE))
+
+
+@apart(key=K)
 def search_few(header: i64, hashed: i64, key: Words) -> i64:
     """The entry among a few, or 0."""
     entry = load64(STATE, header + FIRST)
     while entry:
-        if load32(STATE, entry + HASH) == hashed and same_key(entry, key) != 0:
+        if load32(STATE, entry + HASH) == hashed and other_key(entry, key) == 0:
             return entry
         entry = load32(STATE, entry + NEXT)
     return 0
@@ -126,58 +137,54 @@ def search(table: i64, bits: i64, start: i64, hashed: i64, key: Words) -> i64:
             break
         if word & 0xFFFFFFFF == hashed:
             entry = shr_u(word, 32)
-            if entry != 1 and same_key(entry, key) != 0:
-                charge_probes(probes + distance(bits))
+            if entry != 1 and other_key(entry, key) == 0:
+                charge_search(probes, bits)
                 return table + i * SLOT_BYTES
         i += 1
         if i == slots:
             i = start
         probes += 1
-    charge_probes(probes + distance(bits))
+    charge_search(probes, bits)
     return 0
 
 
 @core(key=K)
-def search_near(table: i64, bits: i64, hashed: i64, key: Words) -> i64:
+def find_near(header: i64, hashed: i64, key: Words) -> tuple[i64, i64]:
     """
-    Address of the key's slot where that is the first or the second from its place, else 0; nothing is charged.
+    Slot and entry where the slot is one of the key's first three, else zeros and nothing is charged.
 
-    Which of the two is not guessed: a wrong guess would wait for the index, and for the entry after that.
+    Which of them is not guessed: a wrong guess would wait for the index, and for the entry after that.
     """
-    i = shr_u(hashed, 32 - bits)
-    first = table + i * SLOT_BYTES
-    second = table + ((i + 1) & ((1 << bits) - 1)) * SLOT_BYTES
-    slot = select(load64(STATE, first) & 0xFFFFFFFF == hashed, first, second)
-    word = load64(STATE, slot)
-    entry = shr_u(word, 32)
-    if (word & 0xFFFFFFFF == hashed) & (entry > 1) and same_key(entry, key) != 0:
-        return slot
-    return 0
-
-
-@core(key=K)
-def find_slot(header: i64, hashed: i64, key: Words) -> i64:
-    """Address of the key's slot in the index or in the old one, or 0."""
     table = load32(STATE, header + TABLE)
     bits = load32(STATE, header + TABLE_BITS)
-    slot = search_near(table, bits, hashed, key)
-    if slot:
-        charge_probes(distance(bits))
-        return slot
-    slot = search(table, bits, 0, hashed, key)
+    i = shr_u(hashed, 32 - bits)
+    mask = (1 << bits) - 1
+    first = table + i * SLOT_BYTES
+    second = table + ((i + 1) & mask) * SLOT_BYTES
+    third = table + ((i + 2) & mask) * SLOT_BYTES
+    a, b, c = load64(STATE, first), load64(STATE, second), load64(STATE, third)
+    in_first, in_second = i32(a) == i32(hashed), i32(b) == i32(hashed)
+    word = select(in_first, a, select(in_second, b, c))
+    if i32(word) == i32(hashed):
+        entry = shr_u(word, 32)
+        if entry > 1 and other_key(entry, key) == 0:
+            charge_size(bits)
+            return select(in_first, first, select(in_second, second, third)), entry
+    return 0, 0
+
+
+@apart(key=K)
+def find_far(header: i64, hashed: i64, key: Words) -> tuple[i64, i64]:
+    """Slot and entry, or zeros; while there is no index the slot is 0."""
+    table = load32(STATE, header + TABLE)
+    if table == 0:
+        return 0, search_few(header, hashed, key)
+    slot = search(table, load32(STATE, header + TABLE_BITS), 0, hashed, key)
     if slot == 0:
         old = load32(STATE, header + OLD_TABLE)
         if old:
             slot = search(old, load32(STATE, header + OLD_BITS), load32(STATE, header + CURSOR), hashed, key)
-    return slot
-
-
-@core(key=K)
-def find_hashed(header: i64, hashed: i64, key: Words) -> i64:
-    if load32(STATE, header + TABLE) == 0:
-        return search_few(header, hashed, key)
-    slot = find_slot(header, hashed, key)
-    return load32(STATE, slot + 4) if slot else 0
+    return slot, load32(STATE, slot + 4) if slot else 0
 
 
 @core(key=K)
@@ -185,7 +192,13 @@ def map_find(header: i64, key: Words) -> i64:
     """The entry, or 0."""
     if load64(STATE, header + COUNT) == 0:
         return 0
-    return find_hashed(header, hash_key(key), key)
+    hashed = hash_key(key)
+    if load32(STATE, header + TABLE):
+        _, entry = find_near(header, hashed, key)
+        if entry:
+            return entry
+    _, entry = find_far(header, hashed, key)
+    return entry
 
 
 @core()
@@ -315,11 +328,10 @@ def unlink(header: i64, entry: i64) -> None:
         store64(STATE, header + LAST, before)
 
 
-@core(key=K)
-def map_put(header: i64, key: Words) -> i64:
-    """The key's entry; a new one, zeroed, when there was none."""
-    hashed = hash_key(key)
-    entry = find_hashed(header, hashed, key)
+@apart(key=K)
+def put_far(header: i64, hashed: i64, key: Words) -> i64:
+    """As `map_put`, when the entry is not near."""
+    _, entry = find_far(header, hashed, key)
     if entry:
         return entry
     check_still(header)
@@ -330,6 +342,17 @@ def map_put(header: i64, key: Words) -> i64:
     link_last(header, entry)
     enter(header, hashed, entry)
     return entry
+
+
+@core(key=K)
+def map_put(header: i64, key: Words) -> i64:
+    """The key's entry; a new one, zeroed, when there was none."""
+    hashed = hash_key(key)
+    if load32(STATE, header + TABLE):
+        _, entry = find_near(header, hashed, key)
+        if entry:
+            return entry
+    return put_far(header, hashed, key)
 
 
 @core()
@@ -374,19 +397,16 @@ def clear_slot(header: i64, slot: i64) -> None:
 def map_drop(header: i64, key: Words) -> i64:
     """Delete the key: 1, or 0 when it was not there. The value's own containers were freed before."""
     hashed = hash_key(key)
-    if load32(STATE, header + TABLE) == 0:
-        entry = search_few(header, hashed, key)
-        if entry == 0:
-            return 0
-        check_still(header)
-        touch(header, HEADER_BYTES)
-    else:
-        slot = find_slot(header, hashed, key)
-        if slot == 0:
-            return 0
-        check_still(header)
-        touch(header, HEADER_BYTES)
-        entry = load32(STATE, slot + 4)
+    slot, entry = 0, 0
+    if load32(STATE, header + TABLE):
+        slot, entry = find_near(header, hashed, key)
+    if entry == 0:
+        slot, entry = find_far(header, hashed, key)
+    if entry == 0:
+        return 0
+    check_still(header)
+    touch(header, HEADER_BYTES)
+    if slot:
         clear_slot(header, slot)
     unlink(header, entry)
     drop_entry(header, entry)

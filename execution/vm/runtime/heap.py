@@ -15,7 +15,8 @@ from execution.vm.runtime.words import STATE, STATE_FULL, ZERO_WORD, reject
 
 SEGMENT_CLASS = 6  # 64 KiB
 GROWTH_FROM = 1 << 20  # bytes of a memory from which on it grows ahead
-GROWTH_PAGES = 64  # of 64 KiB, ahead: whole 2 MiB pages of the machine, which are quicker to find
+GROWTH_PAGES = 64  # of 64 KiB, ahead
+LARGE_PAGES = 32  # of 64 KiB in a 2 MiB page of the machine, which is quicker to find: what grows ahead ends with one
 BLOCK_CLASS_MAX = 16  # 64 MiB
 WASM_PAGE_BYTES = 1 << 16
 
@@ -83,7 +84,8 @@ def allocate(size_class: i64) -> i64:
     present = size(STATE) * WASM_PAGE_BYTES
     if end > present:
         missing = shr_u(end - present + WASM_PAGE_BYTES - 1, 16)
-        if (present < GROWTH_FROM or grow(STATE, missing + GROWTH_PAGES) < 0) and grow(STATE, missing) < 0:
+        ahead = missing + GROWTH_PAGES - ((size(STATE) + missing) & (LARGE_PAGES - 1))
+        if (present < GROWTH_FROM or grow(STATE, ahead) < 0) and grow(STATE, missing) < 0:
             raise reject(STATE_FULL)
     store64(STATE, HEAP_TOP, end)
     return top
