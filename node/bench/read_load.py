@@ -30,7 +30,7 @@ class Pace:
     seconds: float
     calls: list[dict[str, Any]]
     method: str = "tenor_call"
-    connections: int = 32
+    connections: int = 64
     batch: int = 20
 
 

@@ -23,6 +23,7 @@ from node.gateway.methods import CALL, OTHERS, READS, WAIT, BadParams, Parameter
 from node.gateway.reads import Key, Reads
 from node.gateway.traffic import Traffic
 from node.gateway.transactions import Ticket, send
+from node.gateway.turnstile import Turnstile
 
 Special = Callable[[str, object], Awaitable[Any]]
 """Answers tenor_subscribe and tenor_unsubscribe; only a WebSocket has one."""
@@ -34,6 +35,7 @@ class Dispatcher:
     def __init__(self, link: Link, pool: ThreadPoolExecutor, limits: GatewayConfig, traffic: Traffic) -> None:
         self._link = link
         self._reads = Reads(link, Caps(limits))
+        self._turnstile = Turnstile()
         self._traffic = traffic
         self._pool = pool
         self._limits = limits
@@ -53,6 +55,8 @@ class Dispatcher:
             return self._refused(None, rpc_codes.PARSE_ERROR, str(error), "parse_error")
         except wire.TooDeep as error:
             return self._refused(None, rpc_codes.INVALID_REQUEST, str(error), "too_deep")
+        if not _sends(request):
+            await self._turnstile.enter(len(request) if isinstance(request, list) else 1)
         if not isinstance(request, list):
             return await self._one(request, ticket, special, address)
         if not 1 <= len(request) <= self._limits.batch_calls_max:
@@ -156,6 +160,7 @@ def _as_it_is(value: object, _: str) -> object:
     return value
 
 
+SENDS = ("tenor_sendTransaction", "tenor_sendTransactions")
 SEND_ONE = (Parameter("transaction", _as_it_is), WAIT)
 
 
@@ -164,6 +169,12 @@ class _NoMethod(Invalid):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "method_not_found")
+
+
+def _sends(request: Any) -> bool:
+    """Whether transactions are among what a message asks."""
+    members = request if isinstance(request, list) else [request]
+    return any(type(one) is dict and one.get("method") in SENDS for one in members)
 
 
 def _asked(requests: list[Any], method: str, parameters: tuple[Parameter, ...]) -> dict[int, dict[str, Any]]:

@@ -19,6 +19,7 @@ from node.gateway import reads as reads_module
 from node.gateway.caps import ADDRESSES_MAX, Caps, OverLimit
 from node.gateway.frames import CALLS
 from node.gateway.reads import DEAR_AT_ONCE, DEAR_WAITING_MAX, OUT_OF_GAS, TRIP_CALLS_MAX, TRIP_GAS, Reads
+from node.gateway.turnstile import Turnstile
 from node.programs import Programs
 from tests.node import stage
 from tests.node.command import tenor
@@ -238,6 +239,30 @@ def test_who_has_no_gas_left_is_refused_when_his_turn_comes(monkeypatch: pytest.
         await reads.ask("tenor_simulate", {"account": THERE}, THERE)
 
     play(test, LIMITS)
+
+
+# Turns of the event loop
+
+
+def test_reads_pass_in_order_and_few_in_a_turn_of_the_loop() -> None:
+    async def main() -> list[list[int]]:
+        turnstile, passed, turns = Turnstile(4), list[int](), list[list[int]]()
+
+        async def message(number: int, count: int) -> None:
+            await turnstile.enter(count)
+            passed.append(number)
+
+        tasks = [asyncio.create_task(message(number, count)) for number, count in enumerate([2, 2, 3, 9, 1, 1, 1])]
+        tasks[4].cancel()
+        while not all(task.done() for task in tasks):
+            await asyncio.sleep(0)
+            if passed:
+                turns.append(list(passed))
+                passed.clear()
+        await turnstile.enter(1)
+        return turns
+
+    assert asyncio.run(main()) == [[0, 1], [2, 3], [5, 6]]
 
 
 # On a whole node
