@@ -30,6 +30,10 @@ ANSWER_TIMEOUT_S = 10.0
 RETRY_S = 0.05
 LOOK_S = 0.05
 """How often a node looks for what nobody wakes it for: orphans, and what its mempool was given back."""
+GLANCE_S = 0.01
+"""How often a new leader looks whether the block before it has been taken over."""
+SETTLE_S = 2.0
+"""So long, at most, what comes to a new leader waits for what was run before it."""
 WAITING_MAX = 50_000
 KEPT_MAX = 100_000
 """Forwarded and not seen in a certified block; beyond it the oldest are forgotten."""
@@ -43,7 +47,7 @@ Send = Callable[[Sequence[SignedTransaction]], Awaitable[Callable[[], Awaitable[
 class Forwarder:
     """
     leader: who leads now, None when it is this node or nobody is known. orphans: so many, at most, of what others had
-    run and nobody has taken over.
+    run and nobody has taken over. is_open: whether this node has a block open.
     """
 
     def __init__(
@@ -53,12 +57,15 @@ class Forwarder:
         leader: Callable[[], Peer | None],
         send: Send,
         orphans: Callable[[int], list[bytes]],
+        is_open: Callable[[], bool],
     ) -> None:
         self._mempool, self._network, self._leader, self._send = mempool, network, leader, send
-        self._orphans = orphans
+        self._orphans, self._is_open = orphans, is_open
         self._queue: deque[Pending] = deque()
         self._kept: OrderedDict[bytes, SignedTransaction] = OrderedDict()
         self._last: Peer | None = None
+        self._home = trio.Event()
+        """Set once this node leads and what was run before it is in; another when it does not."""
         self._woken = trio.Event()
         self.forwarded = 0
 
@@ -68,6 +75,16 @@ class Forwarder:
     def takes(self) -> bool:
         """Whether transactions go to another node now."""
         return self._leader() is not None
+
+    async def at_home(self) -> None:
+        """
+        Wait, while this node leads, until what was run before it is in, for SETTLE_S at most: what a client sends next
+        would not follow upon it otherwise.
+        """
+        with trio.move_on_after(SETTLE_S):
+            while self._leader() is None and not self._home.is_set():
+                with trio.move_on_after(GLANCE_S):
+                    await self._home.wait()
 
     def submit(self, pending: Pending) -> None:
         """
@@ -101,10 +118,12 @@ class Forwarder:
         while True:
             leader = self._leader()
             if leader != self._last:
-                self._last = leader
+                self._last, self._home = leader, trio.Event()
+                await self._settle_in()
                 await self._once_more(leader)
             if leader is None:
                 await self._run_orphans()
+                self._home.set()
                 if self._queue:
                     await self._bring_home()
             if leader is None or not (self._queue or len(self._mempool)):
@@ -160,16 +179,28 @@ class Forwarder:
                 self._keep(pending.signed)
             pending.done(answer)
 
+    async def _settle_in(self) -> None:
+        """If this node leads: wait until it has taken over, or begun, a block."""
+        with trio.move_on_after(SETTLE_S):
+            while self._leader() is None and not self._is_open():
+                await trio.sleep(GLANCE_S)
+
     async def _once_more(self, leader: Peer | None) -> None:
-        """What the last leader had taken goes to this one too, or runs here."""
-        kept = list(self._kept.values())
-        for at in range(0, len(kept), FRAME_TRANSACTIONS_MAX):
-            frame = kept[at : at + FRAME_TRANSACTIONS_MAX]
+        """What the last leader had taken goes to this one too, or runs here; ahead of whatever has come since."""
+        kept = deque(self._kept.values())
+        while kept and self._leader() == leader:
+            frame = [kept[at] for at in range(min(len(kept), FRAME_TRANSACTIONS_MAX))]
             try:
                 await (self._send(frame) if leader is None else self._ask(leader, frame))
-            except (Invalid, Unavailable) as error:
+            except Unavailable as error:
                 log.info("leader takes no transactions now", leader=leader, reason=str(error))
+                await trio.sleep(RETRY_S)
+                continue
+            except Invalid as error:
+                log.warning("leader refuses what the last one had taken", leader=leader, reason=str(error))
                 return
+            for _ in frame:
+                kept.popleft()
 
     async def _run_orphans(self) -> None:
         while rows := self._orphans(FRAME_TRANSACTIONS_MAX):
@@ -193,6 +224,7 @@ class Forwarder:
         if self._leader() is not None:
             raise Unavailable("This node does not lead; ask whoever does.")
         signed = await trio.to_thread.run_sync(lambda: [decode(row) for row in rows])
+        await self.at_home()
         answers = await self._send(signed)
         return codec.encode(tuple(_row(answer) for answer in await answers()))
 

@@ -159,8 +159,11 @@ class Service:
         if self.following is not None:
             raise Unavailable("This node only follows; send transactions to a validator's node.")
         frame = _Frame(signed, payload["wait"] == "executed")
-        if self.forwarder is not None and self.forwarder.takes():
-            return self._elsewhere(frame, signed)
+        if self.forwarder is not None:
+            if not payload.get("again"):
+                await self.forwarder.at_home()
+            if self.forwarder.takes():
+                return self._elsewhere(frame, signed)
         self._mempool.forget(signed)
         while keys := self._mempool.unknown(signed):
             self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))

@@ -572,7 +572,7 @@ def test_what_another_node_has_run_is_known_before_its_block_is_here(tmp_path: P
     """Until its block is certified; then what the block holds counts, and it waits for another one until it expires."""
     signed = transaction(6, [Call(b"p" * 20, b"abcd", b"")])
     submitted: list[Pending] = []
-    forwarder: Any = SimpleNamespace(takes=lambda: True, submit=submitted.append)
+    forwarder: Any = SimpleNamespace(takes=lambda: True, submit=submitted.append, at_home=trio.lowlevel.checkpoint)
     receipt = Receipt(signed.id, 1, 0, "done", "", 5, 7, (), (), (0, 0))
 
     async def main() -> None:

@@ -1,0 +1,141 @@
+"""What comes to a new leader follows upon what the one before it had run, whoever sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+from trio.testing import MockClock
+
+from genesis import codec
+from genesis.chain import Call, Receipt, SignedTransaction
+from genesis.crypto import ZERO_HASH
+from genesis.errors import Unavailable
+from node.forwarder import PROTOCOL, Forwarder
+from node.mempool import Mempool, Pending
+from p2p.memory import open_memory_network
+from tests.node.running import SPEC, transaction
+
+
+def payment(sequence: int) -> SignedTransaction:
+    return transaction(6, [Call(b"p" * 20, b"abcd", b"")], sequence=sequence)
+
+
+FIRST, SECOND = payment(0), payment(1)
+
+
+@dataclass(slots=True)
+class Node:
+    """Stands for what runs transactions; ran: all, in order."""
+
+    leader: str | None = None
+    open: bool = False
+    orphans: list[bytes] = field(default_factory=list)
+    ran: list[SignedTransaction] = field(default_factory=list)
+
+    async def send(self, signed: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
+        self.ran += signed
+
+        async def answers() -> list[Any]:
+            return [Receipt(one.id, 1, 0, "done", "", 5, 7, (), (), (0, 0)).encode() for one in signed]
+
+        return answers
+
+    def take_orphans(self, count: int) -> list[bytes]:
+        taken, self.orphans = self.orphans[:count], self.orphans[count:]
+        return taken
+
+
+@contextmanager
+def forwarding(nursery: trio.Nursery, node: Node, network: Any) -> Iterator[Forwarder]:
+    forwarder = Forwarder(Mempool(SPEC, 100), network, lambda: node.leader, node.send, node.take_orphans, lambda: node.open)
+    nursery.start_soon(forwarder.run)
+    yield forwarder
+    nursery.cancel_scope.cancel()
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def test_what_is_forwarded_to_a_new_leader_waits_until_it_has_taken_over() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            node, other = Node(leader="other"), hub.join("other")
+            with forwarding(nursery, node, hub.join("new")) as forwarder:
+                await trio.sleep(1)
+                node.leader, node.orphans = None, [FIRST.raw]
+                forwarder.wake()
+                nursery.start_soon(other.request, "new", PROTOCOL, codec.encode((SECOND.raw,)), 10.0)
+                await trio.sleep(1)
+                assert node.ran == []
+                node.open = True
+                await trio.sleep(1)
+                assert node.ran == [FIRST, SECOND]
+
+    run(main)
+
+
+def test_what_clients_send_waits_no_longer_than_that_nor_for_another_leader() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            node = Node(leader="other")
+            with forwarding(nursery, node, hub.join("new")) as forwarder:
+                await trio.sleep(1)
+                node.leader = None
+                began = trio.current_time()
+                with trio.move_on_after(1) as waiting:
+                    await forwarder.at_home()
+                assert waiting.cancelled_caught
+                node.leader = "third"
+                await forwarder.at_home()
+                assert trio.current_time() - began < 1.1
+                node.leader, node.open = None, True
+                await forwarder.at_home()
+                assert trio.current_time() - began < 1.3
+                await forwarder.at_home()
+
+    run(main)
+
+
+def test_what_the_last_leader_took_goes_to_the_next_ahead_of_what_came_since() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            node, taken = Node(leader="old"), list[bytes]()
+            refusals = [Unavailable("This node does not lead; ask whoever does.")] * 3
+
+            async def old(_: str, payload: bytes) -> bytes:
+                return answered(payload)
+
+            async def new(_: str, payload: bytes) -> bytes:
+                if refusals:
+                    raise refusals.pop()
+                taken.extend(raws(payload))
+                return answered(payload)
+
+            hub.join("old").serve(PROTOCOL, old)
+            hub.join("next").serve(PROTOCOL, new)
+            with forwarding(nursery, node, hub.join("node")) as forwarder:
+                told = list[Receipt]()
+                forwarder.submit(Pending(FIRST, told.append))
+                while not told:
+                    await trio.sleep(0.01)
+                node.leader = "next"
+                forwarder.submit(Pending(SECOND, told.append))
+                while len(told) < 2:
+                    await trio.sleep(0.01)
+                assert taken == [FIRST.raw, SECOND.raw]
+
+    run(main)
+
+
+def raws(payload: bytes) -> list[bytes]:
+    return [bytes(raw) for raw in codec.expect_array(codec.decode(payload, 1 << 20), None, "Transactions")]
+
+
+def answered(payload: bytes) -> bytes:
+    receipt = Receipt(ZERO_HASH, 1, 0, "done", "", 5, 7, (), (), (0, 0)).encode()
+    return codec.encode(tuple(receipt for _ in raws(payload)))
