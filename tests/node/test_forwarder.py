@@ -51,7 +51,9 @@ class Node:
 
 @contextmanager
 def forwarding(nursery: trio.Nursery, node: Node, network: Any) -> Iterator[Forwarder]:
-    forwarder = Forwarder(Mempool(SPEC, 100), network, lambda: node.leader, node.send, node.take_orphans, lambda: node.open)
+    forwarder = Forwarder(
+        Mempool(SPEC, 100), network, lambda: node.leader, node.send, node.take_orphans, lambda: node.open
+    )
     nursery.start_soon(forwarder.run)
     yield forwarder
     nursery.cancel_scope.cancel()
