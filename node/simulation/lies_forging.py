@@ -13,7 +13,7 @@ from node.consensus import wire
 from node.consensus.doors import Certified
 from node.consensus.words import Ballot, Quorum, Said
 from node.simulation import toy
-from node.simulation.lies import NULLIFY, Lie, Spoken
+from node.simulation.lies import NULLIFY, Liar, Lie, Spoken
 
 HEIGHTS_CLAIMED = 50
 
@@ -51,7 +51,14 @@ class Impersonator(Lie):
 
 
 class Ranges(Lie):
-    """Claims to be far ahead, and gives those who ask something else than blocks that follow one another."""
+    """
+    Claims to be far ahead, and gives those who ask something else than blocks that follow one another: always the same,
+    since the first of them that is found out is its last.
+    """
+
+    def __init__(self, liar: Liar) -> None:
+        super().__init__(liar)
+        self._distorted = liar.dice.choice(_DISTORTIONS)
 
     def votes(self, peer: str, votes: wire.Votes) -> Iterable[Spoken]:
         yield wire.VOTES, replace(votes, height=votes.height + self.liar.dice.choice((0, HEIGHTS_CLAIMED))).encode()
@@ -61,8 +68,7 @@ class Ranges(Lie):
             return None
         if protocol == wire.BLOCK:
             return answer[: self.liar.dice.choice((len(answer), len(answer) // 2, 0))]
-        blocks = wire.decode_certified(answer)
-        return self.liar.dice.choice(_DISTORTIONS)(blocks)
+        return self._distorted(wire.decode_certified(answer))
 
 
 def _shifted(blocks: tuple[Certified, ...]) -> bytes:

@@ -277,7 +277,7 @@ MUTANTS = {
     "StaleLease": Mutant(machine(StaleLease)),
     "SpeaksBeforeSync": Mutant(SpeaksBeforeSync),
     "GoesOnWithoutDisk": Mutant(GoesOnWithoutDisk, since=1),
-    "TrustsRanges": Mutant(TrustsRanges, Kind.RANGES),
+    "TrustsRanges": Mutant(TrustsRanges, Kind.RANGES, since=14),
     "NeverCatchesUp": Mutant(NeverCatchesUp, since=1),
     "NeverReminds": Mutant(NeverReminds, since=1),
     "ForgetsVotes": Mutant(door(ForgetsVotes), Kind.EQUIVOCATOR),
