@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
+import h11
 import trio
 import trio_websocket
 from wsproto.utilities import LocalProtocolError
@@ -262,12 +263,20 @@ class _Answer:
 
 @asynccontextmanager
 async def connect(url: str = DEFAULT_URL) -> AsyncIterator[Client]:
-    """Yield a connected client. Raises Unavailable when nobody answers there."""
+    """Yield a connected client. Raises Unavailable when nobody answers there, or somebody who is no node."""
+    connected = False
     try:
         async with _connected(url) as client:
+            connected = True
             yield client
-    except* LocalProtocolError:
-        pass  # the node's ping came while this side was closing, when trio-websocket cannot answer it any more
+    except* (_NoNode, LocalProtocolError, h11.LocalProtocolError):
+        pass  # trio-websocket answers what it cannot: a ping while this side closes, or a greeting that is no HTTP
+    if not connected:
+        raise _nobody(url)
+
+
+class _NoNode(Exception):
+    """Whoever took the connection does not greet back."""
 
 
 @asynccontextmanager
@@ -284,7 +293,7 @@ async def _connected(url: str) -> AsyncIterator[Client]:
                     receive_buffer_size=READ_BYTES,
                 )
         except (trio.TooSlowError, trio_websocket.HandshakeError) as error:
-            raise _nobody(url) from error
+            raise _NoNode from error
         client = Client(socket)
         nursery.start_soon(client._read)
         try:

@@ -269,3 +269,33 @@ def test_a_ping_that_crosses_the_farewell_is_no_error() -> None:
             nursery.cancel_scope.cancel()
 
     trio.run(main)
+
+
+async def echo(stream: trio.SocketStream) -> None:
+    """What a client meets that dials a port of its own: itself."""
+    async with stream:
+        async for data in stream:
+            await stream.send_all(data)
+
+
+async def other_greeting(stream: trio.SocketStream) -> None:
+    async with stream:
+        await stream.send_all(b"SSH-2.0-something\r\n")
+        await stream.receive_some()
+
+
+@pytest.mark.parametrize("who", [echo, other_greeting])
+def test_somebody_who_is_no_node_is_nobody(
+    who: Callable[[trio.SocketStream], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.client.CONNECT_SECONDS", 0.3)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            (listener,) = await nursery.start(partial(trio.serve_tcp, host="127.0.0.1"), who, 0)
+            with pytest.raises(Unavailable, match="No node answers"):
+                async with connect(f"ws://127.0.0.1:{listener.socket.getsockname()[1]}/ws"):
+                    pass
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
