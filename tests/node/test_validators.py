@@ -246,7 +246,7 @@ def test_every_node_says_who_leads_and_whether_it_votes(tmp_path: Path) -> None:
 def test_leases_end_and_nothing_is_reverted(tmp_path: Path) -> None:
     async def test(town: Town) -> None:
         receipts = [await town.pay(number % COUNT) for number in range(12)]
-        await town.grown(0, 12)
+        await town.grown(0, 20)  # four leases of five views
         blocks = [await town.members[0].client.block(height) for height in range(1, await town.height(0) + 1)]
         assert len({block["proposer"] for block in blocks}) == COUNT
         for receipt in receipts:
