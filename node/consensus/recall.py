@@ -6,7 +6,8 @@ starts follows without a voice until it has been answered: by all, by a quorum (
 by, or by anybody and WAIT_LONG_S have. It needs a quorum to get anywhere, and a vote that nobody hears contradicts
 nothing, so waiting for the first answers costs nothing. Then it votes
 
-* above the newest certificate it was shown, once it has that block itself: what lies below is decided;
+* above the newest certificate it was shown, wherever its folder ends: what lies below is decided. There it repeats what
+  it remembers, and finalises what leads up to that certificate, since nobody can have finalised anything else;
 * if it was shown a word of its own that it does not remember, after a certificate of a view above the newest such
   word. Who has forgotten counts among the faulty until then: the others go on without it.
 
@@ -108,9 +109,9 @@ class Recall:
         """Ask no more: another set has taken over."""
         self._given_up = True
 
-    def may_vote(self, committed_view: int) -> bool:
-        """Whether nothing above this certified view contradicts what is known to have been signed."""
-        behind = committed_view < self.floor or (self.forgotten and committed_view <= self.forgotten)
+    def may_vote(self, view: int, committed_view: int) -> bool:
+        """Whether no vote in this view or later can contradict what is known to have been signed."""
+        behind = view <= self.floor or (self.forgotten and committed_view <= self.forgotten)
         return not self._asks and not behind
 
     def why(self) -> str:

@@ -286,7 +286,7 @@ class Consensus:
     async def _find_voice(self, asked: Recall) -> None:
         """Vote once nothing that the others have heard of this validator can be contradicted."""
         await asked.ask(self._told)
-        while asked is self._recall and not asked.may_vote(self.machine.committed.view):
+        while asked is self._recall and not asked.may_vote(self.machine.view, self.machine.committed.view):
             await trio.sleep(GLANCE_S)
         self._event(partial(self._speak, asked))
 
@@ -302,7 +302,7 @@ class Consensus:
         if self.diverged is not None or self._signer is None:
             return []
         self._stage.after.append(self._repeat_own)  # who greeted this node before has not been told of it
-        return [*self._said_before(), *self.machine.speak(self._signer.address, now_ms)]
+        return [*self._said_before(), *self.machine.speak(self._signer.address, asked.floor, now_ms)]
 
     async def _loop(self) -> None:
         while True:

@@ -121,6 +121,8 @@ class Simplex:
         self.gone: set[bytes] = set()
         """Validators whose connection broke and has not come back."""
         self._diverged = False
+        self._floor = 0
+        """Up to this view, which is decided, votes given may be forgotten; see `speak`."""
         self._out = _Outbox()
         self._deadline_ms = self._remind_ms = now_ms
         self.view = committed.view
@@ -223,9 +225,14 @@ class Simplex:
         """Neither vote nor lead from now on."""
         self.me = None
 
-    def speak(self, me: bytes, now_ms: int) -> list[Action]:
-        """Vote and lead again, or for the first time; not after a Diverge."""
+    def speak(self, me: bytes, floor: int, now_ms: int) -> list[Action]:
+        """
+        Vote and lead again, or for the first time; not after a Diverge.
+
+        floor: up to this view, which has a certificate, what this validator has said may be forgotten.
+        """
         self.me = me if me in self.rules.stakes else None
+        self._floor = floor
         return self._settle(now_ms)
 
     def wake_ms(self) -> int:
@@ -390,7 +397,8 @@ class Simplex:
             for view in self._views(block.link) if block.good else ():
                 link, said = block.link, self._cast(view)
                 late = view == link.view and link in self._chain
-                if said.finalised is None and (late or (self._names(view, link) and not said.nullified)):
+                open_yet = view > self._floor and self._names(view, link) and not said.nullified
+                if said.finalised is None and (late or open_yet):
                     said.finalised = link.hash
                     self._say(Said(FINALISE, view, link.height, link.hash), None)
 

@@ -41,8 +41,7 @@ class Changing(Lie):
         return self.liar.dice.choice(self._lies).say(peer, protocol, payload)
 
     def answer(self, protocol: str, answer: bytes) -> bytes | None:
-        """From somebody new each time: who lies about ranges keeps to one lie."""
-        return self.liar.dice.choice(list(LIES.values()))(self.liar).answer(protocol, answer)
+        return self.liar.dice.choice(self._lies).answer(protocol, answer)
 
 
 def lie_of(kind: Kind, liar: Liar) -> Lie:

@@ -13,11 +13,13 @@ from genesis import crypto
 from genesis.chain import Block, Header, VoteKind
 from genesis.errors import Invalid
 from genesis.membership import ValidatorSet
+from node.consensus.actions import Cast, Commit
 from node.consensus.doors import Kept
 from node.consensus.recall import WAIT_LONG_S, WAIT_S, Recall, decode_known, encode_known
 from node.consensus.service import Consensus
+from node.consensus.simplex import Memory, Simplex
 from node.consensus.wire import KNOWN, Votes
-from node.consensus.words import NO_BLOCK, Ballot, Quorum, Rules, Said, ballot_of, check_quorum
+from node.consensus.words import NO_BLOCK, Ballot, Link, Quorum, Rules, Said, ballot_of, check_quorum
 from node.simulation import scheduler, toy
 from node.simulation.council import Council, Reader
 from node.simulation.ear import Ear
@@ -205,18 +207,18 @@ NOTHING: tuple[float, Votes, tuple[tuple[Header, bytes], ...]] = (0.01, Votes(0,
 
 def test_it_waits_for_all_then_for_a_quorum_then_for_anybody() -> None:
     recall, took_s = asked({1: NOTHING, 2: NOTHING, 3: NOTHING})
-    assert took_s < 0.2 and recall.may_vote(0)
+    assert took_s < 0.2 and recall.may_vote(1, 0)
     assert WAIT_S <= asked({1: NOTHING, 2: NOTHING})[1] < WAIT_S + 0.2
     assert WAIT_LONG_S <= asked({2: NOTHING})[1] < WAIT_LONG_S + 0.2
 
 
 def test_it_votes_above_the_newest_certificate_and_what_it_forgot() -> None:
     recall, _ = asked({1: NOTHING, 2: (0, Votes(0, 20, False, (), (certificate(20),)), ()), 3: NOTHING})
-    assert [recall.may_vote(view) for view in (19, 20)] == [False, True] and "view 20" in recall.why()
+    assert [recall.may_vote(view, 0) for view in (20, 21)] == [False, True] and "view 20" in recall.why()
     recall, _ = asked({1: (0, Votes(0, 20, False, (ballot(0, 21),), (certificate(20),)), ()), 2: NOTHING, 3: NOTHING})
-    assert [recall.may_vote(view) for view in (20, 21, 22)] == [False, False, True] and "view 21" in recall.why()
+    assert [recall.may_vote(30, view) for view in (20, 21, 22)] == [False, False, True] and "view 21" in recall.why()
     recall, _ = asked({1: NOTHING, 2: (0, Votes(0, 9, False, ()), (header(0, 30),)), 3: NOTHING})
-    assert [recall.may_vote(view) for view in (30, 31)] == [False, True]
+    assert [recall.may_vote(40, view) for view in (30, 31)] == [False, True]
 
 
 def test_what_it_remembers_what_is_decided_and_what_others_said_hold_nothing_up() -> None:
@@ -225,12 +227,32 @@ def test_what_it_remembers_what_is_decided_and_what_others_said_hold_nothing_up(
     proposals = ((remembered, signature), header(1, 17), (header(0, 18)[0], header(1, 18)[1]))
     kept = Kept((Said(VoteKind.NULLIFY, 12),), (Block(remembered, toy.body_of(), signature),))
     recall, _ = asked({1: (0, votes, proposals), 2: NOTHING, 3: NOTHING}, kept)
-    assert recall.may_vote(10)
+    assert recall.may_vote(11, 10)
+
+
+@pytest.mark.parametrize("floor", [0, 2])
+def test_below_the_newest_certificate_it_finalises_nothing_but_what_leads_there(floor: int) -> None:
+    """It may have nullified view 1, and forgotten that; a validator that remembers everything finalises its block."""
+    machine = Simplex(RULES, None, toy.GENESIS, Memory(), 0)
+    skipped, final = (Link(view, 1, bytes([view]) * 32, toy.GENESIS.hash, bytes(20), 1) for view in (1, 2))
+    quorums = (
+        Quorum(Said(VoteKind.NOTARISE, 1, 1, skipped.hash), ()),
+        Quorum(Said(VoteKind.NULLIFY, 1), ()),
+        Quorum(Said(VoteKind.FINALISE, 2, 1, final.hash), (bytes(65),)),
+    )
+    machine.learn(quorums, 0)
+    for link in (skipped, final):
+        machine.propose(link, (), 0)
+    machine.executed(skipped, True, 0)
+    actions = machine.speak(next(iter(STAKES)), floor, 0)
+    assert [one.said.hash for one in actions if isinstance(one, Cast)] == ([] if floor else [skipped.hash])
+    actions = machine.executed(final, True, 0)
+    assert [one.link for one in actions if isinstance(one, Commit)] == [final]
 
 
 def test_a_liar_is_not_believed_and_not_counted() -> None:
     forged = Quorum(certificate(900).said, certificate(901).signatures)
     recall, took_s = asked({1: (0, Votes(0, 900, False, (), (forged,)), ()), 2: NOTHING, 3: NOTHING})
-    assert took_s >= WAIT_S and recall.may_vote(0)
+    assert took_s >= WAIT_S and recall.may_vote(1, 0)
     with pytest.raises(Invalid):
         decode_known(b"\x92\xc4\x00\x90", RULES)
