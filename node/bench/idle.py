@@ -31,6 +31,7 @@ import trio
 from genesis.crypto import checksum_address
 from genesis.devkeys import development_address
 from genesis.errors import Corrupt, Unavailable
+from node.bench.figures import show
 from node.bench.load import body_of
 from node.bench.site import Site, open_site
 from node.consensus import wire
@@ -64,13 +65,7 @@ class Plan:
 
 def main(json: bool) -> int:
     """Measure and print; the exit code."""
-    figures = trio.run(measure, Plan())
-    if json:
-        print(jsons.dumps(figures))
-    else:
-        for name, figure in figures.items():
-            print(f"{name:>28} {figure}")
-    return 0
+    return show(trio.run(measure, Plan()), json)
 
 
 async def measure(plan: Plan) -> dict[str, Any]:

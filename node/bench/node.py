@@ -10,7 +10,6 @@ middle), one the latency at half of that, one single HTTP requests. Only receipt
 from __future__ import annotations
 
 import gc
-import json as jsons
 import statistics
 import sys
 import time
@@ -24,6 +23,7 @@ from typing import Any
 import trio
 
 from genesis.errors import Corrupt, Unavailable
+from node.bench.figures import show
 from node.bench.load import Frame, Tally, pace, post, saturate
 from node.bench.orders import Orders
 from node.bench.site import Site, account_keys, open_site
@@ -54,13 +54,7 @@ class Plan:
 
 def main(json: bool) -> int:
     """Measure and print; the exit code."""
-    figures = trio.run(measure, Plan())
-    if json:
-        print(jsons.dumps(figures))
-    else:
-        for name, figure in figures.items():
-            print(f"{name:>22} {figure}")
-    return 0
+    return show(trio.run(measure, Plan()), json)
 
 
 async def measure(plan: Plan) -> dict[str, Any]:

@@ -27,6 +27,7 @@ import trio
 
 from genesis.crypto import address_of
 from genesis.errors import Corrupt, Unavailable
+from node.bench.figures import show
 from node.bench.load import Tally, pace
 from node.bench.orders import Orders
 from node.bench.read_load import Pace
@@ -52,13 +53,7 @@ class Plan:
 
 def main(json: bool) -> int:
     """Measure and print; the exit code."""
-    figures = trio.run(measure, Plan())
-    if json:
-        print(jsons.dumps(figures))
-    else:
-        for name, figure in figures.items():
-            print(f"{name:>28} {figure}")
-    return 0
+    return show(trio.run(measure, Plan()), json)
 
 
 async def measure(plan: Plan) -> dict[str, Any]:

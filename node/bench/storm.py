@@ -14,7 +14,6 @@ orders into the book and cancel them. Told are, of all rounds:
 
 from __future__ import annotations
 
-import json as jsons
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,6 +31,7 @@ from genesis.devkeys import development_key
 from genesis.errors import Corrupt, Unavailable
 from genesis.receipt import Receipt
 from genesis.transaction import Call
+from node.bench.figures import show
 from node.bench.site import RICH, Site, account_keys, open_site
 from node.bench.storm_program import HANDLERS, SOURCE
 from node.client import Client, connect
@@ -77,13 +77,7 @@ class Plan:
 
 def main(json: bool) -> int:
     """Measure and print; the exit code."""
-    figures = trio.run(measure, Plan())
-    if json:
-        print(jsons.dumps(figures))
-    else:
-        for name, figure in figures.items():
-            print(f"{name:>22} {figure}")
-    return 0
+    return show(trio.run(measure, Plan()), json)
 
 
 async def measure(plan: Plan) -> dict[str, Any]:

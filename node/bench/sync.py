@@ -13,7 +13,6 @@ Blocks go on meanwhile, with prices twelve times a second. The snapshot is of a 
 
 from __future__ import annotations
 
-import json as jsons
 import os
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from genesis.crypto import address_of, checksum_address, keccak256
 from genesis.devkeys import development_key
 from genesis.errors import Corrupt, TenorError, Unavailable
 from genesis.transaction import OrderClass
+from node.bench.figures import show
 from node.bench.load import Tally, saturate
 from node.bench.orders import Orders
 from node.bench.site import RICH, Site, account_keys, node_port, node_process, open_site, write_folder
@@ -61,9 +61,7 @@ class Plan:
 
 def main(json: bool, plan: Plan = Plan()) -> int:
     """Measure and print; the exit code."""
-    figures = trio.run(measure, plan)
-    print(jsons.dumps(figures) if json else "\n".join(f"{name:>22} {figure}" for name, figure in figures.items()))
-    return 0
+    return show(trio.run(measure, plan), json)
 
 
 async def measure(plan: Plan) -> dict[str, Any]:

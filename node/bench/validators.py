@@ -14,7 +14,6 @@ Last line with --json, times in ms from the moment named:
 
 from __future__ import annotations
 
-import json as jsons
 import os
 import signal
 import statistics
@@ -34,6 +33,7 @@ from genesis.chain import OrderClass, Receipt
 from genesis.crypto import address_of
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid, TenorError, Unavailable
+from node.bench.figures import show
 from node.bench.site import process_cpu_s
 from node.client import Client, connect
 from node.localnet import free_ports, validator_key, write_folders
@@ -339,10 +339,4 @@ def _say(what: str) -> None:
 def main(kills: int, seconds: int, validators: int, json: bool) -> int:
     """Measure and print; the exit code."""
     figures = trio.run(measure, kills, seconds, validators)
-    figures["cores"] = os.cpu_count()
-    if json:
-        print(jsons.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:26} {value}")
-    return 0
+    return show({**figures, "cores": os.cpu_count()}, json)
