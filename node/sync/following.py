@@ -27,7 +27,7 @@ from node.consensus.words import Quorum
 from node.engine import EngineThread
 from node.faults.keeping import Capture, keep_fault
 from node.ledger import certified_blocks
-from node.life import Place
+from node.life import NEWS_S, Place
 from node.line import Line
 from node.log import logger
 from node.membership import Membership
@@ -71,6 +71,7 @@ class Following:
         self._meters, self._capture = meters, capture
         self._spec, self._config, self._store, self._engine, self._executor = spec, config, store, engine, executor
         self._adapter, self._service, self._poll_s, self._place = adapter, service, poll_s, place
+        self._validators = place.peers
         self._membership = Membership.stored(spec, adapter, store, 0)
         self._ranges = Ranges(place.network, self._check, lambda block: self._line.prepare(block), _on_thread)
         self._batcher = Batcher(spec, store, adapter, stages, service.staged, poll_s, posts=False)
@@ -113,6 +114,7 @@ class Following:
             await nursery.start(self._line.run)
             await nursery.start(self._batcher.run)
             nursery.start_soon(self._learn_sets)
+            nursery.start_soon(self._meet)
             self._place.network.serve(wire.RANGE, self._answer_range)
             task_status.started()
             async with trio.open_nursery() as working:
@@ -127,7 +129,7 @@ class Following:
         connected = set(self._place.network.peers())
         stakes = self._membership.sets[-1].stakes
         members = [
-            {"address": address, "stake": stake, "connected": self._place.peers.get(address) in connected}
+            {"address": address, "stake": stake, "connected": self._validators.get(address) in connected}
             for address, stake in stakes.items()
         ]
         header, follows = self._line.tip.header, reasons.follows()
@@ -164,7 +166,7 @@ class Following:
 
     async def _check_pruned(self) -> None:
         """Raises Unavailable when no validator has the next block any more."""
-        joining = Joining(self._spec, self._store, self._place.network, self._place.peers)
+        joining = Joining(self._spec, self._store, self._place.network, self._validators)
         await joining.ask(OFFERS_WAIT_S, self._membership.sets[-1].stakes)
         if joining.lacks_pruned():
             raise Unavailable(
@@ -174,7 +176,7 @@ class Following:
     def _peers(self) -> Sequence[Peer]:
         """Validators' nodes that are connected, each first in its turn."""
         connected = set(self._place.network.peers())
-        peers = [peer for peer in self._place.peers.values() if peer in connected]
+        peers = [peer for peer in self._validators.values() if peer in connected]
         self._turn += 1
         at = self._turn % len(peers) if peers else 0
         return peers[at:] + peers[:at]
@@ -237,6 +239,14 @@ class Following:
             except Unavailable as error:
                 log.info("settlement cannot be read; validators as known", reason=str(error))
             await trio.sleep(self._poll_s)
+
+    async def _meet(self) -> None:
+        """Validators of sets to come are asked, too, once the file of peers names their nodes."""
+        while True:
+            news = await self._place.news()
+            if news is not None:
+                self._validators = news
+            await trio.sleep(NEWS_S)
 
     # What the line tells
 

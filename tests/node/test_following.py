@@ -46,6 +46,8 @@ class Pair:
     def __init__(self, folder: Path, hub: Hub, nursery: trio.Nursery) -> None:
         self.folder, self.hub, self.nursery = folder, hub, nursery
         self.sequence = 0
+        self.listed: dict[bytes, str] = {VALIDATOR: "validator"}
+        """What a follower's file of peers says now."""
 
     async def start(self, name: str, **flags: str) -> Member:
         member: Member = await self.nursery.start(self._live, name, flags)
@@ -55,7 +57,14 @@ class Pair:
         settlement = str(self.folder / "settlement.sqlite")
         config = config_of(self.folder / name, settlement__file=settlement, **flags)
         key = development_key(0) if name == "validator" else None
-        place = Place(self.hub.join(name), {} if key else {VALIDATOR: "validator"})
+        known = {} if key else self.listed
+
+        async def news() -> dict[bytes, str] | None:
+            nonlocal known
+            before, known = known, known if key else self.listed
+            return known if known != before else None
+
+        place = Place(self.hub.join(name), known, news)
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 ready = await nursery.start(run_node, config, SPEC, key, place)
@@ -114,8 +123,12 @@ def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Pat
             await town.pay(follower)
         await town.kill("follower", follower)
         await validator.reaches(await validator.height() + 3)
+        town.listed = {}
         again = await town.start("follower", sync__snapshot_blocks="100000", sequencer__checkpoint_blocks="8")
         assert again.ready.height >= receipts[-1].height, "it has its blocks"
+        alone = await again.client.consensus()
+        assert not any(one["connected"] for one in alone["validators"]), "its file of peers names nobody"
+        town.listed = {VALIDATOR: "validator"}
         await again.reaches(await validator.height())
 
     play(tmp_path, test)
