@@ -63,7 +63,8 @@ def repair(folder: Path, spec: ChainSpec, progress: Progress) -> Repaired:
         folder: a node's data folder.
 
     Raises:
-        Invalid: "not_found"; "wrong_store" for another chain's; "alone" when what is missing is nowhere else, on a chain of one validator.
+        Invalid: "not_found"; "wrong_store" for another chain's; "alone" when what is missing is nowhere else, on a
+        chain of one validator.
         Unavailable: the node runs. Corrupt: the disk fails, too, or nothing can be read.
     """
     finish(folder)

@@ -25,7 +25,8 @@ def export(folder: Path, spec: ChainSpec, path: Path, progress: Progress) -> Hea
     Write all blocks stored in a node's data folder.
 
     Raises:
-        Invalid: "not_found" for a folder without a chain, or none for the file; "exists", or "pruned" when it lacks the first blocks.
+        Invalid: "not_found" for a folder without a chain, or none for the file; "exists", or "pruned" when it lacks
+        the first blocks.
         Unavailable: a node has the folder open. Corrupt: the store is damaged, or the file cannot be written.
     """
     if not (folder / STORE_FOLDER).is_dir() or not (folder / CODE_FILE).exists():

@@ -101,8 +101,8 @@ async def _paid(settlement: LocalSettlement, posting: bytes) -> None:
         await trio.sleep(POLL_SECONDS)
     if standing == "absent":
         raise Unavailable(
-            "So much of this asset was never deposited: the settlement chain has too little of it locked. It is burnt and "
-            "stays collectable."
+            "So much of this asset was never deposited: the settlement chain has too little of it locked. It is burnt "
+            "and stays collectable."
         )
 
 

@@ -124,7 +124,10 @@ def status(url: Url = URL, json: Json = False) -> None:
         consensus = await client.consensus()
         return {"status": " ".join(sentences(consensus)), **await client.chain_info(), "consensus": consensus}
 
-    show(blocking(url, ask), json)
+    found = blocking(url, ask)
+    if not json:
+        found |= {"validators": found.pop("consensus")["validators"]}  # the rest stands in the sentences
+    show(found, json)
 
 
 @app.command()
