@@ -7,6 +7,7 @@ they claim decides whom to ask, never what to believe.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -78,19 +79,28 @@ class Joining:
         return bool(self.offers) and min(offer.first for offer in self.offers.values()) > own + 1
 
     async def take_snapshot(self, sets: Sequence[ValidatorSet]) -> bool:
-        """Take the newest one offered whose code enough validators vouch for, or the next; whether one was taken."""
+        """
+        Take the newest one offered whose code enough validators vouch for, or the next; whether one was taken. Whoever
+        fails is not asked for another, and who is asked first is drawn: nobody can place himself before the others.
+        """
         own, code = self._store.head() or 0, self._vouched(sets[-1].stakes)
         if code is None:
             log.info("validators do not agree on the programs' code now; blocks are run instead")
             return False
         heights = {height for offer in self.offers.values() for height in offer.heights if height > own}
+        failed: set[Peer] = set()
         for height in sorted(heights, reverse=True):
-            sources = [self._peers[who] for who, offer in sorted(self.offers.items()) if height in offer.heights]
+            offering = [self._peers[who] for who, offer in self.offers.items() if height in offer.heights]
+            sources = [peer for peer in offering if peer not in failed]
+            download = Download(
+                self._spec, self._store, self._network, sets, height, code, random.sample(sources, len(sources))
+            )
             try:
-                await Download(self._spec, self._store, self._network, sets, height, code, sources).run()
+                await download.run()
                 return True
             except Unavailable as error:
                 log.warning("no snapshot of this height", height=height, reason=str(error))
+                failed |= download.left_out
         return False
 
     def _vouched(self, stakes: Mapping[bytes, int]) -> bytes | None:

@@ -15,6 +15,7 @@ from execution.vm.machine import Machine
 from genesis import codec
 from genesis.errors import Invalid, Unavailable
 from genesis.membership import ValidatorSet
+from genesis.merkle import SUBTREE_PAGES
 from genesis.spec import genesis_hash
 from node.engine import on_engine_stack
 from node.recovery import Recovered, recover
@@ -187,6 +188,35 @@ def test_a_piece_that_lies_bans_its_bearer_and_comes_from_another(origin: Path, 
     play(origin, tmp_path, test)
 
 
+def part(size: int, piece: bytes) -> Lie:
+    return lambda *_: codec.encode((size, piece))
+
+
+STALLS: dict[str, Lie] = {
+    "byte by byte": part(1 << 20, b"x"),
+    "without an end": part(1 << 62, bytes(wire.PART_BYTES_MAX)),
+    "nothing at all": part(0, b""),
+    "another size each time": lambda question, _: codec.encode(
+        ((3 << 20) + wire.decode_numbers(question, 4)[3], bytes(wire.PART_BYTES_MAX))
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [wire.META, wire.TREES, wire.BLOCK])
+@pytest.mark.parametrize("stall", STALLS)
+def test_who_brings_something_without_an_end_is_left_out_at_once(
+    origin: Path, tmp_path: Path, stall: str, kind: int
+) -> None:
+    async def test(town: Town, nursery: trio.Nursery) -> None:
+        liar = town.serve("liar", nursery, wire.PART, of_kind(kind, STALLS[stall]))
+        town.serve("honest", nursery)
+        await town.download()
+        assert liar is not None and 1 <= liar.told <= 2
+        assert state(town.store) == state(town.source)
+
+    play(origin, tmp_path, test)
+
+
 def test_liars_alone_leave_the_store_as_it_was(origin: Path, tmp_path: Path) -> None:
     async def test(town: Town, nursery: trio.Nursery) -> None:
         town.store.put_cursors({"mine": b"stays"})
@@ -257,6 +287,54 @@ def test_killed_anywhere_it_is_as_before_or_whole(origin: Path, tmp_path: Path, 
     trio.run(attempt, 1 << 30)
     with open_store(tmp_path) as store, open_store(origin) as source:
         assert recovered(store).tip.height == (source.checkpoint() or (0, b""))[0]
+
+
+@pytest.mark.parametrize("harm", [False, True])
+def test_killed_amid_it_goes_on_with_what_it_has(origin: Path, tmp_path: Path, harm: bool) -> None:
+    """harm: some of what was gathered is not what belongs there when the node starts again."""
+    asked: list[bytes] = []
+
+    def note(question: bytes, honest: bytes) -> bytes:
+        asked.append(question)
+        return honest
+
+    async def attempt(writes: int) -> None:
+        async with mortal(tmp_path, writes) as store, open_memory_network() as hub, trio.open_nursery() as nursery:
+            with open_store(origin) as source:
+                town = Town(hub, source, store)
+                town.serve("a", nursery, wire.PAGES, note)
+                await town.download()
+                assert state(store) == state(source), "and nothing else"
+                nursery.cancel_scope.cancel()
+
+    with pytest.raises(BaseExceptionGroup):
+        trio.run(attempt, 5)
+    with open_store(tmp_path) as store:
+        assert store.checkpoint() is None and not list(store.pages()), "none of it counts yet"
+        gathered = {(program, first) for program, first, _ in store.gathered(SUBTREE_PAGES)}
+        assert len(gathered) >= 3
+        program, first = lost = min(gathered)
+        if harm:
+            store.add_pages(program, {first + 1: b"h" * PAGE_BYTES})
+            store.add_pages(77, {3: b"h" * PAGE_BYTES})
+            gathered.remove(lost)
+    asked.clear()
+    trio.run(attempt, 1 << 30)
+    again = {(program, number * SUBTREE_PAGES) for _, program, number in (wire.decode_numbers(q, 3) for q in asked)}
+    assert again and not again & gathered, "each piece comes once"
+    assert (lost in again) is harm
+
+
+def test_a_checkpoint_of_its_own_forgets_what_was_gathered(tmp_path: Path) -> None:
+    with Store(tmp_path, b"g" * 32) as store:
+        store.begin_snapshot()
+        store.add_pages(1, {5: b"o" * PAGE_BYTES})
+    with Store(tmp_path, b"g" * 32) as store:
+        store.begin_snapshot()
+        assert [at[:2] for at in store.gathered(SUBTREE_PAGES)] == [(1, 0)]
+        store.put_checkpoint(4, META, [Pages(0, 0, b"m" * PAGE_BYTES)], b"trees")
+        assert not list(store.gathered(SUBTREE_PAGES))
+        assert [(one.program, one.first_page) for one in store.pages()] == [(0, 0)]
 
 
 def _writes_of(origin: Path, folder: Path, copy: Path) -> int:
