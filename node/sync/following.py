@@ -8,7 +8,7 @@ several in one synced write when they come quickly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,6 @@ from node.open_block import OpenBlock
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
-from node.sync.joining import OFFERS_WAIT_S, Joining
 from p2p.network import Offence, Peer, Statistics
 from settlement.adapter import SettlementAdapter
 
@@ -76,7 +75,7 @@ class Following:
         self._ranges = Ranges(place.network, self._check, lambda block: self._line.prepare(block), _on_thread)
         self._batcher = Batcher(spec, store, adapter, stages, service.staged, poll_s, posts=False)
         self._stop = trio.Event()
-        self._turn = 0
+        self._turn, self._reach = 0, WINDOW_BLOCKS
         self._to_store, self._storing = trio.open_memory_channel[Certified](UNSTORED_MAX)
 
     @property
@@ -86,6 +85,13 @@ class Following:
     @property
     def consensus(self) -> None:
         """It takes no part in it."""
+
+    @property
+    def peers(self) -> Mapping[bytes, Peer]:
+        return self._validators
+
+    def lags(self) -> bool:
+        return self._reach > WINDOW_BLOCKS or self._ranges.pruned
 
     def network(self) -> Statistics:
         return self._place.network.statistics()
@@ -152,26 +158,14 @@ class Following:
 
     async def _follow(self) -> None:
         """Ask for the next blocks again and again: for one window while level, for many while behind."""
-        reach = WINDOW_BLOCKS
         while not self._stop.is_set():
-            first = self._line.newest().height + 1
+            first, reach = self._line.newest().height + 1, self._reach
             await self._ranges.fetch(self._peers(), first, first + reach - 1, self._take)
             came = self._line.newest().height + 1 - first
-            if came == 0 and self._ranges.pruned:
-                await self._check_pruned()
-            reach = min(REACH_BLOCKS_MAX, reach * REACH_GROWTH) if came == reach else WINDOW_BLOCKS
+            self._reach = min(REACH_BLOCKS_MAX, reach * REACH_GROWTH) if came == reach else WINDOW_BLOCKS
             if came < WINDOW_BLOCKS:
                 with trio.move_on_after(self._spec.block_time_ms / 1000 / POLLS_A_BLOCK):
                     await self._stop.wait()
-
-    async def _check_pruned(self) -> None:
-        """Raises Unavailable when no validator has the next block any more."""
-        joining = Joining(self._spec, self._store, self._place.network, self._validators)
-        await joining.ask(OFFERS_WAIT_S, self._membership.sets[-1].stakes)
-        if joining.lacks_pruned():
-            raise Unavailable(
-                "Validators have pruned the blocks that this node lacks; start it again, and it takes a snapshot."
-            )
 
     def _peers(self) -> Sequence[Peer]:
         """Validators' nodes that are connected, each first in its turn."""
