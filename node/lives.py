@@ -1,5 +1,5 @@
 """
-One node after another in one process: when the others are so far ahead that a snapshot is quicker than running all
+One life after another in one process: when the others are so far ahead that a snapshot is quicker than running all
 their blocks, the node ends, and the next one begins from one, with the same key, folder and port.
 """
 
