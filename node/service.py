@@ -31,7 +31,6 @@ from node.deployments import check as check_deployment
 from node.deployments import prepare
 from node.engine import EngineThread
 from node.evidence import stored_evidence
-from node.forwarder import Forwarder
 from node.gateway.frames import CALLS, SEND
 from node.line import Line
 from node.mempool import Mempool, Pending
@@ -55,6 +54,16 @@ class Follows(Protocol):
     def view(self) -> dict[str, Any]: ...
 
 
+class Carrier(Protocol):
+    """Takes transactions to whoever leads (`Forwarder`, or `Sending` of a node that only follows)."""
+
+    def takes(self) -> bool: ...
+
+    async def at_home(self) -> None: ...
+
+    def submit(self, pending: Pending) -> None: ...
+
+
 class Service:
     """Also the line's Listener."""
 
@@ -73,7 +82,7 @@ class Service:
         """What another node has run and no certified block here has shown yet: its receipt, and when it expires."""
         self._line: Line | None = None
         self._leaving = False
-        self.forwarder: Forwarder | None = None
+        self.forwarder: Carrier | None = None
         self.consensus: Consensus | None = None
         self.following: Follows | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -156,8 +165,6 @@ class Service:
     async def _send(self, payload: dict[str, Any]) -> Any:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
-        if self.following is not None:
-            raise Unavailable("This node only follows; send transactions to a validator's node.")
         frame = _Frame(signed, payload["wait"] == "executed")
         if self.forwarder is not None:
             if not payload.get("again"):

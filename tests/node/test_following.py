@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from genesis.devkeys import development_address, development_key
-from genesis.errors import Invalid, Unavailable
+from genesis.errors import Invalid
 from node.app import Ready, run_node
 from node.client import Client, connect
 from node.config import NOWHERE, load
@@ -141,8 +141,12 @@ def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Pat
         assert account[0]["balances"] == account[1]["balances"]
         view = await follower.client.consensus()
         assert (view["votes"], view["validator"], view["why"]) == (False, None, "it only follows")
-        with pytest.raises(Unavailable, match="only follows"):
-            await town.pay(follower)
+        passed_on = await town.pay(follower)
+        assert passed_on.status == "done", "the validator has run it"
+        await follower.reaches(passed_on.height)
+        at_both = [await one.client.receipt(passed_on.transaction) for one in (follower, validator)]
+        assert at_both[0].encode() == at_both[1].encode() == passed_on.encode()
+        assert at_both[0].stage in ("certified", "posted", "final"), "in place, as at the validator"
         await town.kill("follower", follower)
         await validator.reaches(await validator.height() + 3)
         town.listed = {}
