@@ -155,6 +155,8 @@ async def town(
             for number in range(COUNT):
                 starting.start_soon(found.start, number)
         yield found
+        for number in found.members:
+            hub.crash(f"v{number}")
         nursery.cancel_scope.cancel()
 
 
