@@ -110,6 +110,13 @@ class Life:
         """Once `run` has started."""
         return self._consensus
 
+    @property
+    def peers(self) -> Mapping[bytes, Peer]:
+        return self._peers
+
+    def lags(self) -> bool:
+        return self._consensus.lags()
+
     def network(self) -> Statistics:
         """As that of the network."""
         return self._consensus.network()

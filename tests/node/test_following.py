@@ -17,11 +17,13 @@ from node.app import Ready, run_node
 from node.client import Client, connect
 from node.config import NOWHERE, load
 from node.life import Place
+from node.lives import Lives
 from node.programs import Programs
 from p2p.identity import NodeKey
 from p2p.memory import Hub, open_memory_network
 from tests.node.command import tenor
 from tests.node.running import SPEC, config_of, transaction
+from tests.node.test_validators import pruned
 
 VALIDATOR = development_address(0)
 
@@ -46,6 +48,8 @@ class Pair:
     def __init__(self, folder: Path, hub: Hub, nursery: trio.Nursery) -> None:
         self.folder, self.hub, self.nursery = folder, hub, nursery
         self.sequence = 0
+        self.listed: dict[bytes, str] = {VALIDATOR: "validator"}
+        """What a follower's file of peers says now."""
 
     async def start(self, name: str, **flags: str) -> Member:
         member: Member = await self.nursery.start(self._live, name, flags)
@@ -55,13 +59,34 @@ class Pair:
         settlement = str(self.folder / "settlement.sqlite")
         config = config_of(self.folder / name, settlement__file=settlement, **flags)
         key = development_key(0) if name == "validator" else None
-        place = Place(self.hub.join(name), {} if key else {VALIDATOR: "validator"})
+        known = {} if key else self.listed
+
+        async def news() -> dict[bytes, str] | None:
+            nonlocal known
+            before, known = known, known if key else self.listed
+            return known if known != before else None
+
+        place = Place(self.hub.join(name), known, news)
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 ready = await nursery.start(run_node, config, SPEC, key, place)
                 async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
                     task_status.started(Member(ready, client, scope))
                     await trio.sleep_forever()
+
+    async def start_lives(self, name: str, **flags: str) -> tuple[Lives, Member]:
+        """A follower as a process runs it."""
+        config = config_of(self.folder / name, settlement__file=str(self.folder / "settlement.sqlite"), **flags)
+
+        @asynccontextmanager
+        async def enter() -> AsyncIterator[Place]:
+            yield Place(self.hub.join(name), self.listed)
+            self.hub.crash(name)
+
+        lives = Lives(config, SPEC, None, enter)
+        ready = await self.nursery.start(lives.run)
+        client = await self.nursery.start(_connected, ready.port)
+        return lives, Member(ready, client, trio.CancelScope())
 
     async def kill(self, name: str, member: Member) -> None:
         self.hub.crash(name)
@@ -74,6 +99,12 @@ class Pair:
         receipt = await member.client.send(transaction(6, [call], sequence=self.sequence))
         self.sequence += 1
         return receipt
+
+
+async def _connected(port: int, task_status: trio.TaskStatus[Client]) -> None:
+    async with connect(f"ws://127.0.0.1:{port}/ws") as client:
+        task_status.started(client)
+        await trio.sleep_forever()
 
 
 @asynccontextmanager
@@ -114,8 +145,12 @@ def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Pat
             await town.pay(follower)
         await town.kill("follower", follower)
         await validator.reaches(await validator.height() + 3)
+        town.listed = {}
         again = await town.start("follower", sync__snapshot_blocks="100000", sequencer__checkpoint_blocks="8")
         assert again.ready.height >= receipts[-1].height, "it has its blocks"
+        alone = await again.client.consensus()
+        assert not any(one["connected"] for one in alone["validators"]), "its file of peers names nobody"
+        town.listed = {VALIDATOR: "validator"}
         await again.reaches(await validator.height())
 
     play(tmp_path, test)
@@ -140,6 +175,42 @@ def test_a_fresh_follower_takes_a_snapshot_and_says_what_it_lacks(tmp_path: Path
             with pytest.raises(Invalid, match="pruned") as caught:
                 await lacking
             assert caught.value.code == "pruned"
+
+    play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_a_follower_that_was_cut_off_begins_again_from_a_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks that it lacks are pruned by then; whoever asks at its port afterwards meets the same chain."""
+    monkeypatch.setattr("node.sync.pruning.GLANCE_S", 0.2)
+    monkeypatch.setattr("node.sync.leap.LOOK_S", 0.2)
+
+    async def test(town: Pair) -> None:
+        validator = await town.start("validator", sequencer__checkpoint_blocks="8", sync__keep_blocks="4")
+        receipt = await town.pay(validator)
+        lives, follower = await town.start_lives("follower")
+        await follower.reaches(receipt.height)
+        town.hub.partition([["validator"], ["follower"]])
+        left_at = await follower.height()
+        monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 4)
+        while not await pruned(validator.client, left_at + 2):
+            await trio.sleep(0.05)
+        monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 1 << 20)  # what follows upon the snapshot stays
+        town.hub.heal()
+        while lives.count < 2:
+            await trio.sleep(0.02)
+        again = await town.nursery.start(_connected, follower.ready.port)
+        newest = await validator.client.block()
+        while (await again.chain_info())["height"] < newest["height"]:
+            await trio.sleep(0.02)
+        assert (await again.block(newest["height"]))["hash"] == newest["hash"]
+        account = [await one.account(development_address(7)) for one in (again, validator.client)]
+        assert account[0]["balances"] == account[1]["balances"]
+        with pytest.raises(Invalid, match="pruned"):
+            await again.block(left_at + 1)
+        lives.stop()
 
     play(tmp_path, test)
 
