@@ -2,9 +2,9 @@
 Clients' transactions on their way to whoever leads.
 
 Runs while another validator leads: what the mempool holds goes to the leader in frames, one after another, so that
-lanes keep their order; the answers are the leader's. A new leader gets all that no certified block has shown yet once
-more; what was in after all it refuses as used, and nobody is told. What a leader before had run, and could not be taken
-over as it stood (`heritage`), runs again here once this node leads.
+lanes keep their order; the answers are the leader's, and waited for as long as it leads. A new leader gets all that is
+unanswered, and all that no certified block has shown yet; what has run already, or waits there, it does not run twice.
+What a leader before had run, and could not be taken over as it stood (`heritage`), runs again once this node leads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from genesis import codec
 from genesis.chain import Receipt, SignedTransaction, decode
 from genesis.errors import Invalid, Unavailable
 from node.log import logger
-from node.mempool import Mempool, Pending
+from node.mempool import Mempool, Pending, leaves_free
 from p2p.network import Network, Peer
 
 PROTOCOL = "transactions/1"
@@ -69,6 +69,8 @@ class Forwarder:
         self._home = trio.Event()
         """Set once this node leads and what was run before it is in; another when it does not."""
         self._woken = trio.Event()
+        self._asked: Peer | None = None
+        self._asking = trio.CancelScope()
         self.forwarded = 0
 
     def statistics(self) -> dict[str, int]:
@@ -103,6 +105,8 @@ class Forwarder:
     def wake(self) -> None:
         """There is something to carry, or another leads than before."""
         self._woken.set()
+        if self._leader() != self._asked:
+            self._asking.cancel()
 
     def certified(self, transactions: Iterable[bytes]) -> None:
         """A block holds these, for good."""
@@ -133,14 +137,14 @@ class Forwarder:
                 continue
             frame = self._mempool.take(1 << 62, FRAME_TRANSACTIONS_MAX, FRAME_BYTES_MAX)
             if frame:
-                await self._forward(leader, frame, self._settle)
+                await self._forward(leader, frame, self._mempool.put_back)
             elif self._queue:
                 count, size = 0, 0
                 while count < min(len(self._queue), FRAME_TRANSACTIONS_MAX) and size < FRAME_BYTES_MAX:
                     size += self._queue[count].size
                     count += 1
                 frame = [self._queue.popleft() for _ in range(count)]
-                await self._forward(leader, frame, lambda *_: None)
+                await self._forward(leader, frame, list)
 
     async def _rest(self) -> None:
         with trio.move_on_after(LOOK_S):
@@ -158,25 +162,21 @@ class Forwarder:
 
         self._nursery.start_soon(tell)
 
-    def _settle(self, pending: Pending, answer: Receipt | Invalid | Unavailable) -> None:
-        self._mempool.settle(pending, refused=not isinstance(answer, Receipt))
-
     async def _forward(
-        self,
-        leader: Peer,
-        frame: Sequence[Pending],
-        settle: Callable[[Pending, Receipt | Invalid | Unavailable], None],
+        self, leader: Peer, frame: Sequence[Pending], put_back: Callable[[Sequence[Pending]], list[Pending]]
     ) -> None:
+        """put_back: takes them again if the leader does not; those that it returns wait here."""
         try:
             answers = await self._ask(leader, [pending.signed for pending in frame])
         except (Invalid, Unavailable) as error:
             log.info("leader takes no transactions now; they wait", leader=leader, reason=str(error))
-            self._queue.extendleft(reversed(frame))
+            self._queue.extendleft(reversed(put_back(frame)))
             await trio.sleep(RETRY_S)
             return
         self.forwarded += len(frame)
         for pending, answer in zip(frame, answers, strict=True):
-            settle(pending, answer)
+            if pending.lane is not None:
+                self._mempool.settle(pending, leaves_free(answer))
             if isinstance(answer, Receipt):
                 self._keep(pending.signed)
             pending.done(answer)
@@ -209,8 +209,14 @@ class Forwarder:
             await self._send(await trio.to_thread.run_sync(_decoded, rows))
 
     async def _ask(self, leader: Peer, frame: Sequence[SignedTransaction]) -> list[Receipt | Invalid | Unavailable]:
-        payload = codec.encode(tuple(signed.raw for signed in frame))
-        answer = await self._network.request(leader, PROTOCOL, payload, ANSWER_TIMEOUT_S)
+        """Raises Unavailable when it does not answer, or another leads by then."""
+        payload, answer = codec.encode(tuple(signed.raw for signed in frame)), None
+        with trio.CancelScope() as self._asking:
+            self._asked = leader
+            if self._leader() == leader:
+                answer = await self._network.request(leader, PROTOCOL, payload, ANSWER_TIMEOUT_S)
+        if answer is None:
+            raise Unavailable("Another node leads now.")
         rows = codec.expect_array(codec.decode(answer, 2 * len(payload) + (8 << 20)), len(frame), "A leader's answer")
         return [outcome(row) for row in rows]
 
