@@ -4,10 +4,10 @@ Everything a node keeps, in one LevelDB: the one file that imports plyvel.
 A block is one atomic synced write: header, body, receipts, index of its transactions, cursors, and the end of its
 batch log. The batch log holds what was acknowledged of the block still open, synced batch by batch. A checkpoint's
 pages are written once, in small writes beside those they replace, and count from the write that commits them; a crash
-leaves the old or the new one. A snapshot from elsewhere is gathered likewise and replaces chain and state in one
-write; blocks below `first` are pruned, and swept one by one. Every checksum is verified on every read. A full disk, a
-failed sync and a damaged file raise Corrupt with the path: the store is not to be used after it. Methods may be
-called from any thread; one process at a time opens the folder.
+leaves the old or the new one. A snapshot from elsewhere is gathered likewise, over several lives if need be, and
+replaces chain and state in one write; blocks below `first` are pruned, and swept one by one. Every checksum is verified
+on every read. A full disk, a failed sync and a damaged file raise Corrupt with the path: the store is not to be used
+after it. Methods may be called from any thread; one process at a time opens the folder.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ DROPPED_MAX = 4_096
 """Rows dropped per write: short enough that a synced batch never waits long behind one."""
 
 _IDENTITY, _HEAD, _CHECKPOINT, _UNFINISHED = b"identity", b"head", b"checkpoint", b"unfinished"
-_FIRST, _TREES, _REPLACED = b"first", b"trees", b"replaced"
+_FIRST, _TREES, _REPLACED, _GATHERED = b"first", b"trees", b"replaced", b"gathered"
 _HEADER, _BODY, _RECEIPTS, _TRANSACTION, _CURSOR, _LOG, _PAGE, _REVERTED, _NOTE = (bytes([n]) for n in range(1, 10))
 _U64 = struct.Struct(">Q")
 _U64_U32 = struct.Struct(">QI")
@@ -188,7 +188,8 @@ class Store:
             self._db = self._opened(open_db)
         try:
             self._check_identity(_U64.pack(FORMAT) + chain)
-            self._drop_unfinished()
+            if self._get(_GATHERED) is None:
+                self._drop_unfinished()
             self._drop_replaced()
         except BaseException:
             self.close()
@@ -406,10 +407,36 @@ class Store:
     # A chain from elsewhere
 
     def begin_snapshot(self) -> None:
-        """From now on `add_pages` gathers another chain's state; a crash before its end forgets it."""
-        self._drop_unfinished()
-        with self._write("begin a snapshot") as batch:
-            batch.put(_UNFINISHED, _U64.pack(self._serial() + 1))
+        """
+        From now on `add_pages` gathers another chain's state. What was gathered before, in this life or an earlier one,
+        is still there (`gathered`); the next checkpoint of this chain forgets it.
+        """
+        if self._get(_GATHERED) is None:
+            self._drop_unfinished()
+            with self._write("begin a snapshot") as batch:
+                batch.put(_GATHERED, _U64.pack(self._serial() + 1))
+
+    def gathered(self, pages_each: int) -> Iterator[tuple[int, int, dict[int, bytes]]]:
+        """
+        Program, first page, and those pages by number that have been gathered of it and the pages_each - 1 behind it;
+        nothing is synced, so some may be missing after a crash. They may be dropped on the way.
+        """
+        committed, found = self._serial(), dict[int, bytes]()
+        at = 0, 0
+        for key, data in self._rows(_PAGE):
+            program, page, serial = _PAGE_KEY.unpack(key[1:])
+            if serial <= committed:
+                continue
+            if found and at != (program, page - page % pages_each):
+                yield *at, found
+                found = {}
+            at = program, page - page % pages_each
+            found[page] = data
+        if found:
+            yield *at, found
+
+    def drop_gathered(self, program: int, pages: Iterable[int]) -> None:
+        self._drop_pages(_page_key(program, page, self._serial() + 1) for page in pages)
 
     def add_pages(self, program: int, pages: Mapping[int, bytes]) -> None:
         serial = self._serial() + 1
@@ -440,7 +467,7 @@ class Store:
             batch.put(_CHECKPOINT, _U64_U64.pack(height, serial) + meta)
             batch.put(_TREES, trees)
             batch.put(_REPLACED, _U64.pack(serial))
-            batch.delete(_UNFINISHED)
+            batch.delete(_GATHERED)
         self._drop_replaced()
 
     def _drop_replaced(self) -> None:
@@ -546,13 +573,14 @@ class Store:
         return self._serials
 
     def _drop_unfinished(self) -> None:
-        """What a checkpoint that was not committed left behind; without any checkpoint, all pages."""
+        """What was gathered, or left by a checkpoint that was not committed; without any checkpoint, all pages."""
         committed = self._serial()
-        if self._get(_UNFINISHED) is not None or committed == 0:
+        if committed == 0 or any(self._get(mark) is not None for mark in (_UNFINISHED, _GATHERED)):
             self._serials = None
             self._drop_pages(key for key in self._keys(_PAGE) if _PAGE_KEY.unpack(key[1:])[2] > committed)
             with self._write("forget an unfinished checkpoint") as batch:
                 batch.delete(_UNFINISHED)
+                batch.delete(_GATHERED)
 
     def _drop_pages(self, keys: Iterable[bytes]) -> None:
         remaining = iter(keys)
