@@ -47,7 +47,8 @@ Send = Callable[[Sequence[SignedTransaction]], Awaitable[Callable[[], Awaitable[
 class Forwarder:
     """
     leader: who leads now, None when it is this node or nobody is known. orphans: so many, at most, of what others had
-    run and nobody has taken over. is_open: whether this node has a block open.
+    run and nobody has taken over. is_open: whether this node has a block open. passes_on: whether what this peer sends
+    goes to whoever leads; not what validators send, who know that themselves, so nothing goes in circles.
     """
 
     def __init__(
@@ -58,9 +59,10 @@ class Forwarder:
         send: Send,
         orphans: Callable[[int], list[bytes]],
         is_open: Callable[[], bool],
+        passes_on: Callable[[Peer], bool] = lambda _: False,
     ) -> None:
         self._mempool, self._network, self._leader, self._send = mempool, network, leader, send
-        self._orphans, self._is_open = orphans, is_open
+        self._orphans, self._is_open, self._passes_on = orphans, is_open, passes_on
         self._queue: deque[Pending] = deque()
         self._kept: OrderedDict[bytes, SignedTransaction] = OrderedDict()
         self._last: Peer | None = None
@@ -156,7 +158,7 @@ class Forwarder:
 
         async def tell() -> None:
             for pending, answer in zip(waiting, await answers(), strict=True):
-                pending.done(_outcome(_row(answer)))
+                pending.done(outcome(_row(answer)))
 
         self._nursery.start_soon(tell)
 
@@ -216,7 +218,7 @@ class Forwarder:
         if answer is None:
             raise Unavailable("Another node leads now.")
         rows = codec.expect_array(codec.decode(answer, 2 * len(payload) + (8 << 20)), len(frame), "A leader's answer")
-        return [_outcome(row) for row in rows]
+        return [outcome(row) for row in rows]
 
     def _keep(self, signed: SignedTransaction) -> None:
         self._kept[signed.id] = signed
@@ -227,7 +229,7 @@ class Forwarder:
         rows = codec.expect_array(codec.decode(payload, FRAME_BYTES_MAX * 2), None, "Transactions")
         if len(rows) > FRAME_TRANSACTIONS_MAX or not all(type(row) is bytes for row in rows):
             raise Invalid(f"At most {FRAME_TRANSACTIONS_MAX} transactions, as bytes.", "malformed")
-        if self._leader() is not None:
+        if self._leader() is not None and not self._passes_on(peer):
             raise Unavailable("This node does not lead; ask whoever does.")
         signed = await trio.to_thread.run_sync(lambda: [decode(row) for row in rows])
         await self.at_home()
@@ -248,7 +250,7 @@ def _row(answer: bytes | list[str]) -> bytes | tuple[str, ...]:
     return answer if isinstance(answer, bytes) else tuple(answer)
 
 
-def _outcome(row: object) -> Receipt | Invalid | Unavailable:
+def outcome(row: object) -> Receipt | Invalid | Unavailable:
     """Raises Invalid for what is neither."""
     if type(row) is bytes:
         return Receipt.decode(row)

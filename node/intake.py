@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
@@ -22,13 +22,22 @@ from genesis.transaction import decode_trusted
 from node.corelink import Later, refusal
 from node.deployments import check, prepare
 from node.engine import EngineThread
-from node.forwarder import Forwarder
 from node.line import Line
 from node.mempool import Mempool, Pending
 from node.open_block import refusal as not_executable
 from node.outcomes import Outcomes
 
 Answer = Callable[[Any], None]
+
+
+class Carrier(Protocol):
+    """Takes transactions to whoever leads (`Forwarder`, or `Sending` of a node that only follows)."""
+
+    def takes(self) -> bool: ...
+
+    async def at_home(self) -> None: ...
+
+    def submit(self, pending: Pending) -> None: ...
 
 
 class Intake:
@@ -46,7 +55,7 @@ class Intake:
         self._spec, self._engine, self._executor, self._mempool = spec, engine, executor, mempool
         self._outcomes, self._fee_balance = outcomes, fee_balance
         self.line: Line
-        self.forwarder: Forwarder | None = None
+        self.forwarder: Carrier | None = None
 
     async def send(self, transactions: Sequence[tuple[bytes, bytes, bytes]], wait: str) -> Any:
         """

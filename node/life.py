@@ -179,6 +179,7 @@ class Life:
                 self._forwarder = Forwarder(
                     self._mempool, network, self._leader, self._service.intake.run_here, self._heritage.orphans,
                     lambda: self._sequencer.open_block is not None,
+                    lambda peer: peer not in self._peers.values(),
                 )  # fmt: skip
                 self._service.intake.forwarder, self._service.consensus = self._forwarder, self._consensus
                 self._consensus.moved = self._forwarder.wake

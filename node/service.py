@@ -97,8 +97,6 @@ class Service:
         if method == SEND:
             if self._leaving:
                 raise Unavailable("This node is leaving; send to another one, or again once it is back.")
-            if self.following is not None:
-                raise Unavailable("This node only follows; send transactions to a validator's node.")
             return await self.intake.send(**payload)
         if method == CALLS:
             return await self._calls(payload)

@@ -96,7 +96,8 @@ def run(
     """
     Run a node until SIGINT or SIGTERM; then it seals the open block and leaves.
 
-    With --follow it takes certified blocks from the nodes in its file of peers, a snapshot first when it is far behind.
+    With --follow it takes certified blocks from the nodes in its file of peers, a snapshot first when it is far behind,
+    and passes transactions on to them.
 
     Every key of the configuration may be given as an option, as in `--gateway.port 9000`.
     """

@@ -1,6 +1,7 @@
 """
 The life of a node that only follows: it takes certified blocks from validators' nodes, runs and keeps them, and answers
-for its chain. It holds no validator's key, proposes nothing and votes for nothing.
+for its chain. It holds no validator's key, proposes nothing and votes for nothing; clients' transactions go on to the
+validators (`sending`).
 
 Fetching, running and storing overlap: ranges are checked ahead, and while a block runs those before it are written,
 several in one synced write when they come quickly.
@@ -36,6 +37,7 @@ from node.open_block import OpenBlock
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
+from node.sync.sending import Sending
 from p2p.network import Offence, Peer, Statistics
 from settlement.adapter import SettlementAdapter
 
@@ -74,6 +76,7 @@ class Following:
         self._membership = Membership.stored(spec, adapter, store, 0)
         self._ranges = Ranges(place.network, self._check, lambda block: self._line.prepare(block), _on_thread)
         self._batcher = Batcher(spec, store, adapter, stages, service.staged, poll_s, posts=False)
+        self._sending = Sending(place.network, self._leaders)
         self._stop = trio.Event()
         self._turn, self._reach = 0, WINDOW_BLOCKS
         self._to_store, self._storing = trio.open_memory_channel[Certified](UNSTORED_MAX)
@@ -97,7 +100,8 @@ class Following:
         return self._place.network.statistics()
 
     def stop(self) -> None:
-        """Store what has been run, then return from run."""
+        """Take no transactions any more, store what has been run, then return from run."""
+        self._service.leave()
         self._stop.set()
 
     async def begin(self, recovered: Recovered) -> None:
@@ -106,7 +110,7 @@ class Following:
             recovered.checkpoint, self._meters,
         )  # fmt: skip
         self._membership.read = max(self._membership.read, recovered.tip.anchor.number)
-        self._service.following = self
+        self._service.following, self._service.intake.forwarder = self, self._sending
         await self._service.attach(self._line)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -121,6 +125,7 @@ class Following:
             await nursery.start(self._batcher.run)
             nursery.start_soon(self._learn_sets)
             nursery.start_soon(self._meet)
+            nursery.start_soon(self._sending.run)
             self._place.network.serve(wire.RANGE, self._answer_range)
             task_status.started()
             async with trio.open_nursery() as working:
@@ -151,7 +156,7 @@ class Following:
             "certified_height": self._line.tip.height,
             "validators": members,
             "evidence": [],
-            "counters": {"lies": self._ranges.lies},
+            "counters": {"lies": self._ranges.lies, "forwarded": self._sending.forwarded},
         }
 
     # Blocks
@@ -174,6 +179,14 @@ class Following:
         self._turn += 1
         at = self._turn % len(peers) if peers else 0
         return peers[at:] + peers[:at]
+
+    def _leaders(self) -> Sequence[Peer]:
+        """Validators' nodes that are connected, in the order in which they lead from the newest block on."""
+        connected = set(self._place.network.peers())
+        addresses, header = sorted(self._membership.sets[-1].stakes), self._line.tip.header
+        at = addresses.index(header.proposer) if header and header.proposer in addresses else 0
+        peers = [self._validators.get(address) for address in (*addresses[at:], *addresses[:at])]
+        return [peer for peer in peers if peer in connected]
 
     async def _take(self, fetched: Fetched) -> bool:
         one = fetched.certified

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from genesis.devkeys import development_address, development_key
-from genesis.errors import Invalid, Unavailable
+from genesis.errors import Invalid
 from node.app import Ready, run_node
 from node.client import Client, connect
 from node.config import NOWHERE, load
@@ -23,7 +23,8 @@ from p2p.identity import NodeKey
 from p2p.memory import Hub, open_memory_network
 from tests.node.command import tenor
 from tests.node.running import SPEC, config_of, transaction
-from tests.node.test_validators import pruned
+from tests.node.test_validators import Town, pruned
+from tests.node.test_validators import play as play_four
 
 VALIDATOR = development_address(0)
 
@@ -141,8 +142,12 @@ def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Pat
         assert account[0]["balances"] == account[1]["balances"]
         view = await follower.client.consensus()
         assert (view["votes"], view["validator"], view["why"]) == (False, None, "it only follows")
-        with pytest.raises(Unavailable, match="only follows"):
-            await town.pay(follower)
+        passed_on = await town.pay(follower)
+        assert passed_on.status == "done", "the validator has run it"
+        await follower.reaches(passed_on.height)
+        at_both = [await one.client.receipt(passed_on.transaction) for one in (follower, validator)]
+        assert at_both[0].encode() == at_both[1].encode() == passed_on.encode()
+        assert at_both[0].stage in ("certified", "posted", "final"), "in place, as at the validator"
         await town.kill("follower", follower)
         await validator.reaches(await validator.height() + 3)
         town.listed = {}
@@ -154,6 +159,28 @@ def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Pat
         await again.reaches(await validator.height())
 
     play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_what_a_follower_is_sent_arrives_whoever_leads_and_whomever_it_knows(tmp_path: Path) -> None:
+    """Its file of peers lacks the node that leads, so another passes on; then that leader dies."""
+
+    async def test(town: Town) -> None:
+        await town.grown(0, 2)
+        leader = await town.leader()
+        known = {development_address(town.keys[number]): f"v{number}" for number in town.members if number != leader}
+        config = config_of(tmp_path / "follower", settlement__file=str(tmp_path / "settlement.sqlite"))
+        place = Place(town.hub.join("follower"), known)
+        ready: Ready = await town.nursery.start(run_node, config, town.spec, None, place)
+        async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
+            assert (await town.pay_through(client)).status == "done"
+            await town.kill(leader)
+            last = await town.pay_through(client)
+            assert last.status == "done"
+            while (await client.receipt(last.transaction)).stage == "executed":
+                await trio.sleep(0.02)
+
+    play_four(tmp_path, test)
 
 
 @pytest.mark.slow

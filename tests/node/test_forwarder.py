@@ -89,6 +89,26 @@ def test_what_is_forwarded_to_a_new_leader_waits_until_it_has_taken_over(monkeyp
     trio.run(main)
 
 
+def test_what_a_follower_sends_is_passed_on_and_what_a_validator_sends_is_not() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            machine, network = Machine(leader="other"), hub.join("me")
+            other, follower = hub.join("other"), hub.join("follower")
+            forwarder = Forwarder(
+                Mempool(SPEC, 100), network, lambda: machine.leader, machine.send, machine.take_orphans, lambda: True,
+                lambda peer: peer == "follower",
+            )  # fmt: skip
+            await nursery.start(forwarder.run)
+            question = codec.encode((FIRST.raw,))
+            (row,) = codec.decode(await follower.request("me", PROTOCOL, question, 60.0), 1 << 16)
+            assert Receipt.decode(row).transaction == FIRST.id and machine.ran == [FIRST]
+            with pytest.raises(Unavailable, match="does not lead"):
+                await other.request("me", PROTOCOL, question, 60.0)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
 def test_what_clients_send_waits_no_longer_than_that_nor_for_another_leader() -> None:
     async def main() -> None:
         async with open_memory_network() as hub, trio.open_nursery() as nursery:

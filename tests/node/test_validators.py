@@ -153,7 +153,9 @@ class Town:
 
     async def pay(self, number: int, key: int = 6) -> Receipt:
         """A transfer sent to one node; others learn of its sequence with the block, so it is counted here."""
-        client = self.members[number].client
+        return await self.pay_through(self.members[number].client, key)
+
+    async def pay_through(self, client: Client, key: int = 6) -> Receipt:
         programs = await Programs.load(client)
         call = programs["bank"].call("transfer", 0, development_address(7), "1")
         sequence, self.sequence = self.sequence, self.sequence + 1
