@@ -38,6 +38,7 @@ from node.mempool import Mempool, Pending
 from node.open_block import OpenBlock, decode_results, receipt_in
 from node.open_block import refusal as not_executable
 from node.reads import Reads
+from node.receipts import Recent
 from node.recovery import stored_block
 from node.store import Position, Store
 from node.tip import Tip
@@ -45,8 +46,8 @@ from node.views import receipt_view
 
 STORED_POLL_S = 0.005
 """How often a proof looks whether its block, sealed already, is stored."""
-RECEIPTS_KEPT = 50_000
-"""Receipts of the newest blocks held in memory, so that asking for them costs no disk."""
+TOLD_MAX = 50_000
+"""Receipts that another node has told of and no block here has shown; beyond it the oldest are forgotten."""
 
 
 class Follows(Protocol):
@@ -67,7 +68,7 @@ class Service:
         self._mempool, self._stages = mempool, stages
         self._catalogue = Catalogue()
         self._reads = Reads(spec, self._query, self._catalogue)
-        self._recent: OrderedDict[bytes, bytes] = OrderedDict()
+        self._recent = Recent()
         self._received: set[bytes] = set()
         self._told: OrderedDict[bytes, tuple[Receipt, int]] = OrderedDict()
         """What another node has run and no certified block here has shown yet: its receipt, and when it expires."""
@@ -129,6 +130,7 @@ class Service:
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
         for receipt in open_block.receipts:
             self._told.pop(receipt.transaction, None)
+        self._forget_told(block.header.height)
         self.link.publish("blocks", _block_view(block, "certified"))
 
     async def reopened(self, open_block: OpenBlock) -> None:
@@ -136,7 +138,7 @@ class Service:
 
     async def reverted(self, receipts: Sequence[Receipt]) -> None:
         for receipt in receipts:
-            self._recent.pop(receipt.transaction, None)
+            self._recent.forget(receipt.transaction)
         if receipts and self.link.wanted("receipts"):
             self.link.publish("receipts", [receipt_view(replace(receipt, stage="reverted")) for receipt in receipts])
 
@@ -201,13 +203,26 @@ class Service:
         settled = self._settled(one.id, answer)
 
         def told(outcome: Any) -> None:
-            if isinstance(outcome, Receipt):
+            if isinstance(outcome, Receipt) and not self._is_shown(outcome):
                 self._told[one.id] = outcome, one.transaction.expiry
-                while len(self._told) > RECEIPTS_KEPT:
+                while len(self._told) > TOLD_MAX:
                     self._told.popitem(last=False)
             settled(outcome)
 
         return told
+
+    def _is_shown(self, receipt: Receipt) -> bool:
+        """Whether its block was certified here before the leader's word of it came."""
+        return receipt.height <= self._height() and receipt.transaction in self._recent
+
+    def _forget_told(self, height: int) -> None:
+        """What has expired, and the block it was told to be in came without it: nothing is known of it any more."""
+        now_ms = time.time_ns() // 1_000_000
+        while self._told:
+            told, expiry = next(iter(self._told.values()))
+            if told.height > height or expiry > now_ms:
+                return
+            self._told.popitem(last=False)
 
     def _elsewhere(self, frame: _Frame, transactions: Sequence[SignedTransaction]) -> Any:
         """Another node leads, and says what can run."""
@@ -450,11 +465,8 @@ class Service:
         return replace(receipt, stage=self._stages.of(receipt.height, self._height()))
 
     def _remember(self, block: OpenBlock, receipts: Sequence[Receipt]) -> None:
-        """Encoded: many small objects held for long would cost time whenever memory is looked through."""
         for receipt in receipts:
-            self._recent[receipt.transaction] = block.encoded[receipt.position]
-        while len(self._recent) > RECEIPTS_KEPT:
-            self._recent.popitem(last=False)
+            self._recent.put(receipt.transaction, block.encoded[receipt.position])
 
 
 class _Frame:
