@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -31,7 +32,6 @@ from node.deployments import check as check_deployment
 from node.deployments import prepare
 from node.engine import EngineThread
 from node.evidence import stored_evidence
-from node.forwarder import Forwarder
 from node.gateway.frames import CALLS, SEND
 from node.line import Line
 from node.mempool import Mempool, Pending
@@ -56,6 +56,16 @@ class Follows(Protocol):
     def view(self) -> dict[str, Any]: ...
 
 
+class Carrier(Protocol):
+    """Takes transactions to whoever leads (`Forwarder`, or `Sending` of a node that only follows)."""
+
+    def takes(self) -> bool: ...
+
+    async def at_home(self) -> None: ...
+
+    def submit(self, pending: Pending) -> None: ...
+
+
 class Service:
     """Also the line's Listener."""
 
@@ -74,7 +84,7 @@ class Service:
         """What another node has run and no certified block here has shown yet: its receipt, and when it expires."""
         self._line: Line | None = None
         self._leaving = False
-        self.forwarder: Forwarder | None = None
+        self.forwarder: Carrier | None = None
         self.consensus: Consensus | None = None
         self.following: Follows | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -158,20 +168,45 @@ class Service:
     async def _send(self, payload: dict[str, Any]) -> Any:
         """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
         signed = [decode_trusted(*entry) for entry in payload["transactions"]]
-        if self.following is not None:
-            raise Unavailable("This node only follows; send transactions to a validator's node.")
-        frame = _Frame(signed, payload["wait"] == "executed")
+        frame, again = _Frame(signed, payload["wait"] == "executed"), bool(payload.get("again"))
         if self.forwarder is not None:
-            if not payload.get("again"):
+            if not again:
                 await self.forwarder.at_home()
             if self.forwarder.takes():
                 return self._elsewhere(frame, signed)
+        deployments: list[tuple[int, Pending]] = []
+        refused = await self._admit(frame, tuple(enumerate(signed)), again, deployments)
+        if again and refused:
+            assert self._line is not None, "attach comes before the first request"
+            async with self._line.turn:  # nothing runs meanwhile: what has run has its receipt, and the rest can wait
+                new = [(index, one) for index, one, _ in refused if not await self._answer_as_before(frame, index, one)]
+                refused = await self._admit(frame, new, again, deployments)
+        for index, _, reason in refused:
+            frame.put(index, refusal(reason))
+        if frame.left == 0:
+            return frame.answers
+        return Later(partial(self._finish, frame, deployments))
+
+    async def _admit(
+        self,
+        frame: _Frame,
+        transactions: Sequence[tuple[int, SignedTransaction]],
+        again: bool,
+        deployments: list[tuple[int, Pending]],
+    ) -> list[tuple[int, SignedTransaction, Invalid | Unavailable]]:
+        """
+        Let a frame's transactions in, each by its index, deployments among them to be compiled; those that are refused.
+        again: what waits here already is answered together.
+        """
+        signed = [one for _, one in transactions]
         self._mempool.forget(signed)
         while keys := self._mempool.unknown(signed):
             self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
         now_ms = time.time_ns() // 1_000_000
-        deployments = []
-        for index, one in enumerate(signed):
+        refused: list[tuple[int, SignedTransaction, Invalid | Unavailable]] = []
+        for index, one in transactions:
+            if again and self._mempool.join(one.id, frame.executed(index)):
+                continue
             pending = Pending(one, self._settled(one.id, frame.executed(index)))
             try:
                 if not isinstance(one.transaction, chain.Transaction):
@@ -183,18 +218,28 @@ class Service:
                     frame.received(index)
                 self._received.add(one.id)
             except (Invalid, Unavailable) as error:
-                done = self._recent.get(one.id) if payload.get("again") else None
-                frame.put(index, refusal(error) if done is None else done)
-        if frame.left == 0:
-            return frame.answers
-        return Later(partial(self._finish, frame, deployments))
+                refused.append((index, one, error))
+        return refused
+
+    async def _answer_as_before(self, frame: _Frame, index: int, one: SignedTransaction) -> bool:
+        """Whether a transaction has run already, and so has its receipt. Needs the line's turn."""
+        with suppress(Invalid):  # its block is pruned
+            receipt = await self._run(one.id)
+            if receipt is not None:
+                frame.executed(index)(receipt)
+                return True
+        return False
 
     def _settled(self, transaction: bytes, answer: Callable[[Any], None]) -> Callable[[Any], None]:
-        """What the mempool calls with the outcome of a transaction that was received."""
+        """
+        What is called with the outcome of a transaction that was received. Refused, for a leader before had run it, it
+        has the receipt that it had then.
+        """
 
         def settled(outcome: Any) -> None:
             self._received.discard(transaction)
-            answer(outcome)
+            before = self._recent.get(transaction) if isinstance(outcome, Invalid) else None
+            answer(outcome if before is None else Receipt.decode(before))
 
         return settled
 
@@ -325,16 +370,9 @@ class Service:
 
     async def _found(self, transaction: bytes) -> Receipt | None:
         """None while it waits for a batch. Raises Invalid "not_found"."""
-        recent = self._recent.get(transaction)
-        if recent is not None:
-            return self._staged(Receipt.decode(recent))
-        position = await trio.to_thread.run_sync(self._store.position, transaction)
-        if position is not None:
-            blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
-            if blob is None:
-                await trio.to_thread.run_sync(self._store.check_kept, position.height)
-            assert blob is not None, "the index names stored blocks only"
-            return self._staged(receipt_in(blob, position.index))
+        receipt = await self._run(transaction)
+        if receipt is not None:
+            return self._staged(receipt)
         told, expiry = self._told.get(transaction, (None, 0))
         if told is not None and told.height > self._height():
             return told
@@ -350,6 +388,20 @@ class Service:
         if reverted is None:
             raise Invalid(f"Nothing is known here of transaction 0x{transaction.hex()}.", "not_found")
         return Receipt.decode(reverted, "reverted")
+
+    async def _run(self, transaction: bytes) -> Receipt | None:
+        """Of a block that this node has executed. Raises Invalid "pruned"."""
+        recent = self._recent.get(transaction)
+        if recent is not None:
+            return Receipt.decode(recent)
+        position = await trio.to_thread.run_sync(self._store.position, transaction)
+        if position is None:
+            return None
+        blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
+        if blob is None:
+            await trio.to_thread.run_sync(self._store.check_kept, position.height)
+        assert blob is not None, "the index names stored blocks only"
+        return receipt_in(blob, position.index)
 
     async def _block(self, height: int | None) -> dict[str, Any]:
         tip = self._tip()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from node.cli.repair import repair
 
 if TYPE_CHECKING:
     from genesis.spec import ChainSpec
+    from node.app import Ready
     from node.checks import Finding
     from node.config import Config
     from node.consensus.doors import Signer
@@ -94,7 +96,8 @@ def run(
     """
     Run a node until SIGINT or SIGTERM; then it seals the open block and leaves.
 
-    With --follow it takes certified blocks from the nodes in its file of peers, a snapshot first when it is far behind.
+    With --follow it takes certified blocks from the nodes in its file of peers, a snapshot first when it is far behind,
+    and passes transactions on to them.
 
     Every key of the configuration may be given as an option, as in `--gateway.port 9000`.
     """
@@ -151,9 +154,9 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
     import trio
 
     from node import arenas
-    from node.app import Ready, run_node
     from node.chains import load_chain
     from node.collector import settle
+    from node.lives import Lives
     from node.log import Format, configure
     from node.place import open_place
     from node.watch.process import raise_open_files
@@ -164,10 +167,11 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
     spec = load_chain(config.node.chain, file.parent)
     async with _signer(config, spec, follow) as signer, trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            enter = partial(open_place, config.network, spec, signer.address if signer else None)
+            lives = Lives(config, spec, signer, enter)
 
             async def node(task_status: trio.TaskStatus[Ready]) -> None:
-                async with open_place(config.network, spec, signer.address if signer else None) as place:
-                    await run_node(config, spec, signer, place, task_status=task_status)
+                await lives.run(task_status)
                 nursery.cancel_scope.cancel()
 
             ready: Ready = await nursery.start(node)
@@ -175,7 +179,7 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
             progress(f"node runs at ws://{config.gateway.host}:{ready.port}/ws, height {ready.height}")
             await anext(signals)
             progress("sealing the open block; once more to stop at once")
-            ready.stop()
+            lives.stop()
             await anext(signals)
             nursery.cancel_scope.cancel()
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}

@@ -78,6 +78,10 @@ class Download:
         self.left_out: set[Peer] = set()
         """Sources that failed or lied."""
 
+    async def prove(self) -> None:
+        """Only see that validators have certified this height. Raises Unavailable."""
+        await self._blob(wire.BLOCK, self._height, partial(self._checked_block, self._height))
+
     async def run(self) -> None:
         """
         Replace the store's chain by this snapshot and the blocks that end there.

@@ -12,16 +12,19 @@ import pytest
 import trio
 
 from genesis.devkeys import development_address, development_key
-from genesis.errors import Invalid, Unavailable
+from genesis.errors import Invalid
 from node.app import Ready, run_node
 from node.client import Client, connect
 from node.config import NOWHERE, load
 from node.life import Place
+from node.lives import Lives
 from node.programs import Programs
 from p2p.identity import NodeKey
 from p2p.memory import Hub, open_memory_network
 from tests.node.command import tenor
 from tests.node.running import SPEC, config_of, transaction
+from tests.node.test_validators import Town, pruned
+from tests.node.test_validators import play as play_four
 
 VALIDATOR = development_address(0)
 
@@ -72,6 +75,20 @@ class Pair:
                     task_status.started(Member(ready, client, scope))
                     await trio.sleep_forever()
 
+    async def start_lives(self, name: str, **flags: str) -> tuple[Lives, Member]:
+        """A follower as a process runs it."""
+        config = config_of(self.folder / name, settlement__file=str(self.folder / "settlement.sqlite"), **flags)
+
+        @asynccontextmanager
+        async def enter() -> AsyncIterator[Place]:
+            yield Place(self.hub.join(name), self.listed)
+            self.hub.crash(name)
+
+        lives = Lives(config, SPEC, None, enter)
+        ready = await self.nursery.start(lives.run)
+        client = await self.nursery.start(_connected, ready.port)
+        return lives, Member(ready, client, trio.CancelScope())
+
     async def kill(self, name: str, member: Member) -> None:
         self.hub.crash(name)
         member.scope.cancel()
@@ -83,6 +100,12 @@ class Pair:
         receipt = await member.client.send(transaction(6, [call], sequence=self.sequence))
         self.sequence += 1
         return receipt
+
+
+async def _connected(port: int, task_status: trio.TaskStatus[Client]) -> None:
+    async with connect(f"ws://127.0.0.1:{port}/ws") as client:
+        task_status.started(client)
+        await trio.sleep_forever()
 
 
 @asynccontextmanager
@@ -119,8 +142,12 @@ def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Pat
         assert account[0]["balances"] == account[1]["balances"]
         view = await follower.client.consensus()
         assert (view["votes"], view["validator"], view["why"]) == (False, None, "it only follows")
-        with pytest.raises(Unavailable, match="only follows"):
-            await town.pay(follower)
+        passed_on = await town.pay(follower)
+        assert passed_on.status == "done", "the validator has run it"
+        await follower.reaches(passed_on.height)
+        at_both = [await one.client.receipt(passed_on.transaction) for one in (follower, validator)]
+        assert at_both[0].encode() == at_both[1].encode() == passed_on.encode()
+        assert at_both[0].stage in ("certified", "posted", "final"), "in place, as at the validator"
         await town.kill("follower", follower)
         await validator.reaches(await validator.height() + 3)
         town.listed = {}
@@ -132,6 +159,28 @@ def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Pat
         await again.reaches(await validator.height())
 
     play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_what_a_follower_is_sent_arrives_whoever_leads_and_whomever_it_knows(tmp_path: Path) -> None:
+    """Its file of peers lacks the node that leads, so another passes on; then that leader dies."""
+
+    async def test(town: Town) -> None:
+        await town.grown(0, 2)
+        leader = await town.leader()
+        known = {development_address(town.keys[number]): f"v{number}" for number in town.members if number != leader}
+        config = config_of(tmp_path / "follower", settlement__file=str(tmp_path / "settlement.sqlite"))
+        place = Place(town.hub.join("follower"), known)
+        ready: Ready = await town.nursery.start(run_node, config, town.spec, None, place)
+        async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
+            assert (await town.pay_through(client)).status == "done"
+            await town.kill(leader)
+            last = await town.pay_through(client)
+            assert last.status == "done"
+            while (await client.receipt(last.transaction)).stage == "executed":
+                await trio.sleep(0.02)
+
+    play_four(tmp_path, test)
 
 
 @pytest.mark.slow
@@ -153,6 +202,42 @@ def test_a_fresh_follower_takes_a_snapshot_and_says_what_it_lacks(tmp_path: Path
             with pytest.raises(Invalid, match="pruned") as caught:
                 await lacking
             assert caught.value.code == "pruned"
+
+    play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_a_follower_that_was_cut_off_begins_again_from_a_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks that it lacks are pruned by then; whoever asks at its port afterwards meets the same chain."""
+    monkeypatch.setattr("node.sync.pruning.GLANCE_S", 0.2)
+    monkeypatch.setattr("node.sync.leap.LOOK_S", 0.2)
+
+    async def test(town: Pair) -> None:
+        validator = await town.start("validator", sequencer__checkpoint_blocks="8", sync__keep_blocks="4")
+        receipt = await town.pay(validator)
+        lives, follower = await town.start_lives("follower")
+        await follower.reaches(receipt.height)
+        town.hub.partition([["validator"], ["follower"]])
+        left_at = await follower.height()
+        monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 4)
+        while not await pruned(validator.client, left_at + 2):
+            await trio.sleep(0.05)
+        monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 1 << 20)  # what follows upon the snapshot stays
+        town.hub.heal()
+        while lives.count < 2:
+            await trio.sleep(0.02)
+        again = await town.nursery.start(_connected, follower.ready.port)
+        newest = await validator.client.block()
+        while (await again.chain_info())["height"] < newest["height"]:
+            await trio.sleep(0.02)
+        assert (await again.block(newest["height"]))["hash"] == newest["hash"]
+        account = [await one.account(development_address(7)) for one in (again, validator.client)]
+        assert account[0]["balances"] == account[1]["balances"]
+        with pytest.raises(Invalid, match="pruned"):
+            await again.block(left_at + 1)
+        lives.stop()
 
     play(tmp_path, test)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from node.store import PAGE_BYTES, Note, Pages, Store
 from node.sync import wire
 from node.sync.download import Download
 from node.sync.joining import Joining
+from node.sync.leap import Leap, Leaps
 from node.sync.serving import PIN_IDLE_S, PIN_S, PINS_MAX, Snapshots
 from p2p.memory import Hub, open_memory_network
 from p2p.network import Handler, Network, Peer
@@ -429,6 +431,60 @@ def joining(offers: Sequence[wire.Offer], store: Store, stakes: Sequence[int] = 
     return found
 
 
+class Away:
+    """A settlement chain that nobody reaches."""
+
+    async def head(self, confirmations: int) -> None:
+        raise Unavailable("not now")
+
+
+@dataclass(frozen=True, slots=True)
+class Lagging:
+    """A life that says whether it lags."""
+
+    peers: dict[bytes, str]
+    behind: bool = True
+
+    def lags(self) -> bool:
+        return self.behind
+
+
+FAR: dict[str, tuple[Lie, int, int, bool, bool]] = {
+    "far ahead": (lambda _, honest: honest, 1, 1 << 30, True, True),
+    "not far enough": (lambda _, honest: honest, 1 << 20, 1 << 30, True, False),
+    "stuck": (lambda _, honest: honest, 1 << 20, 2, True, True),
+    "level": (lambda _, honest: honest, 1, 2, False, False),
+    "a lie": (lambda _, honest: replace(wire.Offer.decode(honest), heights=(1 << 40,)).encode(), 1, 2, True, False),
+}
+"""What is offered, how far behind a node that starts takes a snapshot, looks until stuck, whether it lags, begins."""
+
+
+@pytest.mark.parametrize("case", FAR)
+def test_a_node_that_runs_begins_again_for_a_certified_height_far_ahead_alone(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    lie, behind_blocks, stuck_looks, lags, begins = FAR[case]
+    monkeypatch.setattr("node.sync.leap.STUCK_LOOKS", stuck_looks)
+    monkeypatch.setattr("node.sync.leap.RUNS_ANYWAY", 2)
+    monkeypatch.setattr("node.sync.leap.LOOK_S", 0.02)
+
+    async def test(town: Town, nursery: trio.Nursery) -> None:
+        town.serve("a", nursery, wire.OFFER, lie)
+        leaps = Leaps()
+        life = Lagging({ME: "a"}, lags)
+        leap = Leap(TEST_SPEC, town.store, town.network, Away(), behind_blocks, life, leaps)  # type: ignore[arg-type]
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as inside:
+                inside.start_soon(leap.wait_due)
+                if not begins:
+                    await trio.sleep(1)
+                    scope.cancel()
+        assert leaps.due is begins
+        assert not begins or leaps.not_before_s > trio.current_time() + 10, "and not again soon"
+
+    play(origin, tmp_path, test)
+
+
 @pytest.mark.parametrize(
     ("heights", "first", "wanted"), [((9,), 1, False), ((100,), 1, True), ((9,), 5, True), ((), 5, False)]
 )
@@ -437,7 +493,7 @@ def test_a_snapshot_is_taken_when_far_behind_or_when_blocks_are_pruned(
 ) -> None:
     with Store(tmp_path, b"g" * 32) as store:
         offers = [wire.Offer(first, 120, b"f" * 32, heights)] * 2
-        assert joining(offers, store).wants_snapshot(50) is wanted
+        assert bool(joining(offers, store).worth(50)) is wanted
 
 
 def test_the_code_is_what_more_than_a_third_of_the_stake_names(tmp_path: Path) -> None:
