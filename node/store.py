@@ -640,6 +640,11 @@ class Store:
             batch.delete(_CHECKPOINT)
         self._drop_unfinished()
 
+    def chain(self) -> bytes | None:
+        """Genesis hash of the chain that it is of; None when that is not there."""
+        found = self._get(_IDENTITY)
+        return None if found is None else found[8:]
+
     # LevelDB
 
     def _check_identity(self, identity: bytes) -> None:

@@ -15,19 +15,17 @@ import trio
 from trio.testing import MockClock
 
 from genesis.chain import Call, Receipt, SignedTransaction
-from genesis.crypto import ZERO_HASH
 from node import receipts
 from node.arenas import ARENAS_MAX
 from node.forwarder import PROTOCOL
 from node.mempool import Pending
+from node.outcomes import Outcomes
 from node.receipts import Recent
-from node.store import Store
 from p2p.memory import open_memory_network
 from tests.node.recovery_script import pay
 from tests.node.running import transaction
 from tests.node.test_forwarder import FIRST, SECOND, Machine, answered, forwarding, raws
 from tests.node.test_heritage import Node, play
-from tests.node.test_services import lonely_service
 
 ARENAS = """
 import ctypes, sys, threading
@@ -149,43 +147,24 @@ def _clock_after(signed: SignedTransaction) -> Any:
     return SimpleNamespace(time_ns=lambda: (signed.transaction.expiry + 1) * 1_000_000)
 
 
-def test_a_receipt_told_late_is_not_kept_beside_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receipt_told_late_is_not_kept_beside_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor one that expired and that no block has shown: four are told of by the leader, in blocks 1 and 2."""
     signed = [transaction(6, [Call(b"p" * 20, b"abcd", b"")], sequence=number) for number in range(4)]
-    receipts = [Receipt(one.id, 1 + at // 3, at, "done", "", 5, 7, (), (), (0, 0)) for at, one in enumerate(signed)]
-    submitted: list[Pending] = []
-
-    async def main() -> None:
-        with Store(tmp_path / "store", ZERO_HASH) as store:
-            service: Any = lonely_service(store)
-            service.link = SimpleNamespace(wanted=lambda _: False, publish=lambda *_: None)
-            service.forwarder = SimpleNamespace(
-                takes=lambda: True, submit=submitted.append, at_home=trio.lowlevel.checkpoint
-            )
-            monkeypatch.setattr("node.service._block_view", lambda *_: {})
-            rows = [(one.raw, one.signer, one.id) for one in signed]
-            later = await service.handle("sendTransactions", {"transactions": rows, "wait": "executed"})
-            submitted[0].done(receipts[0])
-            assert len(service._told) == 1
-            first = SimpleNamespace(receipts=receipts[:2], encoded=[one.encode() for one in receipts[:2]])
-            await service.executed(first, first.receipts, _nothing_else())
-            await service.sealed(SimpleNamespace(header=SimpleNamespace(height=1)), None, first)
-            service._line.tip = SimpleNamespace(header=SimpleNamespace(height=1))
-            assert len(service._told) == 0, "its block has shown it"
-            for pending, receipt in zip(submitted[1:], receipts[1:], strict=True):
-                pending.done(receipt)
-            assert list(service._told) == [signed[2].id, signed[3].id], "the second one is in the block"
-            await later.wait()
-            monkeypatch.setattr("node.service.time", _clock_after(signed[3]))
-            await service.sealed(SimpleNamespace(header=SimpleNamespace(height=1)), None, SimpleNamespace(receipts=[]))
-            assert list(service._told) == [signed[3].id], "the third one's block came without it, the fourth's may come"
-
-    trio.run(main)
-
-
-def _nothing_else() -> Any:
-    """A batch's result without events."""
-    return SimpleNamespace(programs_changed=False, events=[], forced=None)
+    told = [Receipt(one.id, 1 + at // 3, at, "done", "", 5, 7, (), (), (0, 0)) for at, one in enumerate(signed)]
+    block: Any = SimpleNamespace(encoded=[receipt.encode() for receipt in told])
+    nowhere: Any = None
+    outcomes = Outcomes(nowhere)
+    outcomes.told(signed[0], told[0])
+    assert len(outcomes._told) == 1
+    outcomes.executed(block, told[:2])
+    outcomes.certified(1, told[:2])
+    assert len(outcomes._told) == 0, "its block has shown it"
+    for one, receipt in zip(signed[1:], told[1:], strict=True):
+        outcomes.told(one, receipt)
+    assert list(outcomes._told) == [signed[2].id, signed[3].id], "the second one is in the block"
+    monkeypatch.setattr("node.outcomes.time", _clock_after(signed[3]))
+    outcomes.certified(1, [])
+    assert list(outcomes._told) == [signed[3].id], "the third one's block came without it, the fourth's may come"
 
 
 def test_recent_receipts_are_bounded_in_number_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
