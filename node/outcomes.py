@@ -11,10 +11,11 @@ import trio
 from genesis.chain import Receipt, SignedTransaction
 from genesis.errors import Invalid
 from node.open_block import OpenBlock, receipt_in
+from node.receipts import Recent
 from node.store import Store
 
-RECEIPTS_KEPT = 50_000
-"""Receipts of the newest blocks held in memory, so that asking for them costs no disk."""
+TOLD_MAX = 50_000
+"""Receipts that another node has told of and no block here has shown; beyond it the oldest are forgotten."""
 
 
 class Outcomes:
@@ -23,30 +24,37 @@ class Outcomes:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.waiting: set[bytes] = set()
-        self._recent: OrderedDict[bytes, bytes] = OrderedDict()
+        self._recent = Recent()
+        self._certified = 0
+        """Height of the newest block certified in this life."""
         self._told: OrderedDict[bytes, tuple[Receipt, int]] = OrderedDict()
         """What another node has run and no certified block here has shown yet: its receipt, and when it expires."""
 
     def executed(self, block: OpenBlock, receipts: Iterable[Receipt]) -> None:
-        """Kept encoded: many small objects held for long would cost time whenever memory is looked through."""
         for receipt in receipts:
-            self._recent[receipt.transaction] = block.encoded[receipt.position]
-        while len(self._recent) > RECEIPTS_KEPT:
-            self._recent.popitem(last=False)
+            self._recent.put(receipt.transaction, block.encoded[receipt.position])
 
     def told(self, signed: SignedTransaction, receipt: Receipt) -> None:
-        """Another node says that it has run it."""
-        self._told[signed.id] = receipt, signed.transaction.expiry
-        while len(self._told) > RECEIPTS_KEPT:
-            self._told.popitem(last=False)
+        """Another node says that it has run it; its block may have been certified here before that word came."""
+        if receipt.height > self._certified or receipt.transaction not in self._recent:
+            self._told[signed.id] = receipt, signed.transaction.expiry
+            while len(self._told) > TOLD_MAX:
+                self._told.popitem(last=False)
 
-    def certified(self, receipts: Iterable[Receipt]) -> None:
+    def certified(self, height: int, receipts: Iterable[Receipt]) -> None:
+        """Of what was to be in a block that came without it nothing is known once it has expired."""
+        self._certified, now_ms = height, time.time_ns() // 1_000_000
         for receipt in receipts:
             self._told.pop(receipt.transaction, None)
+        while self._told:
+            told, expiry = next(iter(self._told.values()))
+            if told.height > height or expiry > now_ms:
+                return
+            self._told.popitem(last=False)
 
     def reverted(self, receipts: Iterable[Receipt]) -> None:
         for receipt in receipts:
-            self._recent.pop(receipt.transaction, None)
+            self._recent.forget(receipt.transaction)
 
     def recent(self, transaction: bytes) -> Receipt | None:
         """Of a block that was executed here lately."""

@@ -118,7 +118,7 @@ class Service:
             self.link.publish("events", [self._catalogue.event_view(event, height) for event in events])
 
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
-        self._outcomes.certified(open_block.receipts)
+        self._outcomes.certified(block.header.height, open_block.receipts)
         self.link.publish("blocks", _block_view(block, "certified"))
 
     async def reopened(self, open_block: OpenBlock) -> None:

@@ -160,6 +160,7 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
 
     import trio
 
+    from node import arenas
     from node.chains import load_chain
     from node.collector import settle
     from node.lives import Lives
@@ -167,6 +168,7 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
     from node.place import open_place
     from node.watch.process import raise_open_files
 
+    arenas.share()
     raise_open_files()
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
