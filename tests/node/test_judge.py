@@ -192,13 +192,13 @@ def deployment() -> SignedTransaction:
     return sign(t, development_key(TRADER))
 
 
-def block(court: Court, deployments: tuple[Deployment, ...], *signed: SignedTransaction, validators: int = 0) -> Block:
+def block(court: Court, deployments: tuple[Deployment, ...], signed: SignedTransaction, validators: int) -> Block:
     anchor = court.parent.anchor
     header = Header(
         HEADER_VERSION, 2, PARENT_MS + SPEC.block_time_ms, 0, court.parent.hash, 2, ZERO_ADDRESS, validators,
         anchor.number, anchor.hash, anchor.count, *[ZERO_HASH] * 6, 0,
     )  # fmt: skip
-    return Block(header, Body((Batch(tuple(one.raw for one in signed)),), (), deployments), bytes(65))
+    return Block(header, Body((Batch((signed.raw,)),), (), deployments), bytes(65))
 
 
 def test_what_a_block_records_of_a_program_is_what_its_source_compiles_to_here(run: Run) -> None:
