@@ -2,7 +2,8 @@
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
-        core link · gateway process · vitals · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
+        core link · gateway process · vitals · pruner · store check ·
+        life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
         or, of a node that follows, following: line · batcher · ranges
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
@@ -44,6 +45,7 @@ from node.meters import Meters
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
+from node.store_check import StoreCheck
 from node.store_swap import finish
 from node.sync.following import Following
 from node.sync.joining import come_level
@@ -185,9 +187,10 @@ async def _serve(
                 spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters,
                 partial(capture, spec, genesis_hash(spec, genesis_root), ZERO_ADDRESS),
             )  # fmt: skip
+        check = StoreCheck(store)
         vitals = Vitals(
             spec, config.node.folder, store, engine, executor, mempool, stages, meters, life,
-            config.settlement.block_time_ms,
+            config.settlement.block_time_ms, check,
         )  # fmt: skip
         await life.begin(recovered)
 
@@ -204,6 +207,7 @@ async def _serve(
             nursery.cancel_scope.cancel()
 
         await nursery.start(Pruner(spec, store, config.sync, stages).run)
+        await nursery.start(check.run)
         await nursery.start(vitals.run)
         await nursery.start(link.serve, link_path(config.node.folder))
         port = await gateway.listen()

@@ -55,6 +55,7 @@ METRICS: dict[str, tuple[Kind, str]] = {
     "tenor_disk_used_bytes": ("gauge", "Taken by the node's folder."),
     "tenor_disk_slow": ("gauge", "1 while a sync takes longer than a second, and half a minute after."),
     "tenor_disk_days_left": ("gauge", "Until the disk is full as the folder has grown; +Inf while that is not known."),
+    "tenor_store_checked_timestamp_seconds": ("gauge", "When the whole store was last read and found sound; 0 before."),
     "tenor_resident_bytes": ("gauge", "Memory in use, by process."),
     "tenor_open_files": ("gauge", "Open files and sockets, by process."),
     "tenor_open_files_max": ("gauge", "The most there can be."),
