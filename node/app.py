@@ -116,6 +116,7 @@ async def _run(
         config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
     )
     gateway = Gateway(config.gateway, link_path(folder))
+    await gateway.check_port()
     async with trio.open_nursery() as beside, _engine() as engine:
         beside.start_soon(gateway.run)
         give_engine(spec)
