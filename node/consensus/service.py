@@ -190,7 +190,10 @@ class Consensus:
         }
 
     def view(self) -> dict[str, Any]:
-        """For people: who leads, what this node waits for, and if it does not vote, why and what to do."""
+        """
+        For people: who leads, what this node waits for, and if it does not vote, why and what to do. votes is true
+        exactly when why is "".
+        """
         standing, connected = self.machine.standing(), self.connected()
         me = self._signer.address if self._signer else None
         members = [
@@ -200,7 +203,7 @@ class Consensus:
         found = self.reasons()
         return {
             "validator": me,
-            "votes": self.machine.me is not None,
+            "votes": not found,
             "why": found[0].why if found else "",
             "remedy": found[0].remedy if found else "",
             "burden": self._ledger.burden(),
