@@ -19,6 +19,7 @@ from node.config import NOWHERE, load
 from node.life import Place
 from node.lives import Lives
 from node.programs import Programs
+from node.watch.words import sentences
 from p2p.identity import NodeKey
 from p2p.memory import Hub, open_memory_network
 from tests.node.command import tenor
@@ -122,6 +123,17 @@ def play(folder: Path, test: Callable[[Pair], Awaitable[None]]) -> None:
                 await test(found)
 
     trio.run(main)
+
+
+def test_a_follower_without_a_block_names_no_leader(tmp_path: Path) -> None:
+    async def test(town: Pair) -> None:
+        town.listed = {}
+        follower = await town.start("follower")
+        view = await follower.client.consensus()
+        assert (view["certified_height"], view["leader"]) == (0, None)
+        assert "Block 0 is certified; this node waits for the next certified block." in sentences(view)[-1]
+
+    play(tmp_path, test)
 
 
 @pytest.mark.slow
