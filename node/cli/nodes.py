@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genesis.errors import Invalid
+from genesis.errors import Invalid, Unavailable
 from node.cli.diff import diff
 from node.cli.edge import UNAVAILABLE, progress, show
 from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, key_password, private_key
@@ -121,7 +121,10 @@ def status(url: Url = URL, json: Json = False) -> None:
 
     async def ask(client: Client) -> Any:
         consensus = await client.consensus()
-        return {"status": " ".join(sentences(consensus)), **await client.chain_info(), "consensus": consensus}
+        told = {"status": " ".join(sentences(consensus))}
+        with suppress(Unavailable):  # it is coming up
+            told |= await client.chain_info()
+        return told | {"consensus": consensus}
 
     show(blocking(url, ask), json)
 
