@@ -2,7 +2,7 @@
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
-        core link · gateway process · vitals · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
+        entrance (core link) · gateway process · vitals · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
         or, of a node that follows, following: line · batcher · ranges
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
