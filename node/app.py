@@ -2,8 +2,8 @@
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
-        entrance (core link) · gateway process · vitals · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
-        or, of a node that follows, following: line · batcher · ranges
+        entrance · gateway process · vitals · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
+        or, of a node that follows, following: line · batcher · ranges · sending
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
 """
@@ -137,7 +137,6 @@ async def _run(
                     leaps.behind_blocks if again else config.sync.snapshot_blocks, again, meters.sync,
                     partial(nursery.start_soon, entrance.open),
                 )  # fmt: skip
-                meters.sync.begun = ""
                 await _serve(
                     config, spec, signer, place, leaps, store, engine, executor, adapter, gateway, entrance, meters,
                     root, recovered, task_status,
@@ -212,7 +211,7 @@ async def _serve(
 
         await nursery.start(Pruner(spec, store, config.sync, stages).run)
         await nursery.start(vitals.run)
-        entrance.answer = answer
+        entrance.answer, meters.sync.begun = answer, ""
         port = await entrance.open()
         task_status.started(Ready(port, store.head() or 0, recovered.replayed, life.stop))
         log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
