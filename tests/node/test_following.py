@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -310,3 +316,24 @@ def test_a_follower_is_made_without_a_key(tmp_path: Path, capsys: pytest.Capture
     assert (config.peers, config.listen) == (peers, NOWHERE)
     refused = tenor(capsys, "node", "init", tmp_path / "other", "--follow", tmp_path / "nothing", "--json")
     assert (refused.code, refused.result["code"]) == (1, "bad_config")
+
+
+PATIENT = "from node.sync import joining; joining.OFFERS_WAIT_S = 1e4; import node.cli.__main__"
+
+
+def test_a_node_that_comes_up_is_stopped_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It waits for peers that are not there, and could wait for long."""
+    peers = tmp_path / "peers"
+    peers.write_text(f"0x{VALIDATOR.hex()} /ip4/127.0.0.1/tcp/{free_ports(1)[0]}/p2p/{NodeKey(bytes([1] * 32)).peer}\n")
+    assert tenor(capsys, "node", "init", tmp_path / "reader", "--follow", peers, "--json").code == 0
+    command = [sys.executable, "-c", PATIENT, "node", "run", "--follow", "--config", "reader/node.toml", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    flags = ["--gateway.port", "0", "--settlement.file", str(tmp_path / "settlement.sqlite")]
+    with subprocess.Popen([*command, *flags], cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as process:
+        while not (tmp_path / "reader" / "data" / "store" / "CURRENT").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert json.loads(out.splitlines()[-1])["stopped"] == "by request, while it came up"
