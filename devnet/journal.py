@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import trio
 
 from devnet.trader import EXPIRY_MS
 from genesis.chain import Receipt
+from genesis.crypto import keccak256
 from genesis.errors import Invalid, TenorError, Unavailable
 from node.client import Client, connect
 
@@ -40,13 +40,13 @@ class Found:
 class Journal:
     """
     executed: how many receipts were told. reverted: of them, certified otherwise than told, or never. certified: what
-    a node told as certified, by transaction.
+    a node told as certified, by transaction: a digest, for there are hundreds of thousands.
     """
 
     urls: Sequence[str]
     executed: int = 0
     reverted: int = 0
-    certified: dict[bytes, tuple[Any, ...]] = field(default_factory=dict)
+    certified: dict[bytes, bytes] = field(default_factory=dict)
     _told: dict[bytes, tuple[float, Receipt]] = field(default_factory=dict)
     _turn: int = 0
 
@@ -86,7 +86,7 @@ class Journal:
         except (Invalid, Unavailable):  # not known here, or waiting
             receipt = None
         if receipt is not None and receipt.stage in CERTIFIED:
-            self.certified[identity] = receipt.fields()
+            self.certified[identity] = keccak256(receipt.encode())
             self.reverted += (receipt.status, receipt.results) != (told.status, told.results)
         elif since_s + GIVE_UP_S > trio.current_time():
             return
@@ -97,22 +97,26 @@ class Journal:
     async def check(self) -> Found:
         """Ask again for everything certified: each receipt at one of the nodes, all nodes in turn."""
         found = Found()
-        for number, url in enumerate(self.urls):
-            rows = list(self.certified.items())[number :: len(self.urls)]
-            try:
-                async with connect(url) as client:
-                    while rows:
-                        await self._check(client, *rows[-1], found)
-                        rows.pop()
-            except* (TenorError, OSError):
-                found.unasked += len(rows)
+        rows = list(self.certified.items())
+        async with trio.open_nursery() as nursery:
+            for number, url in enumerate(self.urls):
+                nursery.start_soon(self._check_all, url, rows[number :: len(self.urls)], found)
         return found
 
-    async def _check(self, client: Client, identity: bytes, fields: tuple[Any, ...], found: Found) -> None:
+    async def _check_all(self, url: str, rows: list[tuple[bytes, bytes]], found: Found) -> None:
+        try:
+            async with connect(url) as client:
+                while rows:
+                    await self._check(client, *rows[-1], found)
+                    rows.pop()
+        except* (TenorError, OSError):
+            found.unasked += len(rows)
+
+    async def _check(self, client: Client, identity: bytes, digest: bytes, found: Found) -> None:
         try:
             receipt = await client.receipt(identity)
         except Invalid:
             found.lost += 1
             return
         found.lost += receipt.stage not in CERTIFIED
-        found.changed += receipt.stage in CERTIFIED and receipt.fields() != fields
+        found.changed += receipt.stage in CERTIFIED and keccak256(receipt.encode()) != digest

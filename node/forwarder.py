@@ -9,6 +9,7 @@ What a leader before had run, and could not be taken over as it stood (`heritage
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -65,6 +66,8 @@ class Forwarder:
         self._orphans, self._is_open, self._passes_on = orphans, is_open, passes_on
         self._queue: deque[Pending] = deque()
         self._kept: OrderedDict[bytes, SignedTransaction] = OrderedDict()
+        self._on_way: set[bytes] = set()
+        """Of the frame that the leader is asked for now: what no certified block has shown meanwhile."""
         self._last: Peer | None = None
         self._home = trio.Event()
         """Set once this node leads and what was run before it is in; another when it does not."""
@@ -112,6 +115,7 @@ class Forwarder:
         """A block holds these, for good."""
         for transaction in transactions:
             self._kept.pop(transaction, None)
+            self._on_way.discard(transaction)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         self._network.serve(PROTOCOL, self._answer)
@@ -166,6 +170,7 @@ class Forwarder:
         self, leader: Peer, frame: Sequence[Pending], put_back: Callable[[Sequence[Pending]], list[Pending]]
     ) -> None:
         """put_back: takes them again if the leader does not; those that it returns wait here."""
+        self._on_way = {pending.signed.id for pending in frame}
         try:
             answers = await self._ask(leader, [pending.signed for pending in frame])
         except (Invalid, Unavailable) as error:
@@ -177,7 +182,7 @@ class Forwarder:
         for pending, answer in zip(frame, answers, strict=True):
             if pending.lane is not None:
                 self._mempool.settle(pending, leaves_free(answer))
-            if isinstance(answer, Receipt):
+            if isinstance(answer, Receipt) and pending.signed.id in self._on_way:
                 self._keep(pending.signed)
             pending.done(answer)
 
@@ -189,6 +194,9 @@ class Forwarder:
 
     async def _once_more(self, leader: Peer | None) -> None:
         """What the last leader had taken goes to this one too, or runs here; ahead of whatever has come since."""
+        now_ms = time.time_ns() // 1_000_000
+        for gone in [name for name, signed in self._kept.items() if signed.transaction.expiry < now_ms]:
+            del self._kept[gone]
         kept = deque(self._kept.values())
         while kept and self._leader() == leader:
             frame = [kept[at] for at in range(min(len(kept), FRAME_TRANSACTIONS_MAX))]

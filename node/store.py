@@ -23,6 +23,7 @@ from errno import ENOSPC
 from itertools import islice
 from os import strerror
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -115,6 +116,29 @@ class _Serials:
         return old
 
 
+class _Lowest:
+    """
+    The lowest height, or view, whose rows may still be there. LevelDB walks over all that was deleted until it has
+    packed its tables: whoever looks for such rows begins here.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._lock = Lock()
+
+    def has(self, number: int) -> None:
+        """Rows of this one have been written."""
+        with self._lock:
+            self._number = min(self._number, number)
+
+    def passed(self, last: int) -> range:
+        """Numbers up to `last` that may have rows, which are dropped now."""
+        with self._lock:
+            numbers = range(self._number, last + 1)
+            self._number = max(self._number, last + 1)
+            return numbers
+
+
 class Pinned:
     """
     A checkpoint that stays as it was while the store goes on, and the blocks of that moment; costs disk until it is
@@ -178,6 +202,7 @@ class Store:
         """
         self.path = path
         self.pace, self.syncs = SyncPace(), Histogram()
+        self._lowest_log, self._lowest_note = _Lowest(), _Lowest()
         self._serials: _Serials | None = None
         self._failed: Corrupt | None = None
         path.mkdir(parents=True, exist_ok=True)
@@ -249,15 +274,22 @@ class Store:
                 assert block.height == height, f"block {block.height} does not follow {height - 1}"
                 _put_block(batch, block)
             if blocks:
-                for key, _ in self._rows(_LOG, stop=_LOG + _U64.pack(blocks[-1].height + 1)):
-                    batch.delete(key)
+                self._end(batch, _LOG, self._lowest_log.passed(blocks[-1].height))
                 batch.put(_HEAD, _U64.pack(blocks[-1].height))
-            for key in list(self._keys(_NOTE)) if decided else ():
-                if _U64_U8.unpack(key[1:])[0] <= decided:
-                    batch.delete(key)
+            if decided:
+                self._end(batch, _NOTE, self._lowest_note.passed(decided))
             for note in notes:
                 if note.view > decided:
                     batch.put(_NOTE + _U64_U8.pack(note.view, note.kind), note.data)
+        for note in notes:
+            self._lowest_note.has(note.view)
+
+    def _end(self, batch: Any, kind: bytes, numbers: range) -> None:
+        """Drop the rows of a kind whose height, or view, is one of these."""
+        if numbers:
+            first, stop = (kind + _U64.pack(number) for number in (numbers.start, numbers.stop))
+            for key in list(self._keys(kind, first, stop)):
+                batch.delete(key)
 
     def notes(self) -> tuple[Note, ...]:
         """All that stand, by view and kind."""
@@ -347,6 +379,7 @@ class Store:
                 batch.delete(key)
             for at, one in enumerate(data, number):
                 batch.put(_LOG + _U64_U32.pack(height, at), one)
+        self._lowest_log.has(height)
 
     def batches(self, height: int) -> tuple[bytes, ...]:
         """The logged batches of the open block `height` in order. Raises Corrupt when one is missing between others."""
@@ -607,6 +640,11 @@ class Store:
             batch.delete(_CHECKPOINT)
         self._drop_unfinished()
 
+    def chain(self) -> bytes | None:
+        """Genesis hash of the chain that it is of; None when that is not there."""
+        found = self._get(_IDENTITY)
+        return None if found is None else found[8:]
+
     # LevelDB
 
     def _check_identity(self, identity: bytes) -> None:
@@ -632,16 +670,18 @@ class Store:
             row: bytes | None = self._db.get(key, verify_checksums=True)
         return row
 
-    def _rows(self, prefix: bytes, stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
-        end = _after(prefix) if stop is None else stop
-        with self._guarded("read", prefix), self._db.iterator(start=prefix, stop=end, verify_checksums=True) as rows:
+    def _rows(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        with (
+            self._guarded("read", prefix),
+            self._db.iterator(start=prefix, stop=_after(prefix), verify_checksums=True) as rows,
+        ):
             yield from rows
 
-    def _keys(self, prefix: bytes, start: bytes | None = None) -> Iterator[bytes]:
+    def _keys(self, prefix: bytes, start: bytes | None = None, stop: bytes | None = None) -> Iterator[bytes]:
         with (
             self._guarded("read", prefix),
             self._db.iterator(
-                start=start or prefix, stop=_after(prefix), include_value=False, verify_checksums=True
+                start=start or prefix, stop=stop or _after(prefix), include_value=False, verify_checksums=True
             ) as keys,
         ):
             yield from keys

@@ -112,7 +112,7 @@ class Following:
             recovered.checkpoint, self._meters,
         )  # fmt: skip
         self._membership.read = max(self._membership.read, recovered.tip.anchor.number)
-        self._service.following, self._service.forwarder = self, self._sending
+        self._service.following, self._service.intake.forwarder = self, self._sending
         await self._service.attach(self._line)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -314,8 +314,22 @@ def test_a_follower_is_made_without_a_key(tmp_path: Path, capsys: pytest.Capture
     assert sorted(path.name for path in (tmp_path / "reader").iterdir()) == ["node.key", "node.toml"]
     config = load(tmp_path / "reader" / "node.toml").network
     assert (config.peers, config.listen) == (peers, NOWHERE)
-    refused = tenor(capsys, "node", "init", tmp_path / "other", "--follow", tmp_path / "nothing", "--json")
-    assert (refused.code, refused.result["code"]) == (1, "bad_config")
+    keyless = tenor(capsys, "node", "run", "--config", made.result["config"], "--json")
+    assert (keyless.code, "--follow" in keyless.result["error"]) == (1, True)
+
+
+def test_what_is_wrong_is_told_before_a_folder_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nobody, folder = tmp_path / "nobody", tmp_path / "node"
+    nobody.write_text("# no line yet\n")
+    for words, code in (
+        (("--follow", tmp_path / "nothing"), "bad_config"),
+        (("--follow", nobody), "bad_config"),
+        (("--follow", nobody, "--dev-key", 0), "no_key"),
+        (("--signer", tmp_path / "socket", "--new-key"), "no_key"),
+        (("--listen", "/ip4/127.0.0.1/udp/26600"), "bad_address"),
+    ):
+        refused = tenor(capsys, "node", "init", folder, *words, "--json")
+        assert (refused.code, refused.result["code"], folder.exists()) == (1, code, False)
 
 
 PATIENT = "from node.sync import joining; joining.OFFERS_WAIT_S = 1e4; import node.cli.__main__"
