@@ -65,6 +65,7 @@ class Ranges:
         self._network, self._check, self._prepare, self._beside = network, check, prepare, beside
         self._meter = meter or SyncMeter()
         self._slow: Counter[Peer] = Counter()
+        self._told: dict[Peer, str] = {}
         self.lies = 0
         self.pruned = False
         """Whether the last fetch came to an end at blocks that are pruned where it asked."""
@@ -110,7 +111,9 @@ class Ranges:
             self._slow[peer] += 1
             if isinstance(error, Invalid) and error.code == "pruned":
                 windows.pruned = max(windows.pruned, first)
-            log.info("peer does not answer for blocks", peer=peer, first=first, reason=str(error))
+            if self._told.get(peer) != str(error):  # once, however often it is asked
+                self._told[peer] = str(error)
+                log.info("peer does not answer for blocks", peer=peer, first=first, reason=str(error))
             return []
         self._meter.came(len(data))
         try:
