@@ -12,6 +12,7 @@ import json as jsons
 import signal
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -22,13 +23,14 @@ from devnet.weather import KINDS, Fault, draw
 VALIDATORS = 4
 
 
-def run(seed: int, minutes: float, json: bool) -> int:
+def run(seed: int, minutes: float, keep: Path | None, json: bool) -> int:
     """Run it and print what came of it; the exit code, 1 when something happened that must not."""
 
     async def story(site: Site) -> dict[str, Any]:
         return await _weather(site, seed, minutes)
 
-    summary = {"seed": seed, "minutes": minutes, "validators": VALIDATORS} | told(story, VALIDATORS, seed)
+    told_of = told(story, VALIDATORS, seed, keep=keep)
+    summary = {"seed": seed, "minutes": minutes, "validators": VALIDATORS} | told_of
     show(summary, json)
     return 0 if is_good(summary) else 1
 
@@ -53,7 +55,9 @@ async def _weather(site: Site, seed: int, minutes: float) -> dict[str, Any]:
         number = await site.leader() if fault.node is None else fault.node
         say(f"{fault.kind} {number} for {fault.hold_s:.1f} s at height {site.pulse.height}")
         await strike(site, fault, number)
+        over_s = trio.current_time()
         await site.all_level()
+        say(f"  all vote again {trio.current_time() - over_s:.1f} s after it")
     return {"faults": dict(counts)}
 
 

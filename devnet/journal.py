@@ -8,8 +8,8 @@ may never be lost or changed, on any node.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import trio
 
@@ -29,24 +29,28 @@ CERTIFIED = ("certified", "posted", "final")
 
 @dataclass(slots=True)
 class Found:
-    """lost, changed: of certified receipts; both must be 0. unasked: no node answered for them."""
+    """
+    lost, changed: of certified receipts; both must be 0. unasked: no node answered for them. words: of each lost or
+    changed one, who said what.
+    """
 
     lost: int = 0
     changed: int = 0
     unasked: int = 0
+    words: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Journal:
     """
     executed: how many receipts were told. reverted: of them, certified otherwise than told, or never. certified: what
-    a node told as certified, by transaction.
+    a node told as certified, by transaction, and which node.
     """
 
     urls: Sequence[str]
     executed: int = 0
     reverted: int = 0
-    certified: dict[bytes, tuple[Any, ...]] = field(default_factory=dict)
+    certified: dict[bytes, tuple[int, Receipt]] = field(default_factory=dict)
     _told: dict[bytes, tuple[float, Receipt]] = field(default_factory=dict)
     _turn: int = 0
 
@@ -63,10 +67,10 @@ class Journal:
 
     async def look(self) -> None:
         """Once through all that waits, at one node."""
-        self._turn += 1
+        self._turn = (self._turn + 1) % len(self.urls)
         with trio.move_on_after(ANSWER_S):
             try:
-                async with connect(self.urls[self._turn % len(self.urls)]) as client:
+                async with connect(self.urls[self._turn]) as client:
                     for identity, (since_s, told) in list(self._told.items()):
                         if since_s + LOOK_S < trio.current_time():
                             await self._look_for(client, identity, since_s, told)
@@ -86,7 +90,7 @@ class Journal:
         except (Invalid, Unavailable):  # not known here, or waiting
             receipt = None
         if receipt is not None and receipt.stage in CERTIFIED:
-            self.certified[identity] = receipt.fields()
+            self.certified[identity] = self._turn, receipt
             self.reverted += (receipt.status, receipt.results) != (told.status, told.results)
         elif since_s + GIVE_UP_S > trio.current_time():
             return
@@ -98,21 +102,23 @@ class Journal:
         """Ask again for everything certified: each receipt at one of the nodes, all nodes in turn."""
         found = Found()
         for number, url in enumerate(self.urls):
-            rows = list(self.certified.items())[number :: len(self.urls)]
+            rows = list(self.certified.values())[number :: len(self.urls)]
             try:
                 async with connect(url) as client:
                     while rows:
-                        await self._check(client, *rows[-1], found)
+                        await self._check(client, number, *rows[-1], found)
                         rows.pop()
             except* (TenorError, OSError):
                 found.unasked += len(rows)
         return found
 
-    async def _check(self, client: Client, identity: bytes, fields: tuple[Any, ...], found: Found) -> None:
-        try:
-            receipt = await client.receipt(identity)
-        except Invalid:
-            found.lost += 1
-            return
-        found.lost += receipt.stage not in CERTIFIED
-        found.changed += receipt.stage in CERTIFIED and receipt.fields() != fields
+    async def _check(self, client: Client, number: int, teller: int, told: Receipt, found: Found) -> None:
+        receipt = None
+        with suppress(Invalid):
+            receipt = await client.receipt(told.transaction)
+        lost = receipt is None or receipt.stage not in CERTIFIED
+        changed = receipt is not None and not lost and receipt.fields() != told.fields()
+        found.lost += lost
+        found.changed += changed
+        if lost or changed:
+            found.words.append(f"node {teller} told {told}; node {number} tells {receipt or 'nothing'}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -24,14 +25,15 @@ AMOUNT = "0.01"
 
 @dataclass(slots=True)
 class Load:
-    """rate: transactions a second, of all senders together. sent, refused: how many so far; away: no node took them."""
+    """rate: transactions a second, of all senders together. sent, refused: how many so far, those by code; away: no
+    node took them."""
 
     spec: ChainSpec
     urls: Sequence[str]
     rate: float
     hear: Hear
     sent: int = 0
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     away: int = 0
 
     async def run(self) -> None:
@@ -62,8 +64,8 @@ class Load:
         self.sent += 1
         try:
             await trader.send([call], gas=300_000)
-        except Invalid:
-            self.refused += 1
+        except Invalid as error:
+            self.refused[error.code] += 1
         except Unavailable:
             self.away += 1
             raise

@@ -7,6 +7,7 @@ Last line with --json: as of `chaos`, and leaving_s of each node, from SIGTERM t
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -20,7 +21,7 @@ CALM_S = 2.0
 """Before the first, between two, and after the last."""
 
 
-def run(seed: int, rate: float, json: bool) -> int:
+def run(seed: int, rate: float, keep: Path | None, json: bool) -> int:
     """Run it and print what came of it; the exit code, 1 when something happened that must not."""
 
     async def story(site: Site) -> dict[str, Any]:
@@ -30,9 +31,10 @@ def run(seed: int, rate: float, json: bool) -> int:
             nursery.start_soon(load.run)
             leaving_s = await _roll(site)
             nursery.cancel_scope.cancel()
-        return {"leaving_s": leaving_s, "sent": load.sent, "refused": load.refused, "away": load.away}
+        return {"leaving_s": leaving_s, "sent": load.sent, "refused": dict(load.refused), "away": load.away}
 
-    summary = {"seed": seed, "rate": rate, "validators": VALIDATORS} | told(story, VALIDATORS, seed, trading=False)
+    told_of = told(story, VALIDATORS, seed, trading=False, keep=keep)
+    summary = {"seed": seed, "rate": rate, "validators": VALIDATORS} | told_of
     show(summary, json)
     return 0 if is_good(summary) else 1
 

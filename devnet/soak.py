@@ -68,7 +68,7 @@ def soaked(seed: int, minutes: float, rate: float, restart_every_s: float, tradi
             nursery.cancel_scope.cancel()
         seconds = trio.current_time() - begun_s
         return {
-            "rate_per_s": round(site.journal.executed / seconds, 1), "refused": load.refused, "away": load.away,
+            "rate_per_s": round(site.journal.executed / seconds, 1), "refused": dict(load.refused), "away": load.away,
             "leaving_s_max": round(max(leaving_s, default=0.0), 2), "nodes": [_summary(one) for one in looks],
         }  # fmt: skip
 
