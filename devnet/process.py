@@ -66,7 +66,6 @@ class NodeProcess:
         """Start it as a fork of this process, which must not have begun threads or trio."""
         threads = len(list(Path("/proc/self/task").iterdir()))
         assert threads == 1, f"{threads} threads: what another one holds would be held for ever in a fork"
-        arguments = (self._config, self._flags, self._log)
         run_it = multiprocessing.get_context("fork").Process(
             target=_run_node, args=(self._config, self._flags, self._log)
         )

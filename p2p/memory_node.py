@@ -13,12 +13,12 @@ from dataclasses import replace
 import trio
 
 from genesis.errors import Invalid, TenorError, Unavailable
+from p2p.handlers import Handlers
 from p2p.memory_links import Links
 from p2p.network import (
     MESSAGE_BYTES_MAX,
     PUBLICATION_BYTES_MAX,
     QUEUE_MESSAGES_MAX,
-    REQUESTS_MAX,
     Handler,
     Message,
     Offence,
@@ -89,9 +89,8 @@ class MemoryNetwork:
         self._identity = identity
         self._streams: set[MemoryStream] = set()
         self._listeners: dict[str, trio.MemorySendChannel[Message]] = {}
-        self._handlers: dict[str, Handler] = {}
+        self._handlers = Handlers(identity)
         self._subscriptions: dict[str, list[trio.MemorySendChannel[Message]]] = {}
-        self._answering = trio.CapacityLimiter(REQUESTS_MAX)
         self._statistics = Statistics(0, 0, 0, 0, 0, 0, 0)
 
     @property
@@ -132,8 +131,10 @@ class MemoryNetwork:
 
     def serve(self, protocol: str, handler: Handler) -> None:
         check_name(protocol)
-        assert protocol not in self._handlers, f"{protocol} has a handler"
-        self._handlers[protocol] = handler
+        self._handlers.serve(protocol, handler)
+
+    async def retire(self) -> None:
+        await self._handlers.retire()
 
     async def publish(self, topic: str, payload: bytes) -> None:
         check_name(topic)
@@ -235,13 +236,9 @@ class MemoryNetwork:
                     return
 
     async def _answer(self, peer: Peer, protocol: str, payload: bytes) -> bytes | TenorError:
-        if protocol not in self._handlers:
-            return Unavailable(f"{self._identity} does not serve {protocol}; ask another peer.")
-        async with self._answering:
-            try:
-                answer = await self._handlers[protocol](peer, payload)
-                check_size(answer, MESSAGE_BYTES_MAX)
-            except (Invalid, Unavailable) as refusal:
-                return refusal
+        try:
+            answer = await self._handlers.answer(peer, protocol, payload)
+        except (Invalid, Unavailable) as refusal:
+            return refusal
         self.count(requests_answered=1)
         return answer
