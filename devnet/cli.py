@@ -74,6 +74,7 @@ def devnet(
 def chaos(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the faults, and of the agents.")] = 1,
     minutes: Annotated[float, typer.Option("--minutes", min=0, help="Until the last fault.")] = 1.0,
+    faults: Annotated[int | None, typer.Option("--faults", min=1, help="End after so many.")] = None,
     keep: Keep = None,
     json: Json = False,
 ) -> None:
@@ -84,7 +85,7 @@ def chaos(
     """
     from devnet.chaos import run
 
-    raise typer.Exit(run(seed, minutes, _new(keep), json))
+    raise typer.Exit(run(seed, minutes, faults, _new(keep), json))
 
 
 @devnet_app.command()
@@ -108,13 +109,14 @@ def soak(
 def roll(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the run.")] = 1,
     rate: Annotated[float, typer.Option("--rate", min=1, help="Transfers a second.")] = 100.0,
+    nodes: Annotated[int, typer.Option("--nodes", min=1, max=4, help="How many of the four are restarted.")] = 4,
     keep: Keep = None,
     json: Json = False,
 ) -> None:
-    """Restart four validators under load, one after another, as an operator does, and check what must hold."""
+    """Restart validators, four by default, under load, one after another, as an operator does, and check what must hold."""
     from devnet.rolling import run
 
-    raise typer.Exit(run(seed, rate, _new(keep), json))
+    raise typer.Exit(run(seed, rate, nodes, _new(keep), json))
 
 
 def _new(folder: Path | None) -> Path | None:

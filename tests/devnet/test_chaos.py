@@ -19,6 +19,7 @@ from node.localnet import free_ports, write_folders
 from node.place import read_peers
 
 SEED = 1
+LEADERS_FALL = 319
 COMMAND = [sys.executable, "-c", "from devnet.cli import main; main()", "devnet"]
 
 
@@ -39,20 +40,22 @@ def check(summary: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_minute_of_chaos_loses_nothing_that_was_certified() -> None:
-    summary = ran("chaos", "--seed", str(SEED), "--minutes", "1")
+@pytest.mark.timeout(600)
+def test_chaos_loses_nothing_that_was_certified() -> None:
+    """Whoever leads is parted from the others, killed, and stopped: the seed's first three faults."""
+    summary = ran("chaos", "--seed", str(LEADERS_FALL), "--faults", "3", "--minutes", "10")
     check(summary)
-    assert sum(summary["faults"].values()) > 0
+    faults = {kind: count for kind, count in summary["faults"].items() if count}
+    assert faults == {"hush": 1, "kill": 1, "pause": 1}
     assert summary["fills"] > 0, "agents trade on through it"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 def test_a_rolling_restart_under_load_loses_nothing_that_was_certified() -> None:
-    summary = ran("roll", "--seed", str(SEED), "--rate", "40")
+    summary = ran("roll", "--seed", str(SEED), "--rate", "40", "--nodes", "2")
     check(summary)
-    assert summary["restarts"] == len(summary["leaving_s"]) == 4, "each left by itself, once"
+    assert summary["restarts"] == len(summary["leaving_s"]) == 2, "each left by itself, once"
 
 
 def test_a_seed_draws_the_same_faults_again() -> None:
