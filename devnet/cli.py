@@ -113,7 +113,7 @@ def roll(
     keep: Keep = None,
     json: Json = False,
 ) -> None:
-    """Restart validators, four by default, under load, one after another, as an operator does, and check what must hold."""
+    """Restart four validators, or some, under load, one after another, as operators do, and check what must hold."""
     from devnet.rolling import run
 
     raise typer.Exit(run(seed, rate, nodes, _new(keep), json))

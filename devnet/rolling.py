@@ -46,7 +46,8 @@ def run(seed: int, rate: float, nodes: int, keep: Path | None, json: bool) -> in
 
 async def _roll(site: Site, nodes: int) -> list[float]:
     await trio.sleep(CALM_S)
-    leaving_s, waiting = [], set(range(VALIDATORS))
+    leaving_s: list[float] = []
+    waiting = set(range(VALIDATORS))
     while len(leaving_s) < nodes:
         leader = await site.leader()
         number = leader if leader in waiting else min(waiting)

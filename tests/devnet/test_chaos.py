@@ -53,7 +53,7 @@ def test_chaos_loses_nothing_that_was_certified() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_rolling_restart_under_load_loses_nothing_that_was_certified() -> None:
-    summary = ran("roll", "--seed", str(SEED), "--rate", "40", "--nodes", "2")
+    summary = ran("roll", "--seed", str(SEED), "--rate", "20", "--nodes", "2")
     check(summary)
     assert summary["restarts"] == len(summary["leaving_s"]) == 2, "each left by itself, once"
 
