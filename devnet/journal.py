@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import trio
 
 from devnet.trader import EXPIRY_MS
 from genesis.chain import Receipt
+from genesis.crypto import keccak256
 from genesis.errors import Invalid, TenorError, Unavailable
+from genesis.receipt import Stage
 from node.client import Client, connect
 
 LOOK_S = 0.5
@@ -40,17 +43,26 @@ class Found:
     words: list[str] = field(default_factory=list)
 
 
+class Told(NamedTuple):
+    """What a node told of a certified receipt. digest: of its bytes, for there are hundreds of thousands."""
+
+    node: int
+    height: int
+    stage: Stage
+    digest: bytes
+
+
 @dataclass(slots=True)
 class Journal:
     """
     executed: how many receipts were told. reverted: of them, certified otherwise than told, or never. certified: what
-    a node told as certified, by transaction, and which node.
+    a node told as certified, by transaction.
     """
 
     urls: Sequence[str]
     executed: int = 0
     reverted: int = 0
-    certified: dict[bytes, tuple[int, Receipt]] = field(default_factory=dict)
+    certified: dict[bytes, Told] = field(default_factory=dict)
     _told: dict[bytes, tuple[float, Receipt]] = field(default_factory=dict)
     _turn: int = 0
 
@@ -90,7 +102,7 @@ class Journal:
         except (Invalid, Unavailable):  # not known here, or waiting
             receipt = None
         if receipt is not None and receipt.stage in CERTIFIED:
-            self.certified[identity] = self._turn, receipt
+            self.certified[identity] = _told(self._turn, receipt)
             self.reverted += (receipt.status, receipt.results) != (told.status, told.results)
         elif since_s + GIVE_UP_S > trio.current_time():
             return
@@ -101,24 +113,36 @@ class Journal:
     async def check(self) -> Found:
         """Ask again for everything certified: each receipt at one of the nodes, all nodes in turn."""
         found = Found()
-        for number, url in enumerate(self.urls):
-            rows = list(self.certified.values())[number :: len(self.urls)]
-            try:
-                async with connect(url) as client:
-                    while rows:
-                        await self._check(client, number, *rows[-1], found)
-                        rows.pop()
-            except* (TenorError, OSError):
-                found.unasked += len(rows)
+        rows = list(self.certified.items())
+        async with trio.open_nursery() as nursery:
+            for number, url in enumerate(self.urls):
+                nursery.start_soon(self._check_all, number, url, rows[number :: len(self.urls)], found)
         return found
 
-    async def _check(self, client: Client, number: int, teller: int, told: Receipt, found: Found) -> None:
-        receipt = None
+    async def _check_all(self, number: int, url: str, rows: list[tuple[bytes, Told]], found: Found) -> None:
+        try:
+            async with connect(url) as client:
+                while rows:
+                    await self._check(client, number, *rows[-1], found)
+                    rows.pop()
+        except* (TenorError, OSError):
+            found.unasked += len(rows)
+
+    async def _check(self, client: Client, number: int, identity: bytes, told: Told, found: Found) -> None:
+        now = None
         with suppress(Invalid):
-            receipt = await client.receipt(told.transaction)
-        lost = receipt is None or receipt.stage not in CERTIFIED
-        changed = receipt is not None and not lost and receipt.fields() != told.fields()
+            now = _told(number, await client.receipt(identity))
+        lost = now is None or now.stage not in CERTIFIED
+        changed = now is not None and not lost and now.digest != told.digest
         found.lost += lost
         found.changed += changed
         if lost or changed:
-            found.words.append(f"node {teller} told {told}; node {number} tells {receipt or 'nothing'}")
+            found.words.append(f"0x{identity.hex()} was {_said(told)}, and {_said(now) if now else 'unknown'} later")
+
+
+def _told(node: int, receipt: Receipt) -> Told:
+    return Told(node, receipt.height, receipt.stage, keccak256(receipt.encode()))
+
+
+def _said(told: Told) -> str:
+    return f"{told.stage} at height {told.height} (node {told.node})"

@@ -1,4 +1,9 @@
-"""Transfers at a steady rate, spread over accounts and nodes; who is refused asks the next node."""
+"""
+Transfers at a steady rate, spread over accounts and nodes; who is refused asks the next node.
+
+Ten accounts that genesis made pay one of them, each in one lane: the chain's state stays as large as it was, and what a
+node holds in memory should, too. Blocks and their index grow, on disk.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +30,17 @@ AMOUNT = "0.01"
 
 @dataclass(slots=True)
 class Load:
-    """rate: transactions a second, of all senders together. sent, refused: how many so far, those by code; away: no
-    node took them."""
+    """
+    rate: transactions a second, of all senders together. sent: how many so far. errors: of them, by the refusal's code;
+    "unavailable": no node took them.
+    """
 
     spec: ChainSpec
     urls: Sequence[str]
     rate: float
     hear: Hear
     sent: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    away: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -65,9 +71,9 @@ class Load:
         try:
             await trader.send([call], gas=300_000)
         except Invalid as error:
-            self.refused[error.code] += 1
+            self.errors[error.code] += 1
         except Unavailable:
-            self.away += 1
+            self.errors["unavailable"] += 1
             raise
         finally:
             limit.release_on_behalf_of(borrower)

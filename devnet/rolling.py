@@ -2,7 +2,7 @@
 `tenor devnet roll`: the operator's rolling restart, under load: each of four validators is asked to leave, whoever
 leads first, started again, and the next one only when it votes, level with the others.
 
-Last line with --json: as of `chaos`, and leaving_s of each node, from SIGTERM to its end.
+Last line with --json: as of `chaos`, leaving_s of each node, from SIGTERM to its end, and errors by kind.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def run(seed: int, rate: float, nodes: int, keep: Path | None, json: bool) -> in
             nursery.start_soon(load.run)
             leaving_s = await _roll(site, nodes)
             nursery.cancel_scope.cancel()
-        return {"leaving_s": leaving_s, "sent": load.sent, "refused": dict(load.refused), "away": load.away}
+        return {"leaving_s": leaving_s, "sent": load.sent, "errors": dict(load.errors)}
 
     told_of = told(story, VALIDATORS, seed, trading=False, keep=keep)
     summary = {"seed": seed, "rate": rate, "validators": VALIDATORS} | told_of

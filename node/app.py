@@ -47,9 +47,11 @@ from node.store import Store
 from node.store_swap import finish
 from node.sync.following import Following
 from node.sync.joining import come_level
+from node.sync.leap import Leap, Leaps
 from node.sync.pruning import Pruner
 from node.sync.serving import Snapshots
 from node.vitals.core import Vitals
+from p2p.network import Network
 from settlement.adapter import SettlementAdapter
 from settlement.contract import Terms
 from settlement.local import open_local, wall_clock_ms
@@ -75,11 +77,12 @@ async def run_node(
     spec: ChainSpec,
     key: bytes | Signer | None,
     place: Place | None = None,
+    leaps: Leaps | None = None,
     *,
     task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """
-    Run until cancelled or stopped.
+    Run until cancelled or stopped, or until it has to begin again, as `leaps` says then (`lives`).
 
     Args:
         key: the validator's private key, or who holds it; None for a node that only follows.
@@ -94,13 +97,19 @@ async def run_node(
     folder.mkdir(parents=True, exist_ok=True)
     signer = KeySigner(key) if isinstance(key, bytes) else key
     with _single_error():
-        await _run(config, spec, signer, place, task_status)
+        await _run(config, spec, signer, place, leaps or Leaps(), task_status)
 
 
 async def _run(
-    config: Config, spec: ChainSpec, signer: Signer | None, place: Place | None, task_status: trio.TaskStatus[Ready]
+    config: Config,
+    spec: ChainSpec,
+    signer: Signer | None,
+    place: Place | None,
+    leaps: Leaps,
+    task_status: trio.TaskStatus[Ready],
 ) -> None:
     folder = config.node.folder
+    again, leaps.due = leaps.due, False
     open_settlement = open_local(
         config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
     )
@@ -121,11 +130,13 @@ async def _run(
                     snapshots.serve()
                     await nursery.start(snapshots.run)
                 recovered = await come_level(
-                    spec, store, engine, executor, root, place, adapter, config.sync.snapshot_blocks
-                )
+                    spec, store, engine, executor, root, place, adapter,
+                    leaps.behind_blocks if again else config.sync.snapshot_blocks, waits=again,
+                )  # fmt: skip
                 await _serve(
-                    config, spec, signer, place, store, engine, executor, adapter, gateway, root, recovered, task_status
-                )
+                    config, spec, signer, place, leaps, store, engine, executor, adapter, gateway, root, recovered,
+                    task_status,
+                )  # fmt: skip
                 nursery.cancel_scope.cancel()
 
 
@@ -134,6 +145,7 @@ async def _serve(
     spec: ChainSpec,
     signer: Signer | None,
     place: Place | None,
+    leaps: Leaps,
     store: Store,
     engine: EngineThread,
     executor: Executor,
@@ -185,12 +197,20 @@ async def _serve(
             nursery.cancel_scope.cancel()
 
         await nursery.start(live)
+
+        async def leap(network: Network) -> None:
+            await Leap(spec, store, network, adapter, config.sync.snapshot_blocks, life, leaps).wait_due()
+            gateway.stop()
+            nursery.cancel_scope.cancel()
+
         await nursery.start(Pruner(spec, store, config.sync, stages).run)
         await nursery.start(vitals.run)
         await nursery.start(link.serve, link_path(config.node.folder))
         port = await gateway.listen()
         task_status.started(Ready(port, store.head() or 0, recovered.replayed, life.stop))
         log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
+        if place is not None:
+            nursery.start_soon(leap, place.network)
 
 
 @contextmanager

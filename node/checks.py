@@ -14,7 +14,6 @@ import shutil
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,14 +77,13 @@ class Subject:
 
 
 def newest_in(folder: Path, spec: ChainSpec) -> Header | None:
-    """The newest block of a stopped node's folder; None for none, and while the node runs."""
+    """The newest block of a stopped node's folder, None for none. Raises Unavailable while the node runs."""
     if not (folder / STORE_FOLDER).is_dir():
         return None
     root = on_engine_stack(lambda: Machine(folder_plan(folder, spec)).genesis(spec))
-    with suppress(Unavailable), Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
+    with Store(folder / STORE_FOLDER, genesis_hash(spec, root)) as store:
         row = store.header(store.head() or 0)
         return None if row is None else stored_header(row)[0]
-    return None
 
 
 async def look(subject: Subject) -> list[Finding]:

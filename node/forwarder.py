@@ -2,13 +2,14 @@
 Clients' transactions on their way to whoever leads.
 
 Runs while another validator leads: what the mempool holds goes to the leader in frames, one after another, so that
-lanes keep their order; the answers are the leader's. A new leader gets all that no certified block has shown yet once
-more; what was in after all it refuses as used, and nobody is told. What a leader before had run, and could not be taken
-over as it stood (`heritage`), runs again here once this node leads.
+lanes keep their order; the answers are the leader's, and waited for as long as it leads. A new leader gets all that is
+unanswered, and all that no certified block has shown yet; what has run already, or waits there, it does not run twice.
+What a leader before had run, and could not be taken over as it stood (`heritage`), runs again once this node leads.
 """
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -20,7 +21,7 @@ from genesis import codec
 from genesis.chain import Receipt, SignedTransaction, decode
 from genesis.errors import Invalid, Unavailable
 from node.log import logger
-from node.mempool import Mempool, Pending
+from node.mempool import Mempool, Pending, leaves_free
 from p2p.network import Network, Peer
 
 PROTOCOL = "transactions/1"
@@ -47,7 +48,8 @@ Send = Callable[[Sequence[SignedTransaction]], Awaitable[Callable[[], Awaitable[
 class Forwarder:
     """
     leader: who leads now, None when it is this node or nobody is known. orphans: so many, at most, of what others had
-    run and nobody has taken over. is_open: whether this node has a block open.
+    run and nobody has taken over. is_open: whether this node has a block open. passes_on: whether what this peer sends
+    goes to whoever leads; not what validators send, who know that themselves, so nothing goes in circles.
     """
 
     def __init__(
@@ -58,15 +60,20 @@ class Forwarder:
         send: Send,
         orphans: Callable[[int], list[bytes]],
         is_open: Callable[[], bool],
+        passes_on: Callable[[Peer], bool] = lambda _: False,
     ) -> None:
         self._mempool, self._network, self._leader, self._send = mempool, network, leader, send
-        self._orphans, self._is_open = orphans, is_open
+        self._orphans, self._is_open, self._passes_on = orphans, is_open, passes_on
         self._queue: deque[Pending] = deque()
         self._kept: OrderedDict[bytes, SignedTransaction] = OrderedDict()
+        self._on_way: set[bytes] = set()
+        """Of the frame that the leader is asked for now: what no certified block has shown meanwhile."""
         self._last: Peer | None = None
         self._home = trio.Event()
         """Set once this node leads and what was run before it is in; another when it does not."""
         self._woken = trio.Event()
+        self._asked: Peer | None = None
+        self._asking = trio.CancelScope()
         self.forwarded = 0
 
     def statistics(self) -> dict[str, int]:
@@ -101,11 +108,14 @@ class Forwarder:
     def wake(self) -> None:
         """There is something to carry, or another leads than before."""
         self._woken.set()
+        if self._leader() != self._asked:
+            self._asking.cancel()
 
     def certified(self, transactions: Iterable[bytes]) -> None:
         """A block holds these, for good."""
         for transaction in transactions:
             self._kept.pop(transaction, None)
+            self._on_way.discard(transaction)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         self._network.serve(PROTOCOL, self._answer)
@@ -131,14 +141,14 @@ class Forwarder:
                 continue
             frame = self._mempool.take(1 << 62, FRAME_TRANSACTIONS_MAX, FRAME_BYTES_MAX)
             if frame:
-                await self._forward(leader, frame, self._settle)
+                await self._forward(leader, frame, self._mempool.put_back)
             elif self._queue:
                 count, size = 0, 0
                 while count < min(len(self._queue), FRAME_TRANSACTIONS_MAX) and size < FRAME_BYTES_MAX:
                     size += self._queue[count].size
                     count += 1
                 frame = [self._queue.popleft() for _ in range(count)]
-                await self._forward(leader, frame, lambda *_: None)
+                await self._forward(leader, frame, list)
 
     async def _rest(self) -> None:
         with trio.move_on_after(LOOK_S):
@@ -152,30 +162,27 @@ class Forwarder:
 
         async def tell() -> None:
             for pending, answer in zip(waiting, await answers(), strict=True):
-                pending.done(_outcome(_row(answer)))
+                pending.done(outcome(_row(answer)))
 
         self._nursery.start_soon(tell)
 
-    def _settle(self, pending: Pending, answer: Receipt | Invalid | Unavailable) -> None:
-        self._mempool.settle(pending, refused=not isinstance(answer, Receipt))
-
     async def _forward(
-        self,
-        leader: Peer,
-        frame: Sequence[Pending],
-        settle: Callable[[Pending, Receipt | Invalid | Unavailable], None],
+        self, leader: Peer, frame: Sequence[Pending], put_back: Callable[[Sequence[Pending]], list[Pending]]
     ) -> None:
+        """put_back: takes them again if the leader does not; those that it returns wait here."""
+        self._on_way = {pending.signed.id for pending in frame}
         try:
             answers = await self._ask(leader, [pending.signed for pending in frame])
         except (Invalid, Unavailable) as error:
             log.info("leader takes no transactions now; they wait", leader=leader, reason=str(error))
-            self._queue.extendleft(reversed(frame))
+            self._queue.extendleft(reversed(put_back(frame)))
             await trio.sleep(RETRY_S)
             return
         self.forwarded += len(frame)
         for pending, answer in zip(frame, answers, strict=True):
-            settle(pending, answer)
-            if isinstance(answer, Receipt):
+            if pending.lane is not None:
+                self._mempool.settle(pending, leaves_free(answer))
+            if isinstance(answer, Receipt) and pending.signed.id in self._on_way:
                 self._keep(pending.signed)
             pending.done(answer)
 
@@ -187,6 +194,9 @@ class Forwarder:
 
     async def _once_more(self, leader: Peer | None) -> None:
         """What the last leader had taken goes to this one too, or runs here; ahead of whatever has come since."""
+        now_ms = time.time_ns() // 1_000_000
+        for gone in [name for name, signed in self._kept.items() if signed.transaction.expiry < now_ms]:
+            del self._kept[gone]
         kept = deque(self._kept.values())
         while kept and self._leader() == leader:
             frame = [kept[at] for at in range(min(len(kept), FRAME_TRANSACTIONS_MAX))]
@@ -207,10 +217,16 @@ class Forwarder:
             await self._send(await trio.to_thread.run_sync(_decoded, rows))
 
     async def _ask(self, leader: Peer, frame: Sequence[SignedTransaction]) -> list[Receipt | Invalid | Unavailable]:
-        payload = codec.encode(tuple(signed.raw for signed in frame))
-        answer = await self._network.request(leader, PROTOCOL, payload, ANSWER_TIMEOUT_S)
+        """Raises Unavailable when it does not answer, or another leads by then."""
+        payload, answer = codec.encode(tuple(signed.raw for signed in frame)), None
+        with trio.CancelScope() as self._asking:
+            self._asked = leader
+            if self._leader() == leader:
+                answer = await self._network.request(leader, PROTOCOL, payload, ANSWER_TIMEOUT_S)
+        if answer is None:
+            raise Unavailable("Another node leads now.")
         rows = codec.expect_array(codec.decode(answer, 2 * len(payload) + (8 << 20)), len(frame), "A leader's answer")
-        return [_outcome(row) for row in rows]
+        return [outcome(row) for row in rows]
 
     def _keep(self, signed: SignedTransaction) -> None:
         self._kept[signed.id] = signed
@@ -221,7 +237,7 @@ class Forwarder:
         rows = codec.expect_array(codec.decode(payload, FRAME_BYTES_MAX * 2), None, "Transactions")
         if len(rows) > FRAME_TRANSACTIONS_MAX or not all(type(row) is bytes for row in rows):
             raise Invalid(f"At most {FRAME_TRANSACTIONS_MAX} transactions, as bytes.", "malformed")
-        if self._leader() is not None:
+        if self._leader() is not None and not self._passes_on(peer):
             raise Unavailable("This node does not lead; ask whoever does.")
         signed = await trio.to_thread.run_sync(lambda: [decode(row) for row in rows])
         await self.at_home()
@@ -242,7 +258,7 @@ def _row(answer: bytes | list[str]) -> bytes | tuple[str, ...]:
     return answer if isinstance(answer, bytes) else tuple(answer)
 
 
-def _outcome(row: object) -> Receipt | Invalid | Unavailable:
+def outcome(row: object) -> Receipt | Invalid | Unavailable:
     """Raises Invalid for what is neither."""
     if type(row) is bytes:
         return Receipt.decode(row)

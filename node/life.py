@@ -110,6 +110,13 @@ class Life:
         """Once `run` has started."""
         return self._consensus
 
+    @property
+    def peers(self) -> Mapping[bytes, Peer]:
+        return self._peers
+
+    def lags(self) -> bool:
+        return self._consensus.lags()
+
     def network(self) -> Statistics:
         """As that of the network."""
         return self._consensus.network()
@@ -170,10 +177,11 @@ class Life:
                     self._spec.time_ahead_ms_max, recalls=not self._told,
                 )  # fmt: skip
                 self._forwarder = Forwarder(
-                    self._mempool, network, self._leader, self._service.run_here, self._heritage.orphans,
+                    self._mempool, network, self._leader, self._service.intake.run_here, self._heritage.orphans,
                     lambda: self._sequencer.open_block is not None,
+                    lambda peer: peer not in self._peers.values(),
                 )  # fmt: skip
-                self._service.forwarder, self._service.consensus = self._forwarder, self._consensus
+                self._service.intake.forwarder, self._service.consensus = self._forwarder, self._consensus
                 self._consensus.moved = self._forwarder.wake
                 await nursery.start(self._consensus.run)
                 await nursery.start(self._forwarder.run)

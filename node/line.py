@@ -116,7 +116,8 @@ class Line:
         self._checkpoint = checkpoint
         self._to_write, self._writing = trio.open_memory_channel[tuple[int, Copied]](1)
         self._write_pending = False
-        self._prepared: OrderedDict[bytes, Opened] = OrderedDict()
+        self._prepared: OrderedDict[bytes, tuple[int, Opened]] = OrderedDict()
+        """With their heights."""
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write checkpoints beside the chain's work, one at a time."""
@@ -211,9 +212,17 @@ class Line:
 
     def prepare(self, block: Block) -> None:
         """Recover the signers of a block that comes soon; may be called on a thread. Raises Invalid."""
-        self._prepared[block.hash()] = _open(block)
+        if block.header.height <= self.tip.height:
+            return
+        self._prepared[block.hash()] = block.header.height, _open(block)
         while len(self._prepared) > PREPARED_MAX:
             self._prepared.popitem(last=False)
+
+    def _forget_prepared(self, height: int) -> None:
+        """What came by another way than it was prepared for, votes say, is not executed any more."""
+        passed = [name for name, (at, _) in list(self._prepared.items()) if at <= height]
+        for name in passed:
+            self._prepared.pop(name, None)  # others are prepared on threads meanwhile
 
     async def execute(self, block: Block) -> tuple[Executed, list[Executed]] | None:
         """
@@ -223,7 +232,7 @@ class Line:
         Raises:
             Unavailable: its parent is not here.
         """
-        opened = self._prepared.pop(block.hash(), None)
+        _, opened = self._prepared.pop(block.hash(), (0, None))
         if opened is None:
             opened = await trio.to_thread.run_sync(_open, block)
         fallen = await self.stand_on(block.header.parent)
@@ -280,6 +289,7 @@ class Line:
             self.tip = executed.tip
             self._above = [one for one in self._above if one.tip.height > executed.tip.height]
             self._aside = {name: one for name, one in self._aside.items() if one.tip.height > executed.tip.height}
+        self._forget_prepared(executed.tip.height)
         self.grown.set()
         self.grown = trio.Event()
         copied = executed.copied

@@ -77,7 +77,7 @@ class Mempool:
     def __init__(self, spec: ChainSpec, transactions_max: int) -> None:
         self._spec, self._transactions_max = spec, transactions_max
         self._queue: deque[Pending] = deque()
-        self._ids: set[bytes] = set()
+        self._ids: dict[bytes, Pending] = {}
         self._bytes = 0
         self._compiling = 0
         self._lanes: dict[LaneKey, _Lane] = {}
@@ -156,6 +156,20 @@ class Mempool:
         else:
             self._enqueue(pending)
 
+    def join(self, transaction: bytes, done: Callable[[Any], None]) -> bool:
+        """Whether this very transaction waits here; if so, `done` is called as well once its outcome is known."""
+        pending = self._ids.get(transaction)
+        if pending is None:
+            return False
+        first = pending.done
+
+        def both(outcome: Any) -> None:
+            first(outcome)
+            done(outcome)
+
+        pending.done = both
+        return True
+
     def hold(self, pending: Pending, now_ms: int) -> None:
         """
         Keep a deployment's place in its lane until `release` or `drop`; raises as `admit` does.
@@ -209,7 +223,7 @@ class Mempool:
         lane.next = signed.transaction.sequence + 1
         lane.inside += 1
         pending.lane, pending.epoch = lane, lane.epoch
-        self._ids.add(signed.id)
+        self._ids[signed.id] = pending
         self._bytes += pending.size
         return lane
 
@@ -218,7 +232,7 @@ class Mempool:
         self.arrived.set()
 
     def _leave(self, pending: Pending) -> None:
-        self._ids.discard(pending.signed.id)
+        self._ids.pop(pending.signed.id, None)
         self._bytes -= pending.size
 
     def _let_go(self, pending: Pending) -> None:
@@ -261,18 +275,25 @@ class Mempool:
             self.arrived = trio.Event()
         return batch
 
-    def put_back(self, turned_away: Sequence[Pending]) -> None:
-        """What found no room, in its order: it stands first again, and nobody is told anything."""
+    def put_back(self, turned_away: Sequence[Pending]) -> list[Pending]:
+        """
+        What found no room, in its order: it stands first again, and nobody is told anything. Those whose lane has been
+        forgotten meanwhile, for the chain went back, are returned.
+        """
+        strangers: list[Pending] = []
         for pending in reversed(turned_away):
+            if self._lanes.get(pending.key) is not pending.lane:
+                strangers.insert(0, pending)
+                continue
             self._queue.appendleft(pending)
-            self._ids.add(pending.signed.id)
+            self._ids[pending.signed.id] = pending
             self._bytes += pending.size
-        if turned_away:
             self.arrived.set()
+        return strangers
 
     def settle(self, pending: Pending, refused: bool) -> None:
         """
-        Its outcome is known. Refused: its sequence was not used and may be used again. Of one that was taken before the
+        Its outcome is known. Refused: it leaves its sequence free (`leaves_free`). Of one that was taken before the
         chain went back nothing is learnt: its lane has been forgotten.
         """
         lane = pending.lane
@@ -323,6 +344,11 @@ class Mempool:
         if t.lane == 0 and t.sequence > expected:
             message = f"Lane 0 leaves no gap: expected sequence {expected}, not {t.sequence}."
             raise Invalid(message, "sequence_gap")
+
+
+def leaves_free(outcome: object) -> bool:
+    """Whether this outcome of a transaction leaves its sequence free: refused, and not because that is used."""
+    return isinstance(outcome, Unavailable) or (isinstance(outcome, Invalid) and outcome.code != "sequence_used")
 
 
 def _is_compiling(pending: Pending) -> bool:

@@ -63,7 +63,8 @@ def repair(folder: Path, spec: ChainSpec, progress: Progress) -> Repaired:
         folder: a node's data folder.
 
     Raises:
-        Invalid: "not_found"; "alone" when what is missing is nowhere else, on a chain of one validator.
+        Invalid: "not_found"; "wrong_store" for another chain's; "alone" when what is missing is nowhere else, on a
+        chain of one validator.
         Unavailable: the node runs. Corrupt: the disk fails, too, or nothing can be read.
     """
     finish(folder)
@@ -73,7 +74,7 @@ def repair(folder: Path, spec: ChainSpec, progress: Progress) -> Repaired:
     plan = folder_plan(folder, spec, genesis_code)
     chain = genesis_hash(spec, Machine(plan).genesis(spec))
     damage = tuple(find_damage(folder / STORE))
-    with Wreck(folder / STORE) as wreck, Store(folder / PARTIAL, chain) as fresh:
+    with Wreck(folder / STORE) as wreck, _beside(folder, wreck, chain) as fresh:
         done = Repaired(damage, _or_none(wreck.head))
         _Salvage(spec, wreck, fresh, done).take_over(progress)
         done.checkpoint = _prove(spec, lambda: Machine(plan), fresh, done, progress)
@@ -98,6 +99,13 @@ def repair(folder: Path, spec: ChainSpec, progress: Progress) -> Repaired:
         )
     done.aside = swap(folder)
     return done
+
+
+def _beside(folder: Path, wreck: Wreck, chain: bytes) -> Store:
+    """The new store. Raises Invalid when the old one is of another chain, none of whose blocks would be kept."""
+    if _or_none(wreck.chain) not in (None, chain):
+        raise Invalid(f"{folder} is of another chain; name its specification with --chain.", "wrong_store")
+    return Store(folder / PARTIAL, chain)
 
 
 class _Salvage:

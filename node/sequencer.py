@@ -28,7 +28,7 @@ from node.engine import EngineThread
 from node.heritage import Heirs, NoHeirs
 from node.line import Executed, Line, Listener
 from node.log import logger
-from node.mempool import Mempool, Pending
+from node.mempool import Mempool, Pending, leaves_free
 from node.meters import Meters
 from node.open_block import Anchor, Logged, OpenBlock, decode_logged, encode_logged, reopen, run_batch
 from node.store import Store
@@ -411,7 +411,7 @@ class Sequencer:
     async def _answer(self, block: OpenBlock, ran: _Ran) -> None:
         known = ran.known()
         for item, answer in known:
-            self._mempool.settle(item, refused=isinstance(answer, Invalid))
+            self._mempool.settle(item, leaves_free(answer))
         receipts = [answer for _, answer in known if isinstance(answer, Receipt)]
         self._learn(sum(item.signed.transaction.gas for item, a in known if isinstance(a, Receipt)), receipts)
         await self._listener.executed(block, receipts, ran.result)

@@ -1,14 +1,13 @@
 """
 What the node answers: the methods of the interface, by name, and the pushes of its topics.
 
-Takes transactions in (mempool) and answers from the store, from receipts of the open block and from view calls that run
-on the engine's thread between batches. Shapes of parameters were checked by the gateway; their meaning is checked here.
+Hands transactions to the `intake`; answers from the store, from the `outcomes` of transactions and from view calls that
+run on the engine's thread between batches. The gateway has checked the shapes of parameters; their meaning is checked
+here.
 """
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,25 +17,22 @@ import trio
 
 from execution.executor import Answer, BatchResult, Executor, Query
 from genesis import chain
-from genesis.chain import Receipt, SignedTransaction
+from genesis.chain import Receipt
 from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
-from genesis.transaction import decode_trusted
 from node import proofs
 from node.batcher import Stages
 from node.catalogue import Catalogue
 from node.consensus.service import Consensus
-from node.corelink import CoreLink, Later, refusal
-from node.deployments import check as check_deployment
-from node.deployments import prepare
+from node.corelink import CoreLink
 from node.engine import EngineThread
 from node.evidence import stored_evidence
-from node.forwarder import Forwarder
 from node.gateway.frames import CALLS, SEND
+from node.intake import Intake
 from node.line import Line
-from node.mempool import Mempool, Pending
-from node.open_block import OpenBlock, decode_results, receipt_in
-from node.open_block import refusal as not_executable
+from node.mempool import Mempool
+from node.open_block import OpenBlock, decode_results
+from node.outcomes import Outcomes
 from node.reads import Reads
 from node.recovery import stored_block
 from node.store import Position, Store
@@ -45,8 +41,6 @@ from node.views import receipt_view
 
 STORED_POLL_S = 0.005
 """How often a proof looks whether its block, sealed already, is stored."""
-RECEIPTS_KEPT = 50_000
-"""Receipts of the newest blocks held in memory, so that asking for them costs no disk."""
 
 
 class Follows(Protocol):
@@ -67,13 +61,10 @@ class Service:
         self._mempool, self._stages = mempool, stages
         self._catalogue = Catalogue()
         self._reads = Reads(spec, self._query, self._catalogue)
-        self._recent: OrderedDict[bytes, bytes] = OrderedDict()
-        self._received: set[bytes] = set()
-        self._told: OrderedDict[bytes, tuple[Receipt, int]] = OrderedDict()
-        """What another node has run and no certified block here has shown yet: its receipt, and when it expires."""
+        self._outcomes = Outcomes(store)
+        self.intake = Intake(spec, engine, executor, mempool, self._outcomes, self._reads.fee_balance)
         self._line: Line | None = None
         self._leaving = False
-        self.forwarder: Forwarder | None = None
         self.consensus: Consensus | None = None
         self.following: Follows | None = None
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -98,7 +89,7 @@ class Service:
 
     async def attach(self, line: Line) -> None:
         """Called before the node serves, and again whenever the chain has gone back."""
-        self._line = line
+        self._line = self.intake.line = line
         await self._learn_programs()
 
     async def handle(self, method: str, payload: Any) -> Any:
@@ -106,7 +97,7 @@ class Service:
         if method == SEND:
             if self._leaving:
                 raise Unavailable("This node is leaving; send to another one, or again once it is back.")
-            return await self._send(payload)
+            return await self.intake.send(**payload)
         if method == CALLS:
             return await self._calls(payload)
         return await self._methods[method](**payload)
@@ -119,7 +110,7 @@ class Service:
         events = result.events
         if result.forced is not None:
             receipts, events = [*open_block.forced, *receipts], [*result.forced.events, *events]
-        self._remember(open_block, receipts)
+        self._outcomes.executed(open_block, receipts)
         if receipts and self.link.wanted("receipts"):
             self.link.publish("receipts", [receipt_view(receipt) for receipt in receipts])
         if events and self.link.wanted("events"):
@@ -127,16 +118,14 @@ class Service:
             self.link.publish("events", [self._catalogue.event_view(event, height) for event in events])
 
     async def sealed(self, block: chain.Block, certificate: chain.Certificate, open_block: OpenBlock) -> None:
-        for receipt in open_block.receipts:
-            self._told.pop(receipt.transaction, None)
+        self._outcomes.certified(block.header.height, open_block.receipts)
         self.link.publish("blocks", _block_view(block, "certified"))
 
     async def reopened(self, open_block: OpenBlock) -> None:
-        self._remember(open_block, open_block.receipts)
+        self._outcomes.executed(open_block, open_block.receipts)
 
     async def reverted(self, receipts: Sequence[Receipt]) -> None:
-        for receipt in receipts:
-            self._recent.pop(receipt.transaction, None)
+        self._outcomes.reverted(receipts)
         if receipts and self.link.wanted("receipts"):
             self.link.publish("receipts", [receipt_view(replace(receipt, stage="reverted")) for receipt in receipts])
 
@@ -150,115 +139,6 @@ class Service:
     def staged(self, stages: Stages) -> None:
         """Posted or final heights grew."""
         self.link.publish("stages", {"posted": stages.posted, "final": stages.final})
-
-    # Transactions
-
-    async def _send(self, payload: dict[str, Any]) -> Any:
-        """Admit a frame in its order; the answer comes at once, or when the last of it is compiled and executed."""
-        signed = [decode_trusted(*entry) for entry in payload["transactions"]]
-        if self.following is not None:
-            raise Unavailable("This node only follows; send transactions to a validator's node.")
-        frame = _Frame(signed, payload["wait"] == "executed")
-        if self.forwarder is not None:
-            if not payload.get("again"):
-                await self.forwarder.at_home()
-            if self.forwarder.takes():
-                return self._elsewhere(frame, signed)
-        self._mempool.forget(signed)
-        while keys := self._mempool.unknown(signed):
-            self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
-        now_ms = time.time_ns() // 1_000_000
-        deployments = []
-        for index, one in enumerate(signed):
-            pending = Pending(one, self._settled(one.id, frame.executed(index)))
-            try:
-                if not isinstance(one.transaction, chain.Transaction):
-                    check_deployment(one, self._spec)
-                    self._mempool.hold(pending, now_ms)
-                    deployments.append((index, pending))
-                else:
-                    self._mempool.admit(pending, now_ms)
-                    frame.received(index)
-                self._received.add(one.id)
-            except (Invalid, Unavailable) as error:
-                done = self._recent.get(one.id) if payload.get("again") else None
-                frame.put(index, refusal(error) if done is None else done)
-        if frame.left == 0:
-            return frame.answers
-        return Later(partial(self._finish, frame, deployments))
-
-    def _settled(self, transaction: bytes, answer: Callable[[Any], None]) -> Callable[[Any], None]:
-        """What the mempool calls with the outcome of a transaction that was received."""
-
-        def settled(outcome: Any) -> None:
-            self._received.discard(transaction)
-            answer(outcome)
-
-        return settled
-
-    def _settled_elsewhere(self, one: SignedTransaction, answer: Callable[[Any], None]) -> Callable[[Any], None]:
-        """The same, of one that another node runs: until its block is here, what that node says of it is known."""
-        settled = self._settled(one.id, answer)
-
-        def told(outcome: Any) -> None:
-            if isinstance(outcome, Receipt):
-                self._told[one.id] = outcome, one.transaction.expiry
-                while len(self._told) > RECEIPTS_KEPT:
-                    self._told.popitem(last=False)
-            settled(outcome)
-
-        return told
-
-    def _elsewhere(self, frame: _Frame, transactions: Sequence[SignedTransaction]) -> Any:
-        """Another node leads, and says what can run."""
-        assert self.forwarder is not None
-        now_ms = time.time_ns() // 1_000_000
-        for index, one in enumerate(transactions):
-            try:
-                self._mempool.check_standing(one, now_ms)
-                self.forwarder.submit(Pending(one, self._settled_elsewhere(one, frame.executed(index))))
-                self._received.add(one.id)
-                frame.received(index)
-            except (Invalid, Unavailable) as error:
-                frame.put(index, refusal(error))
-        return frame.answers if frame.left == 0 else Later(frame.wait)
-
-    async def run_here(self, transactions: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
-        """
-        Take in what another node forwards, or once more what a leader had. What is returned waits: per transaction for
-        a receipt's bytes, the one that there is if it has run already; or a refusal.
-        """
-        entries = [(signed.raw, signed.signer, signed.id) for signed in transactions]
-        answer = await self._send({"transactions": entries, "wait": "executed", "again": True})
-        if isinstance(answer, Later):
-            return answer.wait
-
-        async def at_once() -> list[Any]:
-            return list(answer)
-
-        return at_once
-
-    async def _finish(self, frame: _Frame, deployments: Sequence[tuple[int, Pending]]) -> list[Any]:
-        """Compile a frame's deployments, while their lanes wait for them; then wait for all outcomes."""
-        async with trio.open_nursery() as nursery:
-            for index, pending in deployments:
-                nursery.start_soon(self._compile, frame, index, pending)
-        return await frame.wait()
-
-    async def _compile(self, frame: _Frame, index: int, pending: Pending) -> None:
-        t = pending.signed.transaction
-        try:
-            if await self._reads.fee_balance(t.account) < t.gas * t.fee:
-                raise not_executable("fee unpayable")
-            work = await prepare(pending.signed, self._spec, partial(self._engine.run, self._executor.programs))
-        except (Invalid, Unavailable) as error:
-            self._mempool.drop(pending, error)
-        except BaseException:
-            self._mempool.drop(pending, Unavailable("The node ends; send the deployment again."))
-            raise
-        else:
-            self._mempool.release(pending, work)
-            frame.received(index)
 
     # Chain
 
@@ -297,7 +177,11 @@ class Service:
 
     async def _receipt(self, transaction: bytes, proof: bool) -> dict[str, Any]:
         """What became of a transaction so far; with proof, from "certified" on, what proves it."""
-        receipt = await self._found(transaction)
+        receipt = await self._outcomes.ran(transaction)
+        if receipt is not None:
+            receipt = replace(receipt, stage=self._stages.of(receipt.height, self._height()))
+        else:
+            receipt = await self._outcomes.elsewhere(transaction, self._height())
         if receipt is None:
             return {"transaction": transaction, "stage": "received"} | ({"proof": None} if proof else {})
         view = receipt_view(receipt)
@@ -307,34 +191,6 @@ class Service:
             prove = partial(proofs.show_receipt, self._spec, self._store, position, receipt.stage)
             view["proof"] = await trio.to_thread.run_sync(prove) if shown else None
         return view
-
-    async def _found(self, transaction: bytes) -> Receipt | None:
-        """None while it waits for a batch. Raises Invalid "not_found"."""
-        recent = self._recent.get(transaction)
-        if recent is not None:
-            return self._staged(Receipt.decode(recent))
-        position = await trio.to_thread.run_sync(self._store.position, transaction)
-        if position is not None:
-            blob = await trio.to_thread.run_sync(self._store.receipts, position.height)
-            if blob is None:
-                await trio.to_thread.run_sync(self._store.check_kept, position.height)
-            assert blob is not None, "the index names stored blocks only"
-            return self._staged(receipt_in(blob, position.index))
-        told, expiry = self._told.get(transaction, (None, 0))
-        if told is not None and told.height > self._height():
-            return told
-        if transaction in self._received or expiry > time.time_ns() // 1_000_000:
-            return None  # the block it was told to be in came without it; another may run it still
-        reverted = await trio.to_thread.run_sync(self._store.reverted, transaction)
-        if reverted is None and (first := await trio.to_thread.run_sync(self._store.first)) > 1:
-            raise Invalid(
-                f"No block from {first} on holds 0x{transaction.hex()}; older ones are pruned here, ask a node that "
-                "keeps all.",
-                "pruned",
-            )
-        if reverted is None:
-            raise Invalid(f"Nothing is known here of transaction 0x{transaction.hex()}.", "not_found")
-        return Receipt.decode(reverted, "reverted")
 
     async def _block(self, height: int | None) -> dict[str, Any]:
         tip = self._tip()
@@ -445,54 +301,6 @@ class Service:
         """Of the newest certified block."""
         header = self._tip().header
         return header.height if header else 0
-
-    def _staged(self, receipt: Receipt) -> Receipt:
-        return replace(receipt, stage=self._stages.of(receipt.height, self._height()))
-
-    def _remember(self, block: OpenBlock, receipts: Sequence[Receipt]) -> None:
-        """Encoded: many small objects held for long would cost time whenever memory is looked through."""
-        for receipt in receipts:
-            self._recent[receipt.transaction] = block.encoded[receipt.position]
-        while len(self._recent) > RECEIPTS_KEPT:
-            self._recent.popitem(last=False)
-
-
-class _Frame:
-    """
-    Answers to transactions sent together, and an event for when all are there.
-
-    until_executed: an answer is the receipt, encoded; else the id, as soon as the transaction is taken in.
-    """
-
-    __slots__ = ("_done", "_signed", "_until_executed", "answers", "left")
-
-    def __init__(self, signed: Sequence[SignedTransaction], until_executed: bool) -> None:
-        self._signed, self._until_executed = signed, until_executed
-        self.answers: list[Any] = [None] * len(signed)
-        self.left = len(signed)
-        self._done = trio.Event()
-
-    def put(self, index: int, answer: Any) -> None:
-        """The first answer stands."""
-        if self.answers[index] is None:
-            self.answers[index] = answer
-            self.left -= 1
-            if self.left == 0:
-                self._done.set()
-
-    def received(self, index: int) -> None:
-        if not self._until_executed:
-            self.put(index, {"transaction": self._signed[index].id})
-
-    def executed(self, index: int) -> Callable[[Any], None]:
-        def put(answer: Receipt | Invalid | Unavailable) -> None:
-            self.put(index, answer.encode() if isinstance(answer, Receipt) else refusal(answer))
-
-        return put
-
-    async def wait(self) -> list[Any]:
-        await self._done.wait()
-        return self.answers
 
 
 def _block_view(block: chain.Block, stage: str) -> dict[str, Any]:

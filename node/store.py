@@ -4,10 +4,10 @@ Everything a node keeps, in one LevelDB: the one file that imports plyvel.
 A block is one atomic synced write: header, body, receipts, index of its transactions, cursors, and the end of its
 batch log. The batch log holds what was acknowledged of the block still open, synced batch by batch. A checkpoint's
 pages are written once, in small writes beside those they replace, and count from the write that commits them; a crash
-leaves the old or the new one. A snapshot from elsewhere is gathered likewise and replaces chain and state in one
-write; blocks below `first` are pruned, and swept one by one. Every checksum is verified on every read. A full disk, a
-failed sync and a damaged file raise Corrupt with the path: the store is not to be used after it. Methods may be
-called from any thread; one process at a time opens the folder.
+leaves the old or the new one. A snapshot from elsewhere is gathered likewise, over several lives if need be, and
+replaces chain and state in one write; blocks below `first` are pruned, and swept one by one. Every checksum is verified
+on every read. A full disk, a failed sync and a damaged file raise Corrupt with the path: the store is not to be used
+after it. Methods may be called from any thread; one process at a time opens the folder.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from errno import ENOSPC
 from itertools import islice
 from os import strerror
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -50,7 +51,7 @@ DROPPED_MAX = 4_096
 """Rows dropped per write: short enough that a synced batch never waits long behind one."""
 
 _IDENTITY, _HEAD, _CHECKPOINT, _UNFINISHED = b"identity", b"head", b"checkpoint", b"unfinished"
-_FIRST, _TREES, _REPLACED = b"first", b"trees", b"replaced"
+_FIRST, _TREES, _REPLACED, _GATHERED = b"first", b"trees", b"replaced", b"gathered"
 _HEADER, _BODY, _RECEIPTS, _TRANSACTION, _CURSOR, _LOG, _PAGE, _REVERTED, _NOTE = (bytes([n]) for n in range(1, 10))
 _U64 = struct.Struct(">Q")
 _U64_U32 = struct.Struct(">QI")
@@ -113,6 +114,29 @@ class _Serials:
         old = pages[page]
         pages[page] = serial
         return old
+
+
+class _Lowest:
+    """
+    The lowest height, or view, whose rows may still be there. LevelDB walks over all that was deleted until it has
+    packed its tables: whoever looks for such rows begins here.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._lock = Lock()
+
+    def has(self, number: int) -> None:
+        """Rows of this one have been written."""
+        with self._lock:
+            self._number = min(self._number, number)
+
+    def passed(self, last: int) -> range:
+        """Numbers up to `last` that may have rows, which are dropped now."""
+        with self._lock:
+            numbers = range(self._number, last + 1)
+            self._number = max(self._number, last + 1)
+            return numbers
 
 
 class Pinned:
@@ -178,6 +202,7 @@ class Store:
         """
         self.path = path
         self.pace, self.syncs = SyncPace(), Histogram()
+        self._lowest_log, self._lowest_note = _Lowest(), _Lowest()
         self._serials: _Serials | None = None
         self._failed: Corrupt | None = None
         path.mkdir(parents=True, exist_ok=True)
@@ -188,7 +213,8 @@ class Store:
             self._db = self._opened(open_db)
         try:
             self._check_identity(_U64.pack(FORMAT) + chain)
-            self._drop_unfinished()
+            if self._get(_GATHERED) is None:
+                self._drop_unfinished()
             self._drop_replaced()
         except BaseException:
             self.close()
@@ -248,15 +274,22 @@ class Store:
                 assert block.height == height, f"block {block.height} does not follow {height - 1}"
                 _put_block(batch, block)
             if blocks:
-                for key, _ in self._rows(_LOG, stop=_LOG + _U64.pack(blocks[-1].height + 1)):
-                    batch.delete(key)
+                self._end(batch, _LOG, self._lowest_log.passed(blocks[-1].height))
                 batch.put(_HEAD, _U64.pack(blocks[-1].height))
-            for key in list(self._keys(_NOTE)) if decided else ():
-                if _U64_U8.unpack(key[1:])[0] <= decided:
-                    batch.delete(key)
+            if decided:
+                self._end(batch, _NOTE, self._lowest_note.passed(decided))
             for note in notes:
                 if note.view > decided:
                     batch.put(_NOTE + _U64_U8.pack(note.view, note.kind), note.data)
+        for note in notes:
+            self._lowest_note.has(note.view)
+
+    def _end(self, batch: Any, kind: bytes, numbers: range) -> None:
+        """Drop the rows of a kind whose height, or view, is one of these."""
+        if numbers:
+            first, stop = (kind + _U64.pack(number) for number in (numbers.start, numbers.stop))
+            for key in list(self._keys(kind, first, stop)):
+                batch.delete(key)
 
     def notes(self) -> tuple[Note, ...]:
         """All that stand, by view and kind."""
@@ -346,6 +379,7 @@ class Store:
                 batch.delete(key)
             for at, one in enumerate(data, number):
                 batch.put(_LOG + _U64_U32.pack(height, at), one)
+        self._lowest_log.has(height)
 
     def batches(self, height: int) -> tuple[bytes, ...]:
         """The logged batches of the open block `height` in order. Raises Corrupt when one is missing between others."""
@@ -406,10 +440,36 @@ class Store:
     # A chain from elsewhere
 
     def begin_snapshot(self) -> None:
-        """From now on `add_pages` gathers another chain's state; a crash before its end forgets it."""
-        self._drop_unfinished()
-        with self._write("begin a snapshot") as batch:
-            batch.put(_UNFINISHED, _U64.pack(self._serial() + 1))
+        """
+        From now on `add_pages` gathers another chain's state. What was gathered before, in this life or an earlier one,
+        is still there (`gathered`); the next checkpoint of this chain forgets it.
+        """
+        if self._get(_GATHERED) is None:
+            self._drop_unfinished()
+            with self._write("begin a snapshot") as batch:
+                batch.put(_GATHERED, _U64.pack(self._serial() + 1))
+
+    def gathered(self, pages_each: int) -> Iterator[tuple[int, int, dict[int, bytes]]]:
+        """
+        Program, first page, and those pages by number that have been gathered of it and the pages_each - 1 behind it;
+        nothing is synced, so some may be missing after a crash. They may be dropped on the way.
+        """
+        committed, found = self._serial(), dict[int, bytes]()
+        at = 0, 0
+        for key, data in self._rows(_PAGE):
+            program, page, serial = _PAGE_KEY.unpack(key[1:])
+            if serial <= committed:
+                continue
+            if found and at != (program, page - page % pages_each):
+                yield *at, found
+                found = {}
+            at = program, page - page % pages_each
+            found[page] = data
+        if found:
+            yield *at, found
+
+    def drop_gathered(self, program: int, pages: Iterable[int]) -> None:
+        self._drop_pages(_page_key(program, page, self._serial() + 1) for page in pages)
 
     def add_pages(self, program: int, pages: Mapping[int, bytes]) -> None:
         serial = self._serial() + 1
@@ -440,7 +500,7 @@ class Store:
             batch.put(_CHECKPOINT, _U64_U64.pack(height, serial) + meta)
             batch.put(_TREES, trees)
             batch.put(_REPLACED, _U64.pack(serial))
-            batch.delete(_UNFINISHED)
+            batch.delete(_GATHERED)
         self._drop_replaced()
 
     def _drop_replaced(self) -> None:
@@ -546,13 +606,14 @@ class Store:
         return self._serials
 
     def _drop_unfinished(self) -> None:
-        """What a checkpoint that was not committed left behind; without any checkpoint, all pages."""
+        """What was gathered, or left by a checkpoint that was not committed; without any checkpoint, all pages."""
         committed = self._serial()
-        if self._get(_UNFINISHED) is not None or committed == 0:
+        if committed == 0 or any(self._get(mark) is not None for mark in (_UNFINISHED, _GATHERED)):
             self._serials = None
             self._drop_pages(key for key in self._keys(_PAGE) if _PAGE_KEY.unpack(key[1:])[2] > committed)
             with self._write("forget an unfinished checkpoint") as batch:
                 batch.delete(_UNFINISHED)
+                batch.delete(_GATHERED)
 
     def _drop_pages(self, keys: Iterable[bytes]) -> None:
         remaining = iter(keys)
@@ -579,6 +640,11 @@ class Store:
             batch.delete(_CHECKPOINT)
         self._drop_unfinished()
 
+    def chain(self) -> bytes | None:
+        """Genesis hash of the chain that it is of; None when that is not there."""
+        found = self._get(_IDENTITY)
+        return None if found is None else found[8:]
+
     # LevelDB
 
     def _check_identity(self, identity: bytes) -> None:
@@ -604,16 +670,18 @@ class Store:
             row: bytes | None = self._db.get(key, verify_checksums=True)
         return row
 
-    def _rows(self, prefix: bytes, stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
-        end = _after(prefix) if stop is None else stop
-        with self._guarded("read", prefix), self._db.iterator(start=prefix, stop=end, verify_checksums=True) as rows:
+    def _rows(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        with (
+            self._guarded("read", prefix),
+            self._db.iterator(start=prefix, stop=_after(prefix), verify_checksums=True) as rows,
+        ):
             yield from rows
 
-    def _keys(self, prefix: bytes, start: bytes | None = None) -> Iterator[bytes]:
+    def _keys(self, prefix: bytes, start: bytes | None = None, stop: bytes | None = None) -> Iterator[bytes]:
         with (
             self._guarded("read", prefix),
             self._db.iterator(
-                start=start or prefix, stop=_after(prefix), include_value=False, verify_checksums=True
+                start=start or prefix, stop=stop or _after(prefix), include_value=False, verify_checksums=True
             ) as keys,
         ):
             yield from keys

@@ -64,7 +64,9 @@ class LocalValidators:
         held = self._tables.balance(sender, STAKE_ASSET)
         if held < amount:
             raise Invalid(
-                f"The account holds {held} of asset {STAKE_ASSET}, less than {amount}.", "insufficient_balance"
+                f"{crypto.checksum_address(sender)} holds {held // STAKE_UNIT} whole units of asset {STAKE_ASSET} on "
+                f"the settlement chain, and {amount // STAKE_UNIT} are needed; bring them there first.",
+                "insufficient_balance",
             )
         self._pay(sender, PLEDGED, amount)
 

@@ -12,7 +12,7 @@ account BURNT.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -165,12 +165,25 @@ def _claim(registry: Registry, member: Member, terms: Terms, moment: Moment) -> 
 def _announce(registry: Registry, sender: bytes, dropped: tuple[bytes, ...], terms: Terms, moment: Moment) -> Registry:
     if sender != terms.admin:
         raise Invalid("Only the chain's admin announces that validators are lost for good.", "not_admin")
-    stakes = stakes_at(registry, moment.height + terms.delay_blocks)
-    lost = sum(stakes.get(key, 0) for key in dropped)
-    if 3 * lost <= sum(stakes.values()):
+    if not any(_missed(stakes, dropped) for stakes in _awaited(registry, moment.height + terms.delay_blocks, moment)):
         raise Invalid("At most a third of the stake is named: the others are a quorum without help.", "not_lost")
     _leave(registry, [registry.member(key) for key in dropped], terms, moment)
     return replace(registry, announced=(moment.height, dropped))
+
+
+def _awaited(registry: Registry, newest: int, moment: Moment) -> Iterator[dict[bytes, int]]:
+    """
+    The set that comes, and those that the chain may not have got through yet: it passes from each to the next, so one
+    that cannot certify keeps it from all later ones, though its members have left since.
+    """
+    passed = max(moment.final_anchor, 0)
+    heights = {passed, newest, *(edge for edge in edges(registry) if passed < edge < newest)}
+    return (stakes_at(registry, height) for height in heights)
+
+
+def _missed(stakes: Mapping[bytes, int], dropped: Collection[bytes]) -> bool:
+    """Whether a set has no quorum without them."""
+    return 3 * sum(stakes.get(key, 0) for key in dropped) > sum(stakes.values())
 
 
 def _replace(registry: Registry, terms: Terms, moment: Moment) -> Registry:

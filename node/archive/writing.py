@@ -25,13 +25,16 @@ def export(folder: Path, spec: ChainSpec, path: Path, progress: Progress) -> Hea
     Write all blocks stored in a node's data folder.
 
     Raises:
-        Invalid: "not_found" for a folder without a chain, "exists", or "pruned" when it lacks the first blocks.
+        Invalid: "not_found" for a folder without a chain, or none for the file; "exists", or "pruned" when it lacks
+        the first blocks.
         Unavailable: a node has the folder open. Corrupt: the store is damaged, or the file cannot be written.
     """
     if not (folder / STORE_FOLDER).is_dir() or not (folder / CODE_FILE).exists():
         raise Invalid(f"{folder} holds no chain; name the configuration of a node that has run.", "not_found")
     if path.exists():
         raise Invalid(f"{path} exists; name another file or move it away.", "exists")
+    if not path.parent.is_dir():
+        raise Invalid(f"There is no folder {path.parent} to write {path.name} into; make it first.", "not_found")
     root = on_engine_stack(lambda: Machine(folder_plan(folder, spec)).genesis(spec))
     genesis = genesis_hash(spec, root)
     with Store(folder / STORE_FOLDER, genesis) as store:

@@ -5,6 +5,7 @@ Money across the border: deposits from the local settlement chain, withdrawals p
 from __future__ import annotations
 
 import secrets
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ import trio
 from execution.lang.decimal import Decimal
 from genesis.chain import Withdrawal, WithdrawalProof
 from genesis.errors import Invalid, Unavailable
-from genesis.presets import PRESETS, load_preset
-from genesis.spec import ChainSpec
+from node.chains import load_chain
 from node.cli.edge import progress
 from node.cli.options import Stage
 from node.cli.sending import POLL_SECONDS, Sender, wait_for
@@ -27,13 +27,13 @@ from settlement.local import LocalSettlement, open_local
 NONCE_BYTES = 16
 
 
-def deposit(sender: Sender, file: Path, amount: str, asset: str | None) -> None:
+def deposit(sender: Sender, file: Path, chain: str, amount: str, asset: str | None) -> None:
     """Lock money on the settlement chain, then wait until the bank has credited it."""
     raw = _raw(amount)
 
     async def work(session: Session) -> dict[str, Any]:
         index, account = session.names.asset(asset), session.wallet.account
-        async with open_local(existing(file), Terms.of(await _spec(session.client))) as settlement:
+        async with await _opened(session.client, file, chain) as settlement:
             start = (await session.client.chain_info())["height"]
             await settlement.deposit(account, index, raw, secrets.token_bytes(NONCE_BYTES))
             progress("locked on the settlement chain, waiting until it is credited")
@@ -45,19 +45,19 @@ def deposit(sender: Sender, file: Path, amount: str, asset: str | None) -> None:
     sender.finish(sender.run(work), "height")
 
 
-def withdraw(sender: Sender, file: Path, amount: str, asset: str | None) -> None:
+def withdraw(sender: Sender, file: Path, chain: str, amount: str, asset: str | None) -> None:
     """Burn money in the bank, wait until the block is final, and collect it on the settlement chain."""
 
     async def work(session: Session) -> dict[str, Any]:
         index = session.names.asset(asset)
         call = session.programs["bank"].call("withdraw", index, amount)
-        receipt = await session.wallet.send(call)
-        view = await session.receipt_view(receipt, [call])
-        if receipt.status != "done":
-            return view
-        number = session.programs["bank"].result("withdraw", receipt.results[0])
-        receipt = await wait_for(session.client, receipt, Stage.FINAL, sender.timeout)
-        async with open_local(existing(file), Terms.of(await _spec(session.client))) as settlement:
+        async with await _opened(session.client, file, chain) as settlement:  # before anything is burnt
+            receipt = await session.wallet.send(call)
+            view = await session.receipt_view(receipt, [call])
+            if receipt.status != "done":
+                return view
+            number = session.programs["bank"].result("withdraw", receipt.results[0])
+            receipt = await wait_for(session.client, receipt, Stage.FINAL, sender.timeout)
             paid = await _collect(session, settlement, number, receipt.height, sender.timeout)
         return await session.receipt_view(receipt, [call]) | {"paid_on_settlement": units(paid)}
 
@@ -80,7 +80,7 @@ async def _credited(client: Client, account: bytes, asset: int, raw: int, start:
 
 
 async def _collect(session: Session, settlement: LocalSettlement, number: int, height: int, seconds: float) -> int:
-    """Show the proof once the commitment is final; the amount paid, raw."""
+    """Show the proof once the commitment is final, wait until a block has paid; the amount, raw."""
     account = session.wallet.account
     with trio.move_on_after(seconds):
         while True:
@@ -89,20 +89,29 @@ async def _collect(session: Session, settlement: LocalSettlement, number: int, h
                     proof = row["proof"]
                     siblings = tuple(parse_bytes(one) for one in proof["siblings"])
                     burnt = Withdrawal(number, account, row["asset"], int(row["amount"]))
-                    await settlement.withdraw(burnt, WithdrawalProof(proof["height"], proof["position"], siblings))
+                    shown = WithdrawalProof(proof["height"], proof["position"], siblings)
+                    await _paid(settlement, await settlement.withdraw(burnt, shown))
                     return burnt.amount
             await trio.sleep(POLL_SECONDS)
-    raise Unavailable(f"Withdrawal {number} has no proof within {seconds:g} s; it is burnt and stays collectable.")
+    raise Unavailable(f"Withdrawal {number} is not paid within {seconds:g} s; it is burnt and stays collectable.")
 
 
-async def _spec(client: Client) -> ChainSpec:
-    """The preset that the node runs; its terms are what the settlement chain knows of it."""
-    wanted = parse_bytes((await client.chain_info())["spec_hash"])
-    for name in PRESETS:
-        spec = load_preset(name)
-        if spec.hash() == wanted:
-            return spec
-    raise Invalid("The node's chain is no preset; cross its border with its settlement chain's own tools.", "bad_spec")
+async def _paid(settlement: LocalSettlement, posting: bytes) -> None:
+    while (standing := await settlement.standing(posting)) == "pending":
+        await trio.sleep(POLL_SECONDS)
+    if standing == "absent":
+        raise Unavailable(
+            "So much of this asset was never deposited: the settlement chain has too little of it locked. It is burnt "
+            "and stays collectable."
+        )
+
+
+async def _opened(client: Client, file: Path, chain: str) -> AbstractAsyncContextManager[LocalSettlement]:
+    """The settlement chain of the node's chain, which a preset or file specifies. Raises Invalid for another one."""
+    spec = load_chain(chain, Path())
+    if spec.hash() != parse_bytes((await client.chain_info())["spec_hash"]):
+        raise Invalid(f"The node is of another chain than {chain}; name its specification with --chain.", "bad_spec")
+    return open_local(existing(file), Terms.of(spec))
 
 
 def existing(file: Path) -> Path:

@@ -1,8 +1,9 @@
 """
 The edge of the command line: results to stdout, everything else to stderr, errors to exit codes.
 
-Exit codes: 0 done, 1 the caller's fault (Invalid) or a transaction that failed, 2 wrong usage, 3 try again later
-(Unavailable), 4 ours (Corrupt). With --json the last line of stdout is one JSON object, in failure {"error", "code"}.
+Exit codes: 0 done, 1 the caller's fault (Invalid, a file that cannot be used) or a transaction that failed, 2 wrong
+usage, 3 try again later (Unavailable), 4 ours (Corrupt). With --json the last line of stdout is one JSON object, in
+failure {"error", "code"}.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from genesis.errors import Corrupt, Invalid, Unavailable
@@ -129,6 +131,8 @@ def tell(error: Exception, as_json: bool) -> int:
             number, code, text = UNAVAILABLE, "unavailable", str(error)
         case Corrupt():
             number, code, text = CORRUPT, "corrupt", str(error)
+        case OSError(filename=str() | Path() as file):
+            number, code, text = FAILED, "bad_file", f"{file} cannot be used: {error.strerror}; name another one."
         case _:
             number, code, text = CORRUPT, "internal", f"Tenor failed: {error!r}; please report it with the lines above."
             import traceback

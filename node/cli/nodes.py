@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genesis.errors import Invalid
+from genesis.errors import Invalid, Unavailable
 from node.cli.diff import diff
 from node.cli.edge import UNAVAILABLE, progress, show
 from node.cli.options import URL, DevKey, Json, KeyFile, PasswordFile, Url, key_password, private_key
@@ -19,6 +20,7 @@ from node.cli.repair import repair
 
 if TYPE_CHECKING:
     from genesis.spec import ChainSpec
+    from node.app import Ready
     from node.checks import Finding
     from node.config import Config
     from node.consensus.doors import Signer
@@ -60,6 +62,12 @@ def init(
     from node.chains import load_chain
 
     spec = load_chain(chain, Path())
+    named = [one for one in (signer, key_file, dev_key, new_key or None) if one is not None]
+    if signer is not None and len(named) > 1:
+        raise Invalid("The key is the signer's; name no other one.", "no_key")
+    if follow is not None and named:
+        raise Invalid("A node that only follows holds no key; leave the key's option away.", "no_key")
+    _check_place(listen, follow)
     for name in (CONFIG_FILE, KEY_FILE, SECRET_FILE):
         if (folder / name).exists():
             raise Invalid(f"{folder / name} exists; name another folder or move it away.", "exists")
@@ -69,11 +77,9 @@ def init(
         show({"config": folder / CONFIG_FILE, "validator": None, "chain": chain}, json)
         return
     if signer is not None:
-        if key_file is not None or dev_key is not None or new_key:
-            raise Invalid("The key is the signer's; name no other one.", "no_key")
         validator = _address_at(signer, spec.chain_id)
     else:
-        if key_file is None and dev_key is None and not new_key and chain == DEVNET:
+        if not named and chain == DEVNET:
             dev_key = DEVNET_VALIDATOR
         validator = _write_key(folder, key_file, password_file, dev_key)
     (folder / CONFIG_FILE).write_text(_config_text(chain, listen, signer))
@@ -94,7 +100,8 @@ def run(
     """
     Run a node until SIGINT or SIGTERM; then it seals the open block and leaves.
 
-    With --follow it takes certified blocks from the nodes in its file of peers, a snapshot first when it is far behind.
+    With --follow it takes certified blocks from the nodes in its file of peers, a snapshot first when it is far behind,
+    and passes transactions on to them.
 
     Every key of the configuration may be given as an option, as in `--gateway.port 9000`.
     """
@@ -120,7 +127,10 @@ def status(url: Url = URL, json: Json = False) -> None:
         consensus = await client.consensus()
         return {"status": " ".join(sentences(consensus)), **await client.chain_info(), "consensus": consensus}
 
-    show(blocking(url, ask), json)
+    found = blocking(url, ask)
+    if not json:
+        found |= {"validators": found.pop("consensus")["validators"]}  # the rest stands in the sentences
+    show(found, json)
 
 
 @app.command()
@@ -150,22 +160,25 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
 
     import trio
 
-    from node.app import Ready, run_node
+    from node import arenas
     from node.chains import load_chain
     from node.collector import settle
+    from node.lives import Lives
     from node.log import Format, configure
     from node.place import open_place
     from node.watch.process import raise_open_files
 
+    arenas.share()
     raise_open_files()
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
     async with _signer(config, spec, follow) as signer, trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            enter = partial(open_place, config.network, spec, signer.address if signer else None)
+            lives = Lives(config, spec, signer, enter)
 
             async def node(task_status: trio.TaskStatus[Ready]) -> None:
-                async with open_place(config.network, spec, signer.address if signer else None) as place:
-                    await run_node(config, spec, signer, place, task_status=task_status)
+                await lives.run(task_status)
                 nursery.cancel_scope.cancel()
 
             ready: Ready = await nursery.start(node)
@@ -173,7 +186,7 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
             progress(f"node runs at ws://{config.gateway.host}:{ready.port}/ws, height {ready.height}")
             await anext(signals)
             progress("sealing the open block; once more to stop at once")
-            ready.stop()
+            lives.stop()
             await anext(signals)
             nursery.cancel_scope.cancel()
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
@@ -218,8 +231,12 @@ async def _check(file: Path) -> list[Finding]:
         if settlement.file.exists():
             opened = open_local(settlement.file, Terms.of(spec), settlement.block_time_ms)
             adapter = await stack.enter_async_context(opened)
-        newest = await trio.to_thread.run_sync(newest_in, data, spec)
-        return await look(Subject(data, spec, signer, adapter, newest, len(spec.stakes) == 1))
+        alone = len(spec.stakes) == 1
+        try:
+            newest = await trio.to_thread.run_sync(newest_in, data, spec)
+        except Unavailable:  # it runs, and is not behind itself
+            newest, alone = None, False
+        return await look(Subject(data, spec, signer, adapter, newest, alone))
 
 
 @app.command()
@@ -334,6 +351,8 @@ async def _signer(config: Config, spec: ChainSpec, follow: bool) -> AsyncIterato
         async with open_remote(keys.signer, spec.chain_id) as remote:
             yield remote
         return
+    if not keys.validator.exists():
+        raise Invalid(f"There is no key at {keys.validator}; a node without one runs with --follow.", "not_found")
     password = key_password(keys.password_file, keys.validator)
     signer = KeySigner(load(keys.validator, password))
     yield signer if keys.next == Path(NOWHERE) else Successive(signer, KeySigner(load(keys.next, password)))
@@ -362,11 +381,19 @@ def _address_at(socket: Path, chain: int) -> bytes:
     return trio.run(ask)
 
 
-def _write_follower(folder: Path, chain: str, peers: Path, listen: str) -> None:
-    """Configuration and node key of a node that only follows the validators in a file of peers. Raises Invalid."""
+def _check_place(listen: str, follow: Path | None) -> None:
+    """Before anything is written. Raises Invalid."""
     from node.place import read_peers
+    from p2p.address import read_address
 
-    read_peers(peers)
+    if listen:
+        read_address(listen)
+    if follow is not None and not read_peers(follow):
+        raise Invalid(f"{follow} names no validator to follow.", "bad_config")
+
+
+def _write_follower(folder: Path, chain: str, peers: Path, listen: str) -> None:
+    """Configuration and node key of a node that only follows the validators in a file of peers."""
     (folder / CONFIG_FILE).write_text(_config_text(chain, listen, None, peers.expanduser().absolute()))
     _write_node_key(folder)
 

@@ -35,6 +35,7 @@ Market = Annotated[int, typer.Option("--market", min=0, help="Number of the mark
 Settlement = Annotated[
     Path | None, typer.Option("--settlement", help="File of the local settlement chain, for money from or to it.")
 ]
+Chain = Annotated[str, typer.Option("--chain", help="Preset, or path of the chain's specification.")]
 
 
 class Side(StrEnum):
@@ -62,7 +63,9 @@ def transfer(
 
 @app.command()
 @sending
-def deposit(sender: Sender, amount: Amount, asset: AssetName = None, settlement: Settlement = None) -> None:
+def deposit(
+    sender: Sender, amount: Amount, asset: AssetName = None, settlement: Settlement = None, chain: Chain = "devnet"
+) -> None:
     """
     Put money up as margin: from the bank into clearing, in the asset that clearing settles in.
 
@@ -71,7 +74,7 @@ def deposit(sender: Sender, amount: Amount, asset: AssetName = None, settlement:
     if settlement is not None:
         from node.cli.crossing import deposit as cross
 
-        cross(sender, settlement, amount, asset)
+        cross(sender, settlement, chain, amount, asset)
         return
     sender.send(lambda s: margin_calls(s, amount))
 
@@ -83,6 +86,7 @@ def withdraw(
     amount: Amount,
     asset: AssetName = None,
     settlement: Settlement = None,
+    chain: Chain = "devnet",
     burn: Annotated[bool, typer.Option("--burn", help="Out of the bank, to be paid on the settlement chain.")] = False,
 ) -> None:
     """
@@ -93,7 +97,7 @@ def withdraw(
     if settlement is not None:
         from node.cli.crossing import withdraw as cross
 
-        cross(sender, settlement, amount, asset)
+        cross(sender, settlement, chain, amount, asset)
     elif burn:
         sender.send(lambda s: [s.programs["bank"].call("withdraw", s.names.asset(asset), amount)])
     else:
@@ -169,7 +173,7 @@ def force(
     entry: Annotated[str, typer.Argument(help="External.")],
     arguments: Annotated[list[str] | None, typer.Argument(help="As the entry takes them.")] = None,
     settlement: Annotated[Path, typer.Option("--settlement", help="File of the local settlement chain.")] = Path(),
-    chain: Annotated[str, typer.Option("--chain", help="Preset, or path of the chain's specification.")] = "devnet",
+    chain: Chain = "devnet",
 ) -> None:
     """
     Call an entry past the node: queued on the settlement chain, from where the chain has to take it in.

@@ -56,6 +56,23 @@ def list_(settlement: Settlement, chain: Chain = "devnet", json: Json = False) -
 
 
 @app.command()
+def fund(
+    account: Annotated[str, typer.Argument(help="Address, or dev:N.")],
+    amount: Annotated[int, typer.Argument(min=1, help="Whole units of the asset that stakes are in.")],
+    settlement: Settlement, chain: Chain = "devnet", json: Json = False,
+) -> None:  # fmt: skip
+    """Give an account money for a stake on the local settlement chain, where money comes from nowhere."""
+    from genesis.membership import STAKE_ASSET, STAKE_UNIT
+
+    async def give(local: LocalSettlement) -> dict[str, Any]:
+        address = _address(account)
+        await local.fund(address, STAKE_ASSET, amount * STAKE_UNIT)
+        return {"account": address, "whole_units": await local.balance(address, STAKE_ASSET) // STAKE_UNIT}
+
+    show(on_settlement(settlement, chain, lambda local, _: give(local)), json)
+
+
+@app.command()
 def register(
     stake: Annotated[int, typer.Argument(min=1, help="Whole units of the fee asset, from the owner's account.")],
     settlement: Settlement,
@@ -63,15 +80,20 @@ def register(
     validator_dev_key: ValidatorDevKey = None, chain: Chain = "devnet", key_file: KeyFile = None,
     password_file: PasswordFile = None, dev_key: DevKey = None, json: Json = False,
 ) -> None:  # fmt: skip
-    """Deposit stake for a new validator; it is in the set some settlement blocks later."""
+    """
+    Deposit stake for a new validator; it is in the set some settlement blocks later.
+
+    Its node runs by then, level with the others, or the chain misses a vote: it stands still without more than a third.
+    """
     from genesis.crypto import address_of
     from settlement.actions import Register
 
     owner = _owner(key_file, password_file, dev_key)
-    key = private_key(validator_key, validator_password_file, validator_dev_key)
+    key = _validator_key(validator_key, validator_password_file, validator_dev_key)
     _carry_out(
-        settlement, chain, owner, lambda spec: Register(address_of(key), stake, _consent(spec, owner, key)), json
-    )
+        settlement, chain, owner, lambda spec: Register(address_of(key), stake, _consent(spec, owner, key)), json,
+        joining=address_of(key),
+    )  # fmt: skip
 
 
 @app.command("exit")
@@ -110,7 +132,7 @@ def rotate_key(
     from settlement.actions import RotateKey
 
     owner = _owner(key_file, password_file, dev_key)
-    key = private_key(validator_key, validator_password_file, validator_dev_key)
+    key = _validator_key(validator_key, validator_password_file, validator_dev_key)
 
     def action(spec: ChainSpec) -> RotateKey:
         return RotateKey(_address(validator), address_of(key), _consent(spec, owner, key))
@@ -129,10 +151,11 @@ def evidence(
     from settlement.validators import BURNT
 
     try:
-        data = bytes.fromhex(file.read_text().strip().removeprefix("0x"))
-    except (OSError, ValueError) as error:
-        raise Invalid(f"{file} cannot be read as evidence: {error}.", "bad_file") from error
-    found = Evidence.decode(data)
+        found = Evidence.decode(bytes.fromhex(file.read_text().strip().removeprefix("0x")))
+    except (OSError, ValueError, Invalid) as error:
+        raise Invalid(
+            f"{file} holds no evidence ({error}); `tenor node evidence --out` writes such files.", "bad_file"
+        ) from error
     reporter = _owner(key_file, password_file, dev_key)
     _carry_out(settlement, chain, reporter, lambda _: found, json, {"reward": reporter, "burnt": BURNT})
 
@@ -209,12 +232,14 @@ def _carry_out(
     action: Callable[[ChainSpec], Action],
     json: bool,
     watched: Mapping[str, bytes] = MappingProxyType({}),
+    joining: bytes | None = None,
 ) -> None:
     """
     Post an action, wait until a block has it, and show what the set will be.
 
     Args:
         watched: accounts by a name under which it is shown what they have gained, raw of the stake's asset.
+        joining: a validator of whom it is told when the set has no quorum without it.
     """
     from genesis.membership import STAKE_ASSET
 
@@ -224,6 +249,9 @@ def _carry_out(
         gained = {name: await local.balance(watched[name], STAKE_ASSET) - was for name, was in before.items()}
         newest = (await local.validator_sets(0, HEIGHT_MAX))[-1]
         progress(f"set {newest.version} holds from settlement block {newest.from_height} on")
+        share, total = newest.stakes.get(joining or b"", 0), sum(newest.stakes.values())
+        if 3 * share > total:
+            progress(f"warning: {share} of a stake of {total} is more than a third: from then on no block without it")
         return {
             "posting": posting,
             "sender": sender,
@@ -240,6 +268,12 @@ def _owner(key_file: Path | None, password_file: Path | None, dev_key: int | Non
     from genesis.crypto import address_of
 
     return address_of(private_key(key_file, password_file, dev_key))
+
+
+def _validator_key(key_file: Path | None, password_file: Path | None, dev_key: int | None) -> bytes:
+    if (key_file is None) == (dev_key is None):
+        raise Invalid("Name the key that validates: --validator-key FILE, or --validator-dev-key N.", "no_key")
+    return private_key(key_file, password_file, dev_key)
 
 
 def _consent(spec: ChainSpec, owner: bytes, key: bytes) -> bytes:

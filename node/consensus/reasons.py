@@ -59,7 +59,9 @@ def recalling(what: str) -> Reason:
 
 def pruned() -> Reason:
     return Reason(
-        "pruned", "its peers have pruned the blocks it lacks", "Start it again, and it takes a snapshot from them."
+        "pruned",
+        "its peers have pruned the blocks it lacks",
+        "Wait: it begins again by itself, from a snapshot of theirs.",
     )
 
 

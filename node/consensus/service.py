@@ -239,6 +239,10 @@ class Consensus:
             found.append(reasons.held_up(self._held_up))
         return found
 
+    def lags(self) -> bool:
+        """Whether it takes blocks by ranges, or lacks such as its peers have pruned."""
+        return self.diverged is None and (self._catching_up or self._ranges.pruned)
+
     def connected(self) -> set[bytes]:
         """Validators of the set that can be reached now, this one included."""
         names, own = set(self._network.peers()), self._signer.address if self._signer else None

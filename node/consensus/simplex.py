@@ -261,7 +261,7 @@ class Simplex:
         who = self._leader()
         candidates = self._candidates()
         if self.me is None:
-            waits = "follows"
+            waits = "the next certified block"
         elif not candidates:
             waits = "a proposal"
         elif all(block.good is None for block in candidates):

@@ -172,10 +172,13 @@ def check_quorum(quorum: Quorum, rules: Rules) -> None:
 
 
 def taken_over(tip: Link, rules: Rules) -> Link:
-    """The newest certified block as the set that goes on from it sees it; its views are above all of the one before."""
+    """
+    The newest certified block as the set that goes on from it sees it: its views are above all of the one that made it,
+    and of any version between that was lost before it made a block.
+    """
     if tip.validators == rules.version:
         return tip
-    return replace(tip, view=(tip.view // VIEWS_A_SET + 1) * VIEWS_A_SET - 1)
+    return replace(tip, view=max(rules.version, tip.view // VIEWS_A_SET + 1) * VIEWS_A_SET - 1)
 
 
 def rules_of(spec: ChainSpec, members: ValidatorSet, until: int | None = None) -> Rules:

@@ -6,13 +6,14 @@ The side that lacks: one snapshot from several peers, each piece proven before i
 
 Only what no root vouches for (names and ABIs of programs) rests on a fingerprint that validators gave. A peer whose
 piece does not prove itself is reported and left out; the piece comes from another. Until the one write at the end the
-store is as it was; a node that dies before it starts clean.
+chain is as it was; a node that dies before it and starts again has the pages that had come, proves them anew, and asks
+for those alone that it lacks, also when the snapshot is of a later height by then.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -72,8 +73,14 @@ class Download:
     ) -> None:
         self._spec, self._store, self._network, self._sets = spec, store, network, sets
         self._height, self._code = height, code
-        self._sources = list(sources[:PEERS_MAX])
+        self._sources = list(sources)
         self._left: deque[_Subtree] = deque()
+        self.left_out: set[Peer] = set()
+        """Sources that failed or lied."""
+
+    async def prove(self) -> None:
+        """Only see that validators have certified this height. Raises Unavailable."""
+        await self._blob(wire.BLOCK, self._height, partial(self._checked_block, self._height))
 
     async def run(self) -> None:
         """
@@ -110,14 +117,21 @@ class Download:
         raise Unavailable(f"No peer brings the snapshot of height {self._height}; a newer one may come.")
 
     async def _whole(self, peer: Peer, kind: int, number: int) -> bytes:
-        """Raises Invalid, Unavailable."""
+        """
+        At most SIZES_MAX, in pieces as large as they may be, so that nobody can go on without end.
+
+        Raises:
+            Invalid, Unavailable.
+        """
         pieces: list[bytes] = []
-        had, size = 0, 1
-        while had < size:
+        had, size = 0, 0
+        while not pieces or had < size:
             question = wire.encode_numbers(self._height, kind, number, had)
-            size, piece = wire.decode_part(await self._network.request(peer, wire.PART, question, ANSWER_TIMEOUT_S))
-            if size > wire.SIZES_MAX[kind] or not piece:
-                raise Invalid(f"A piece of {size} bytes, of which {len(piece)} come, is none.", "malformed")
+            told, piece = wire.decode_part(await self._network.request(peer, wire.PART, question, ANSWER_TIMEOUT_S))
+            size = size or told
+            due = min(wire.PART_BYTES_MAX, size - had)
+            if told != size or not 0 < size <= wire.SIZES_MAX[kind] or len(piece) != due:
+                raise Invalid(f"{len(piece)} bytes at {had} of {told} are no piece of {size}.", "malformed")
             pieces.append(piece)
             had += len(piece)
         return b"".join(pieces)
@@ -126,6 +140,7 @@ class Download:
         if peer not in self._sources:
             return
         self._sources.remove(peer)
+        self.left_out.add(peer)
         if lied:
             self._network.report(peer, Offence.FORGED)
         log.warning("peer is asked no more for the snapshot", peer=peer, lied=lied, reason=str(error))
@@ -194,17 +209,36 @@ class Download:
 
     async def _take_pages(self, trees: Sequence[ProgramTree]) -> None:
         """Raises Unavailable when some are left that nobody brings."""
-        self._left.extend(
-            _Subtree(program, number, tree.subtrees[32 * number : 32 * number + 32])
+        wanted = {
+            (program, number): tree.subtrees[32 * number : 32 * number + 32]
             for program, tree in enumerate(trees)
             for number in range(len(tree.subtrees) // 32)
-        )
+        }
+        await trio.to_thread.run_sync(self._find_gathered, wanted)
+        self._left.extend(_Subtree(*at, root) for at, root in wanted.items() if root != ABSENT)
         while self._left and self._sources:  # once more for what a peer that fails leaves to those that had ended
             async with trio.open_nursery() as nursery:
-                for peer in self._sources:
+                for peer in self._sources[:PEERS_MAX]:
                     nursery.start_soon(self._ask, peer)
         if self._left:
             raise Unavailable(f"{len(self._left)} pieces of the snapshot of {self._height} are brought by no peer.")
+
+    def _find_gathered(self, wanted: dict[tuple[int, int], bytes]) -> None:
+        """
+        Take out of `wanted`, hashes by program and subtree, what an earlier download has brought; drop what does not
+        belong here. On a thread.
+        """
+        found = 0
+        for program, first, pages in self._store.gathered(SUBTREE_PAGES):
+            trio.from_thread.check_cancelled()
+            at = program, first // SUBTREE_PAGES
+            if _hash(first, pages) == wanted.get(at):
+                del wanted[at]
+                found += 1
+            else:
+                self._store.drop_gathered(program, pages)
+        if found:
+            log.info("going on with a snapshot", pieces=found, left=len(wanted))
 
     async def _ask(self, peer: Peer) -> None:
         """Ask one peer for piece after piece, until none is left or one fails."""
@@ -216,7 +250,7 @@ class Download:
         while self._left:
             wanted = self._left.popleft()
             try:
-                kept = wanted.hash == ABSENT or await self._piece(peer, wanted)
+                kept = await self._piece(peer, wanted)
             except BaseException:
                 self._left.append(wanted)
                 raise
@@ -244,6 +278,11 @@ class Download:
         """Raises Invalid unless the pages have the hash wanted."""
         first = wanted.number * SUBTREE_PAGES
         pages = wire.decode_pages(data, first)
-        if subtree_hash([pages.get(first + at, b"") for at in range(SUBTREE_PAGES)]) != wanted.hash:
+        if _hash(first, pages) != wanted.hash:
             raise Invalid(f"Pages {first} and on of program {wanted.program} are not those of the root.", "bad_proof")
         self._store.add_pages(wanted.program, pages)
+
+
+def _hash(first: int, pages: Mapping[int, bytes]) -> bytes:
+    """Of the subtree whose first page that is; those that are not given are all zeros."""
+    return subtree_hash([pages.get(first + at, b"") for at in range(SUBTREE_PAGES)])

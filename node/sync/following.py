@@ -1,6 +1,7 @@
 """
 The life of a node that only follows: it takes certified blocks from validators' nodes, runs and keeps them, and answers
-for its chain. It holds no validator's key, proposes nothing and votes for nothing.
+for its chain. It holds no validator's key, proposes nothing and votes for nothing; clients' transactions go on to the
+validators (`sending`).
 
 Fetching, running and storing overlap: ranges are checked ahead, and while a block runs those before it are written,
 several in one synced write when they come quickly.
@@ -8,7 +9,7 @@ several in one synced write when they come quickly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from node.consensus.words import Quorum
 from node.engine import EngineThread
 from node.faults.keeping import Capture, keep_fault
 from node.ledger import certified_blocks
-from node.life import Place
+from node.life import NEWS_S, Place
 from node.line import Line
 from node.log import logger
 from node.membership import Membership
@@ -36,7 +37,7 @@ from node.open_block import OpenBlock
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
-from node.sync.joining import OFFERS_WAIT_S, Joining
+from node.sync.sending import Sending
 from p2p.network import Offence, Peer, Statistics
 from settlement.adapter import SettlementAdapter
 
@@ -71,11 +72,13 @@ class Following:
         self._meters, self._capture = meters, capture
         self._spec, self._config, self._store, self._engine, self._executor = spec, config, store, engine, executor
         self._adapter, self._service, self._poll_s, self._place = adapter, service, poll_s, place
+        self._validators = place.peers
         self._membership = Membership.stored(spec, adapter, store, 0)
         self._ranges = Ranges(place.network, self._check, lambda block: self._line.prepare(block), _on_thread)
         self._batcher = Batcher(spec, store, adapter, stages, service.staged, poll_s, posts=False)
+        self._sending = Sending(place.network, self._leaders)
         self._stop = trio.Event()
-        self._turn = 0
+        self._turn, self._reach = 0, WINDOW_BLOCKS
         self._to_store, self._storing = trio.open_memory_channel[Certified](UNSTORED_MAX)
 
     @property
@@ -86,11 +89,19 @@ class Following:
     def consensus(self) -> None:
         """It takes no part in it."""
 
+    @property
+    def peers(self) -> Mapping[bytes, Peer]:
+        return self._validators
+
+    def lags(self) -> bool:
+        return self._reach > WINDOW_BLOCKS or self._ranges.pruned
+
     def network(self) -> Statistics:
         return self._place.network.statistics()
 
     def stop(self) -> None:
-        """Store what has been run, then return from run."""
+        """Take no transactions any more, store what has been run, then return from run."""
+        self._service.leave()
         self._stop.set()
 
     async def begin(self, recovered: Recovered) -> None:
@@ -99,7 +110,7 @@ class Following:
             recovered.checkpoint, self._meters,
         )  # fmt: skip
         self._membership.read = max(self._membership.read, recovered.tip.anchor.number)
-        self._service.following = self
+        self._service.following, self._service.intake.forwarder = self, self._sending
         await self._service.attach(self._line)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -113,6 +124,8 @@ class Following:
             await nursery.start(self._line.run)
             await nursery.start(self._batcher.run)
             nursery.start_soon(self._learn_sets)
+            nursery.start_soon(self._meet)
+            nursery.start_soon(self._sending.run)
             self._place.network.serve(wire.RANGE, self._answer_range)
             task_status.started()
             async with trio.open_nursery() as working:
@@ -127,7 +140,7 @@ class Following:
         connected = set(self._place.network.peers())
         stakes = self._membership.sets[-1].stakes
         members = [
-            {"address": address, "stake": stake, "connected": self._place.peers.get(address) in connected}
+            {"address": address, "stake": stake, "connected": self._validators.get(address) in connected}
             for address, stake in stakes.items()
         ]
         header, follows = self._line.tip.header, reasons.follows()
@@ -143,41 +156,37 @@ class Following:
             "certified_height": self._line.tip.height,
             "validators": members,
             "evidence": [],
-            "counters": {"lies": self._ranges.lies},
+            "counters": {"lies": self._ranges.lies, "forwarded": self._sending.forwarded},
         }
 
     # Blocks
 
     async def _follow(self) -> None:
         """Ask for the next blocks again and again: for one window while level, for many while behind."""
-        reach = WINDOW_BLOCKS
         while not self._stop.is_set():
-            first = self._line.newest().height + 1
+            first, reach = self._line.newest().height + 1, self._reach
             await self._ranges.fetch(self._peers(), first, first + reach - 1, self._take)
             came = self._line.newest().height + 1 - first
-            if came == 0 and self._ranges.pruned:
-                await self._check_pruned()
-            reach = min(REACH_BLOCKS_MAX, reach * REACH_GROWTH) if came == reach else WINDOW_BLOCKS
+            self._reach = min(REACH_BLOCKS_MAX, reach * REACH_GROWTH) if came == reach else WINDOW_BLOCKS
             if came < WINDOW_BLOCKS:
                 with trio.move_on_after(self._spec.block_time_ms / 1000 / POLLS_A_BLOCK):
                     await self._stop.wait()
 
-    async def _check_pruned(self) -> None:
-        """Raises Unavailable when no validator has the next block any more."""
-        joining = Joining(self._spec, self._store, self._place.network, self._place.peers)
-        await joining.ask(OFFERS_WAIT_S, self._membership.sets[-1].stakes)
-        if joining.lacks_pruned():
-            raise Unavailable(
-                "Validators have pruned the blocks that this node lacks; start it again, and it takes a snapshot."
-            )
-
     def _peers(self) -> Sequence[Peer]:
         """Validators' nodes that are connected, each first in its turn."""
         connected = set(self._place.network.peers())
-        peers = [peer for peer in self._place.peers.values() if peer in connected]
+        peers = [peer for peer in self._validators.values() if peer in connected]
         self._turn += 1
         at = self._turn % len(peers) if peers else 0
         return peers[at:] + peers[:at]
+
+    def _leaders(self) -> Sequence[Peer]:
+        """Validators' nodes that are connected, in the order in which they lead from the newest block on."""
+        connected = set(self._place.network.peers())
+        addresses, header = sorted(self._membership.sets[-1].stakes), self._line.tip.header
+        at = addresses.index(header.proposer) if header and header.proposer in addresses else 0
+        peers = [self._validators.get(address) for address in (*addresses[at:], *addresses[:at])]
+        return [peer for peer in peers if peer in connected]
 
     async def _take(self, fetched: Fetched) -> bool:
         one = fetched.certified
@@ -237,6 +246,14 @@ class Following:
             except Unavailable as error:
                 log.info("settlement cannot be read; validators as known", reason=str(error))
             await trio.sleep(self._poll_s)
+
+    async def _meet(self) -> None:
+        """Validators of sets to come are asked, too, once the file of peers names their nodes."""
+        while True:
+            news = await self._place.news()
+            if news is not None:
+                self._validators = news
+            await trio.sleep(NEWS_S)
 
     # What the line tells
 

@@ -1,5 +1,6 @@
 """
-Before a node begins: whether the others are so far ahead that a snapshot is better than running all their blocks.
+Before a node begins: whether the others are so far ahead that a snapshot is better than running all their blocks. Of a
+node that runs `leap` asks the same.
 
 Peers are asked what they have while this node comes back to where it was, so a node that is level loses no time. What
 they claim decides whom to ask, never what to believe.
@@ -7,8 +8,9 @@ they claim decides whom to ask, never what to believe.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 import trio
@@ -66,31 +68,49 @@ class Joining:
                     return
             await trio.sleep(LOOK_S)
 
-    def wants_snapshot(self, behind_blocks: int) -> bool:
-        """Whether somebody offers one so far ahead, or blocks that this node lacks are pruned wherever it can ask."""
-        own = self._store.head() or 0
-        best = max((height for offer in self.offers.values() for height in offer.heights), default=0)
-        return best > own and (best >= own + behind_blocks or self.lacks_pruned())
+    def worth(self, behind_blocks: int) -> list[int]:
+        """
+        Heights of snapshots worth taking, the newest first: so far ahead, or any where whoever has answered has pruned
+        the next block.
+        """
+        next_height = (self._store.head() or 0) + 1
+        offers = self.offers.values()
+        pruned = all(offer.first > next_height for offer in offers)
+        lowest = next_height if pruned else next_height - 1 + behind_blocks
+        return sorted({height for offer in offers for height in offer.heights if height >= lowest}, reverse=True)
 
-    def lacks_pruned(self) -> bool:
-        """Whether whoever has answered has pruned the next block."""
-        own = self._store.head() or 0
-        return bool(self.offers) and min(offer.first for offer in self.offers.values()) > own + 1
+    async def take_snapshot(self, sets: Sequence[ValidatorSet], behind_blocks: int) -> bool:
+        """
+        Of those worth it, take the newest whose code enough validators vouch for, or the next; whether one was taken.
+        Whoever fails is not asked for another, and who is asked first is drawn: nobody can place himself before others.
+        """
+        return await self._first(sets, behind_blocks, Download.run)
 
-    async def take_snapshot(self, sets: Sequence[ValidatorSet]) -> bool:
-        """Take the newest one offered whose code enough validators vouch for, or the next; whether one was taken."""
-        own, code = self._store.head() or 0, self._vouched(sets[-1].stakes)
+    async def is_proven(self, sets: Sequence[ValidatorSet], behind_blocks: int) -> bool:
+        """Whether one of those could be taken, its height being certified."""
+        return await self._first(sets, behind_blocks, Download.prove)
+
+    async def _first(
+        self, sets: Sequence[ValidatorSet], behind_blocks: int, work: Callable[[Download], Awaitable[None]]
+    ) -> bool:
+        """Whether it works out with one, the newest if possible."""
+        code = self._vouched(sets[-1].stakes)
         if code is None:
             log.info("validators do not agree on the programs' code now; blocks are run instead")
             return False
-        heights = {height for offer in self.offers.values() for height in offer.heights if height > own}
-        for height in sorted(heights, reverse=True):
-            sources = [self._peers[who] for who, offer in sorted(self.offers.items()) if height in offer.heights]
+        failed: set[Peer] = set()
+        for height in self.worth(behind_blocks):
+            offering = [self._peers[who] for who, offer in self.offers.items() if height in offer.heights]
+            sources = [peer for peer in offering if peer not in failed]
+            download = Download(
+                self._spec, self._store, self._network, sets, height, code, random.sample(sources, len(sources))
+            )
             try:
-                await Download(self._spec, self._store, self._network, sets, height, code, sources).run()
+                await work(download)
                 return True
             except Unavailable as error:
                 log.warning("no snapshot of this height", height=height, reason=str(error))
+                failed |= download.left_out
         return False
 
     def _vouched(self, stakes: Mapping[bytes, int]) -> bytes | None:
@@ -112,12 +132,13 @@ async def come_level(
     place: Place | None,
     adapter: SettlementAdapter,
     behind_blocks: int,
+    waits: bool = False,
 ) -> Recovered:
     """
     Back to where the stored chain ends, or to a snapshot of the others where that is far ahead.
 
-    A node that has blocks waits for nobody: what peers have said by the time it is back decides. One that has none
-    waits for them, OFFERS_WAIT_S at most.
+    A node that has blocks waits for nobody: what peers have said by the time it is back decides. One that has none, or
+    has begun again for a snapshot (`waits`), waits for them, OFFERS_WAIT_S at most.
 
     Raises:
         Corrupt.
@@ -129,13 +150,13 @@ async def come_level(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(joining.ask, OFFERS_WAIT_S, membership.sets[-1].stakes)
         recovered = await engine.run(recover, spec, store, executor, genesis_root, progress)
-        if store.head() is not None:
+        if store.head() is not None and not waits:
             nursery.cancel_scope.cancel()
-    if not joining.wants_snapshot(behind_blocks):
+    if not joining.worth(behind_blocks):
         return recovered
     with suppress(Unavailable):
         head = await adapter.head(spec.confirmation_blocks)
         await membership.learn(head.settlement_height)
-    if await joining.take_snapshot(membership.sets):
+    if await joining.take_snapshot(membership.sets, behind_blocks):
         recovered = await engine.run(recover, spec, store, executor, genesis_root, progress)
     return recovered

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from genesis import crypto
 from genesis.chain import VoteKind
 from node.consensus.simplex import Memory, Simplex
-from node.consensus.words import Link, Said
+from node.consensus.words import VIEWS_A_SET, Link, Said, taken_over
 from tests.consensus.town import GENESIS, KEYS, Liar, Silent, Town, Twins, Weather, rules_of, storm
 
 SEEDS = range(6)
@@ -107,6 +108,16 @@ def test_the_last_block_of_a_set_is_certified_in_any_weather_and_has_no_children
                 assert last.height == LAST
                 later += certificate.view > last.view
     assert later, "some seed has to need it"
+
+
+def test_no_two_sets_have_a_view_in_common_though_one_was_lost_before_its_first_block() -> None:
+    """Whoever voted in both would look like somebody who contradicts himself."""
+    tip, rules = replace(GENESIS, view=40), rules_of(4)
+    first, *later = (taken_over(tip, replace(rules, version=version)).view for version in (0, 1, 2, 5))
+    assert first == 40
+    assert all(one + VIEWS_A_SET <= following for one, following in pairwise((-1, *later)))
+    late = replace(tip, view=7 * VIEWS_A_SET + 3, validators=1)
+    assert taken_over(late, replace(rules, version=2)).view > late.view, "the chain went back on settlement"
 
 
 def test_a_view_that_was_voted_final_and_passes_its_time_wakes_nobody_again_and_again() -> None:

@@ -17,6 +17,7 @@ from execution.vm.known import FACTOR, OUTCOME, ROUNDS, SEED, check_machine
 from genesis.chain import VoteKind
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Corrupt, Unavailable
+from genesis.presets import preset_text
 from node import checks
 from node.checks import CheckedSigner, Finding, Subject, look, why_not
 from node.consensus.doors import Withheld
@@ -27,7 +28,7 @@ from node.signing.remote import RemoteSigner
 from node.simulation import toy
 from settlement.adapter import Committed, Head
 from tests.node.command import tenor
-from tests.node.running import SPEC, running
+from tests.node.running import SETTLEMENT_BLOCK_MS, SPEC, running
 
 NOW_MS = 1_700_000_000_000
 RULES = Rules(SPEC.chain_id, dict(SPEC.stakes), 0, 8, 1_000, 4_000)
@@ -150,6 +151,21 @@ def test_a_node_that_fails_a_check_serves_and_votes_when_it_is_well(
         height = node.do(client.chain_info)["height"]
         monkeypatch.setattr(checks.shutil, "disk_usage", usage)
         node.do(node.until, lambda: grown(client, height + 2))
+
+
+def test_a_node_that_runs_is_not_taken_for_an_older_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, chain = write_folder(tmp_path, 0, SETTLEMENT_BLOCK_MS), tmp_path / "chain.toml"
+    chain.write_text(f"block_time_ms = 60\ncommitment_blocks = 4\n{preset_text('devnet')}")
+    config.write_text(config.read_text().replace('chain = "devnet"', f'chain = "{chain}"'))
+    with running(tmp_path, market=False) as node:
+
+        async def committed() -> bool:
+            return (await node.settlement.committed()).height > 0
+
+        node.do(node.until, committed)
+        asked = tenor(capsys, "node", "check", "--config", config, "--json")
+    assert (asked.code, asked.result["votes"]) == (0, True), asked.result
+    assert "holds the chain up to" in asked.result["checks"][-1]["found"]
 
 
 async def grown(client: Any, height: int) -> bool:

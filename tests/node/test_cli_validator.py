@@ -74,6 +74,18 @@ def test_a_validator_registers_goes_on_under_a_new_key_and_leaves(run: Run) -> N
     assert [row["version"] for row in listed][-1] == left["version"] and listed[0]["from_block"] == 0
 
 
+def test_a_stake_that_blocks_need_is_warned_of(run: Run) -> None:
+    ran = run("register", 3, "--validator-dev-key", NEW, "--dev-key", OWNER)
+    assert "warning: 3 of a stake of 4 is more than a third" in ran.err
+
+
+def test_what_is_lacking_is_named(run: Run) -> None:
+    keyless = run("register", 3, "--dev-key", OWNER).result
+    assert keyless["code"] == "no_key" and "--validator-key" in keyless["error"]
+    poor = run("register", 11, "--validator-dev-key", NEW, "--dev-key", OWNER).result
+    assert (poor["code"], f"{name(OWNER)} holds 10" in poor["error"]) == ("insufficient_balance", True)
+
+
 def test_evidence_costs_the_stake(run: Run, tmp_path: Path) -> None:
     joined(run)
     votes = [
@@ -84,8 +96,10 @@ def test_evidence_costs_the_stake(run: Run, tmp_path: Path) -> None:
     shown = run("evidence", file, "--dev-key", REPORTER)
     assert shown.code == 0 and stakes(shown.result) == {name(0): 1}
     assert run("evidence", file, "--dev-key", REPORTER).result["code"] == "nothing_held"
-    file.write_text("0xzz")
-    assert run("evidence", file, "--dev-key", REPORTER).result["code"] == "bad_file"
+    for nonsense in ("0xzz", "0x1234", ""):
+        file.write_text(nonsense)
+        refused = run("evidence", file, "--dev-key", REPORTER).result
+        assert (refused["code"], str(file) in refused["error"]) == ("bad_file", True)
     file.write_text("0x" + Evidence(votes[0], votes[0]).encode().hex())
     assert run("evidence", file, "--dev-key", REPORTER).result["code"] == "no_evidence"
 
@@ -122,6 +136,30 @@ def test_a_transaction_is_forced_past_the_node(node: tuple[Node, Path], capsys: 
     assert (ran.result["status"], ran.result["stage"], ran.result["position"]) == ("done", "final", 0)
     block = running_node.do(running_node.client.block, ran.result["height"])
     assert len(block["forced"]) == 1 and block["deposits"] == []
+
+
+def test_money_goes_over_the_border_and_back(node: tuple[Node, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    running_node, folder = node
+    settlement = ("--settlement", folder / "settlement.sqlite", "--json")
+    chain = ("--chain", folder / "chain.toml", *settlement)
+    key = ("--dev-key", OWNER, "--url", running_node.url.replace("http", "ws") + "/ws")
+    assert tenor(capsys, "validator", "fund", f"dev:{OWNER}", 5, *chain).result["whole_units"] == 5
+    over = tenor(capsys, "tx", "deposit", "1.5", *key, *chain)
+    assert (over.code, over.result["left_on_settlement"]) == (0, "3.5"), over.err
+
+    def sequence() -> int:
+        return running_node.do(running_node.client.sequence, development_address(OWNER))
+
+    before = sequence()
+    refused = tenor(capsys, "tx", "withdraw", "1", *key, *settlement)
+    assert (refused.result["code"], "--chain" in refused.result["error"]) == ("bad_spec", True)
+    assert sequence() == before, "nothing was burnt"
+    back = tenor(capsys, "tx", "withdraw", "1", *key, *chain)
+    assert (back.code, back.result["paid_on_settlement"]) == (0, "1"), back.err
+    held = running_node.do(running_node.settlement.balance, development_address(OWNER), 0)
+    assert held == 9 * STAKE_UNIT // 2, "it is there when it is said to be"
+    unlocked = tenor(capsys, "tx", "withdraw", "1", *key, *chain)
+    assert (unlocked.code, "never deposited" in unlocked.err) == (3, True)
 
 
 def test_a_proof_is_checked_by_the_set_that_settlement_has_at_its_anchor(

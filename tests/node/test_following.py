@@ -12,16 +12,19 @@ import pytest
 import trio
 
 from genesis.devkeys import development_address, development_key
-from genesis.errors import Invalid, Unavailable
+from genesis.errors import Invalid
 from node.app import Ready, run_node
 from node.client import Client, connect
 from node.config import NOWHERE, load
 from node.life import Place
+from node.lives import Lives
 from node.programs import Programs
 from p2p.identity import NodeKey
 from p2p.memory import Hub, open_memory_network
 from tests.node.command import tenor
 from tests.node.running import SPEC, config_of, transaction
+from tests.node.test_validators import Town, pruned
+from tests.node.test_validators import play as play_four
 
 VALIDATOR = development_address(0)
 
@@ -46,6 +49,8 @@ class Pair:
     def __init__(self, folder: Path, hub: Hub, nursery: trio.Nursery) -> None:
         self.folder, self.hub, self.nursery = folder, hub, nursery
         self.sequence = 0
+        self.listed: dict[bytes, str] = {VALIDATOR: "validator"}
+        """What a follower's file of peers says now."""
 
     async def start(self, name: str, **flags: str) -> Member:
         member: Member = await self.nursery.start(self._live, name, flags)
@@ -55,13 +60,34 @@ class Pair:
         settlement = str(self.folder / "settlement.sqlite")
         config = config_of(self.folder / name, settlement__file=settlement, **flags)
         key = development_key(0) if name == "validator" else None
-        place = Place(self.hub.join(name), {} if key else {VALIDATOR: "validator"})
+        known = {} if key else self.listed
+
+        async def news() -> dict[bytes, str] | None:
+            nonlocal known
+            before, known = known, known if key else self.listed
+            return known if known != before else None
+
+        place = Place(self.hub.join(name), known, news)
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 ready = await nursery.start(run_node, config, SPEC, key, place)
                 async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
                     task_status.started(Member(ready, client, scope))
                     await trio.sleep_forever()
+
+    async def start_lives(self, name: str, **flags: str) -> tuple[Lives, Member]:
+        """A follower as a process runs it."""
+        config = config_of(self.folder / name, settlement__file=str(self.folder / "settlement.sqlite"), **flags)
+
+        @asynccontextmanager
+        async def enter() -> AsyncIterator[Place]:
+            yield Place(self.hub.join(name), self.listed)
+            self.hub.crash(name)
+
+        lives = Lives(config, SPEC, None, enter)
+        ready = await self.nursery.start(lives.run)
+        client = await self.nursery.start(_connected, ready.port)
+        return lives, Member(ready, client, trio.CancelScope())
 
     async def kill(self, name: str, member: Member) -> None:
         self.hub.crash(name)
@@ -74,6 +100,12 @@ class Pair:
         receipt = await member.client.send(transaction(6, [call], sequence=self.sequence))
         self.sequence += 1
         return receipt
+
+
+async def _connected(port: int, task_status: trio.TaskStatus[Client]) -> None:
+    async with connect(f"ws://127.0.0.1:{port}/ws") as client:
+        task_status.started(client)
+        await trio.sleep_forever()
 
 
 @asynccontextmanager
@@ -110,15 +142,45 @@ def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Pat
         assert account[0]["balances"] == account[1]["balances"]
         view = await follower.client.consensus()
         assert (view["votes"], view["validator"], view["why"]) == (False, None, "it only follows")
-        with pytest.raises(Unavailable, match="only follows"):
-            await town.pay(follower)
+        passed_on = await town.pay(follower)
+        assert passed_on.status == "done", "the validator has run it"
+        await follower.reaches(passed_on.height)
+        at_both = [await one.client.receipt(passed_on.transaction) for one in (follower, validator)]
+        assert at_both[0].encode() == at_both[1].encode() == passed_on.encode()
+        assert at_both[0].stage in ("certified", "posted", "final"), "in place, as at the validator"
         await town.kill("follower", follower)
         await validator.reaches(await validator.height() + 3)
+        town.listed = {}
         again = await town.start("follower", sync__snapshot_blocks="100000", sequencer__checkpoint_blocks="8")
         assert again.ready.height >= receipts[-1].height, "it has its blocks"
+        alone = await again.client.consensus()
+        assert not any(one["connected"] for one in alone["validators"]), "its file of peers names nobody"
+        town.listed = {VALIDATOR: "validator"}
         await again.reaches(await validator.height())
 
     play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_what_a_follower_is_sent_arrives_whoever_leads_and_whomever_it_knows(tmp_path: Path) -> None:
+    """Its file of peers lacks the node that leads, so another passes on; then that leader dies."""
+
+    async def test(town: Town) -> None:
+        await town.grown(0, 2)
+        leader = await town.leader()
+        known = {development_address(town.keys[number]): f"v{number}" for number in town.members if number != leader}
+        config = config_of(tmp_path / "follower", settlement__file=str(tmp_path / "settlement.sqlite"))
+        place = Place(town.hub.join("follower"), known)
+        ready: Ready = await town.nursery.start(run_node, config, town.spec, None, place)
+        async with connect(f"ws://127.0.0.1:{ready.port}/ws") as client:
+            assert (await town.pay_through(client)).status == "done"
+            await town.kill(leader)
+            last = await town.pay_through(client)
+            assert last.status == "done"
+            while (await client.receipt(last.transaction)).stage == "executed":
+                await trio.sleep(0.02)
+
+    play_four(tmp_path, test)
 
 
 @pytest.mark.slow
@@ -144,6 +206,42 @@ def test_a_fresh_follower_takes_a_snapshot_and_says_what_it_lacks(tmp_path: Path
     play(tmp_path, test)
 
 
+@pytest.mark.slow
+def test_a_follower_that_was_cut_off_begins_again_from_a_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks that it lacks are pruned by then; whoever asks at its port afterwards meets the same chain."""
+    monkeypatch.setattr("node.sync.pruning.GLANCE_S", 0.2)
+    monkeypatch.setattr("node.sync.leap.LOOK_S", 0.2)
+
+    async def test(town: Pair) -> None:
+        validator = await town.start("validator", sequencer__checkpoint_blocks="8", sync__keep_blocks="4")
+        receipt = await town.pay(validator)
+        lives, follower = await town.start_lives("follower")
+        await follower.reaches(receipt.height)
+        town.hub.partition([["validator"], ["follower"]])
+        left_at = await follower.height()
+        monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 4)
+        while not await pruned(validator.client, left_at + 2):
+            await trio.sleep(0.05)
+        monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 1 << 20)  # what follows upon the snapshot stays
+        town.hub.heal()
+        while lives.count < 2:
+            await trio.sleep(0.02)
+        again = await town.nursery.start(_connected, follower.ready.port)
+        newest = await validator.client.block()
+        while (await again.chain_info())["height"] < newest["height"]:
+            await trio.sleep(0.02)
+        assert (await again.block(newest["height"]))["hash"] == newest["hash"]
+        account = [await one.account(development_address(7)) for one in (again, validator.client)]
+        assert account[0]["balances"] == account[1]["balances"]
+        with pytest.raises(Invalid, match="pruned"):
+            await again.block(left_at + 1)
+        lives.stop()
+
+    play(tmp_path, test)
+
+
 def test_a_follower_is_made_without_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     peers = tmp_path / "peers"
     name = NodeKey(b"\1" * 32).peer
@@ -153,5 +251,19 @@ def test_a_follower_is_made_without_a_key(tmp_path: Path, capsys: pytest.Capture
     assert sorted(path.name for path in (tmp_path / "reader").iterdir()) == ["node.key", "node.toml"]
     config = load(tmp_path / "reader" / "node.toml").network
     assert (config.peers, config.listen) == (peers, NOWHERE)
-    refused = tenor(capsys, "node", "init", tmp_path / "other", "--follow", tmp_path / "nothing", "--json")
-    assert (refused.code, refused.result["code"]) == (1, "bad_config")
+    keyless = tenor(capsys, "node", "run", "--config", made.result["config"], "--json")
+    assert (keyless.code, "--follow" in keyless.result["error"]) == (1, True)
+
+
+def test_what_is_wrong_is_told_before_a_folder_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nobody, folder = tmp_path / "nobody", tmp_path / "node"
+    nobody.write_text("# no line yet\n")
+    for words, code in (
+        (("--follow", tmp_path / "nothing"), "bad_config"),
+        (("--follow", nobody), "bad_config"),
+        (("--follow", nobody, "--dev-key", 0), "no_key"),
+        (("--signer", tmp_path / "socket", "--new-key"), "no_key"),
+        (("--listen", "/ip4/127.0.0.1/udp/26600"), "bad_address"),
+    ):
+        refused = tenor(capsys, "node", "init", folder, *words, "--json")
+        assert (refused.code, refused.result["code"], folder.exists()) == (1, code, False)

@@ -51,10 +51,13 @@ class Machine:
 
 
 @contextmanager
-def forwarding(nursery: trio.Nursery, machine: Machine, network: Any) -> Iterator[Forwarder]:
+def forwarding(
+    nursery: trio.Nursery, machine: Machine, network: Any, pool: Mempool | None = None
+) -> Iterator[Forwarder]:
     forwarder = Forwarder(
-        Mempool(SPEC, 100), network, lambda: machine.leader, machine.send, machine.take_orphans, lambda: machine.open
-    )
+        pool or Mempool(SPEC, 100), network, lambda: machine.leader, machine.send, machine.take_orphans,
+        lambda: machine.open,
+    )  # fmt: skip
     nursery.start_soon(forwarder.run)
     yield forwarder
     nursery.cancel_scope.cancel()
@@ -82,6 +85,26 @@ def test_what_is_forwarded_to_a_new_leader_waits_until_it_has_taken_over(monkeyp
                 while len(machine.ran) < 2:
                     await trio.sleep(0.01)
                 assert machine.ran == [FIRST, SECOND]
+
+    trio.run(main)
+
+
+def test_what_a_follower_sends_is_passed_on_and_what_a_validator_sends_is_not() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            machine, network = Machine(leader="other"), hub.join("me")
+            other, follower = hub.join("other"), hub.join("follower")
+            forwarder = Forwarder(
+                Mempool(SPEC, 100), network, lambda: machine.leader, machine.send, machine.take_orphans, lambda: True,
+                lambda peer: peer == "follower",
+            )  # fmt: skip
+            await nursery.start(forwarder.run)
+            question = codec.encode((FIRST.raw,))
+            (row,) = codec.decode(await follower.request("me", PROTOCOL, question, 60.0), 1 << 16)
+            assert Receipt.decode(row).transaction == FIRST.id and machine.ran == [FIRST]
+            with pytest.raises(Unavailable, match="does not lead"):
+                await other.request("me", PROTOCOL, question, 60.0)
+            nursery.cancel_scope.cancel()
 
     trio.run(main)
 
@@ -135,6 +158,55 @@ def test_what_the_last_leader_took_goes_to_the_next_ahead_of_what_came_since() -
                 while len(told) < 2:
                     await trio.sleep(0.01)
                 assert taken == [FIRST.raw, SECOND.raw]
+
+    run(main)
+
+
+async def silent(_: str, __: bytes) -> bytes:
+    await trio.sleep_forever()
+    raise AssertionError
+
+
+def test_who_leads_no_more_is_not_waited_for() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            machine = Machine(leader="cut off")
+
+            async def new(_: str, payload: bytes) -> bytes:
+                return answered(payload)
+
+            hub.join("cut off").serve(PROTOCOL, silent)
+            hub.join("next").serve(PROTOCOL, new)
+            with forwarding(nursery, machine, hub.join("node")) as forwarder:
+                told = list[Receipt]()
+                forwarder.submit(Pending(FIRST, told.append))
+                await trio.sleep(1)
+                machine.leader = "next"
+                forwarder.wake()
+                with trio.fail_after(1):
+                    while not told:
+                        await trio.sleep(0.01)
+
+    run(main)
+
+
+def test_what_the_mempool_gave_waits_there_again_when_this_node_leads() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            machine, pool = Machine(leader="cut off"), Mempool(SPEC, 100)
+            hub.join("cut off").serve(PROTOCOL, silent)
+            waits = [Pending(one, lambda _: None) for one in (FIRST, SECOND)]
+            pool.learn(pool.unknown([FIRST]), [-1])
+            for one in waits:
+                pool.admit(one, 0)
+            with forwarding(nursery, machine, hub.join("node"), pool) as forwarder:
+                await trio.sleep(1)
+                assert len(pool) == 0
+                machine.leader, machine.open = None, True
+                forwarder.wake()
+                await forwarder.at_home()
+                assert pool.take(1 << 62, 100, 1 << 20) == waits
+                assert machine.ran == [], "they were let in here before, and are not once more"
 
     run(main)
 

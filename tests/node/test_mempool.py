@@ -15,7 +15,7 @@ from genesis.errors import Invalid, Unavailable
 from genesis.presets import load_preset
 from node import mempool as module
 from node.engine import EngineThread
-from node.mempool import Mempool, Pending
+from node.mempool import Mempool, Pending, leaves_free
 from node.waiting_again import GivenUp, put_back
 
 SPEC = load_preset("devnet")
@@ -350,3 +350,39 @@ def test_what_was_taken_before_the_chain_went_back_settles_after_it() -> None:
             pool.settle(pending, refused)
         assert [pending.signed for pending in pool.take(*TAKE)] == [transaction(1, lane=0)]
         pool.put(transaction(2, lane=0))
+
+
+def test_what_comes_again_while_it_waits_is_answered_together() -> None:
+    pool, heard = Pool(), list[Any]()
+    first = pool.put(transaction(0))
+    assert pool.join(first.signed.id, heard.append)
+    assert not pool.join(transaction(1).id, heard.append)
+    (taken,) = pool.take(*TAKE)
+    assert not pool.join(taken.signed.id, heard.append), "it waits no more"
+    taken.done("outcome")
+    assert heard == ["outcome"] and pool.answers == {first.signed.id: "outcome"}
+
+
+def test_a_used_sequence_leaves_no_gap_behind_it_any_other_refusal_does() -> None:
+    for refusal, free in (
+        (Invalid("Used.", "sequence_used"), False),
+        (Invalid("Fee.", "fee_unpayable"), True),
+        (Unavailable("Later."), True),
+    ):
+        pool = Pool()
+        first, second = pool.put(transaction(0)), pool.put(transaction(1))
+        pool.take(10**12, 1, 1 << 40)
+        pool.settle(first, leaves_free(refusal))
+        assert (pool.take(*TAKE) == [second]) is not free
+
+
+def test_what_is_put_back_to_a_lane_that_was_forgotten_is_returned() -> None:
+    pool = Pool()
+    pool.put(transaction(0))
+    stays = pool.put(transaction(0, signer=BOB))
+    taken = pool.take(*TAKE)
+    pool.empty()
+    pool.learn([stays.key], [-1])
+    stays.lane = pool._lanes[stays.key]
+    assert pool.put_back(taken) == taken[:1]
+    assert pool.take(*TAKE) == [stays]

@@ -180,6 +180,15 @@ def test_alone_nothing_is_given_up_but_what_can_be_made_again(tmp_path: Path) ->
     assert refused.value.code == "alone" and not (other / "store.damaged").exists()
 
 
+def test_a_store_of_another_chain_is_left_alone(several: Path) -> None:
+    flip_within(several, some_page)
+    with pytest.raises(Invalid, match="of another chain; name its specification with --chain") as refused:
+        mended(several, replace(SEVERAL, chain_id=SEVERAL.chain_id + 1))
+    assert refused.value.code == "wrong_store"
+    assert {path.name for path in several.iterdir() if path.is_dir()} == {"store"}
+    assert mended(several).after == BLOCKS
+
+
 def test_a_crash_amid_the_swap_is_made_good_at_the_next_start(several: Path) -> None:
     (several / "store").rename(several / store_swap.PARTIAL)
     store_swap.finish(several)

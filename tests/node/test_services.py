@@ -581,7 +581,7 @@ def test_a_service_that_is_leaving_takes_no_transactions_of_clients() -> None:
 
 async def _answers(service: Service) -> list[Any]:
     """What the node itself asks, of transactions that waited for another leader."""
-    return await (await service.run_here([]))()
+    return await (await service.intake.run_here([]))()
 
 
 def test_what_another_node_has_run_is_known_before_its_block_is_here(tmp_path: Path) -> None:
@@ -594,7 +594,7 @@ def test_what_another_node_has_run_is_known_before_its_block_is_here(tmp_path: P
     async def main() -> None:
         with Store(tmp_path / "store", ZERO_HASH) as store:
             service = lonely_service(store)
-            service.forwarder = forwarder
+            service.intake.forwarder = forwarder
             entry = (signed.raw, signed.signer, signed.id)
             later = await service.handle("sendTransactions", {"transactions": [entry], "wait": "executed"})
             asked = {"transaction": signed.id, "proof": False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from execution.vm.machine import Machine
 from genesis import codec
 from genesis.errors import Invalid, Unavailable
 from genesis.membership import ValidatorSet
+from genesis.merkle import SUBTREE_PAGES
 from genesis.spec import genesis_hash
 from node.engine import on_engine_stack
 from node.recovery import Recovered, recover
@@ -22,6 +24,7 @@ from node.store import PAGE_BYTES, Note, Pages, Store
 from node.sync import wire
 from node.sync.download import Download
 from node.sync.joining import Joining
+from node.sync.leap import Leap, Leaps
 from node.sync.serving import PIN_IDLE_S, PIN_S, PINS_MAX, Snapshots
 from p2p.memory import Hub, open_memory_network
 from p2p.network import Handler, Network, Peer
@@ -187,6 +190,35 @@ def test_a_piece_that_lies_bans_its_bearer_and_comes_from_another(origin: Path, 
     play(origin, tmp_path, test)
 
 
+def part(size: int, piece: bytes) -> Lie:
+    return lambda *_: codec.encode((size, piece))
+
+
+STALLS: dict[str, Lie] = {
+    "byte by byte": part(1 << 20, b"x"),
+    "without an end": part(1 << 62, bytes(wire.PART_BYTES_MAX)),
+    "nothing at all": part(0, b""),
+    "another size each time": lambda question, _: codec.encode(
+        ((3 << 20) + wire.decode_numbers(question, 4)[3], bytes(wire.PART_BYTES_MAX))
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [wire.META, wire.TREES, wire.BLOCK])
+@pytest.mark.parametrize("stall", STALLS)
+def test_who_brings_something_without_an_end_is_left_out_at_once(
+    origin: Path, tmp_path: Path, stall: str, kind: int
+) -> None:
+    async def test(town: Town, nursery: trio.Nursery) -> None:
+        liar = town.serve("liar", nursery, wire.PART, of_kind(kind, STALLS[stall]))
+        town.serve("honest", nursery)
+        await town.download()
+        assert liar is not None and 1 <= liar.told <= 2
+        assert state(town.store) == state(town.source)
+
+    play(origin, tmp_path, test)
+
+
 def test_liars_alone_leave_the_store_as_it_was(origin: Path, tmp_path: Path) -> None:
     async def test(town: Town, nursery: trio.Nursery) -> None:
         town.store.put_cursors({"mine": b"stays"})
@@ -257,6 +289,54 @@ def test_killed_anywhere_it_is_as_before_or_whole(origin: Path, tmp_path: Path, 
     trio.run(attempt, 1 << 30)
     with open_store(tmp_path) as store, open_store(origin) as source:
         assert recovered(store).tip.height == (source.checkpoint() or (0, b""))[0]
+
+
+@pytest.mark.parametrize("harm", [False, True])
+def test_killed_amid_it_goes_on_with_what_it_has(origin: Path, tmp_path: Path, harm: bool) -> None:
+    """harm: some of what was gathered is not what belongs there when the node starts again."""
+    asked: list[bytes] = []
+
+    def note(question: bytes, honest: bytes) -> bytes:
+        asked.append(question)
+        return honest
+
+    async def attempt(writes: int) -> None:
+        async with mortal(tmp_path, writes) as store, open_memory_network() as hub, trio.open_nursery() as nursery:
+            with open_store(origin) as source:
+                town = Town(hub, source, store)
+                town.serve("a", nursery, wire.PAGES, note)
+                await town.download()
+                assert state(store) == state(source), "and nothing else"
+                nursery.cancel_scope.cancel()
+
+    with pytest.raises(BaseExceptionGroup):
+        trio.run(attempt, 5)
+    with open_store(tmp_path) as store:
+        assert store.checkpoint() is None and not list(store.pages()), "none of it counts yet"
+        gathered = {(program, first) for program, first, _ in store.gathered(SUBTREE_PAGES)}
+        assert len(gathered) >= 3
+        program, first = lost = min(gathered)
+        if harm:
+            store.add_pages(program, {first + 1: b"h" * PAGE_BYTES})
+            store.add_pages(77, {3: b"h" * PAGE_BYTES})
+            gathered.remove(lost)
+    asked.clear()
+    trio.run(attempt, 1 << 30)
+    again = {(program, number * SUBTREE_PAGES) for _, program, number in (wire.decode_numbers(q, 3) for q in asked)}
+    assert again and not again & gathered, "each piece comes once"
+    assert (lost in again) is harm
+
+
+def test_a_checkpoint_of_its_own_forgets_what_was_gathered(tmp_path: Path) -> None:
+    with Store(tmp_path, b"g" * 32) as store:
+        store.begin_snapshot()
+        store.add_pages(1, {5: b"o" * PAGE_BYTES})
+    with Store(tmp_path, b"g" * 32) as store:
+        store.begin_snapshot()
+        assert [at[:2] for at in store.gathered(SUBTREE_PAGES)] == [(1, 0)]
+        store.put_checkpoint(4, META, [Pages(0, 0, b"m" * PAGE_BYTES)], b"trees")
+        assert not list(store.gathered(SUBTREE_PAGES))
+        assert [(one.program, one.first_page) for one in store.pages()] == [(0, 0)]
 
 
 def _writes_of(origin: Path, folder: Path, copy: Path) -> int:
@@ -351,6 +431,60 @@ def joining(offers: Sequence[wire.Offer], store: Store, stakes: Sequence[int] = 
     return found
 
 
+class Away:
+    """A settlement chain that nobody reaches."""
+
+    async def head(self, confirmations: int) -> None:
+        raise Unavailable("not now")
+
+
+@dataclass(frozen=True, slots=True)
+class Lagging:
+    """A life that says whether it lags."""
+
+    peers: dict[bytes, str]
+    behind: bool = True
+
+    def lags(self) -> bool:
+        return self.behind
+
+
+FAR: dict[str, tuple[Lie, int, int, bool, bool]] = {
+    "far ahead": (lambda _, honest: honest, 1, 1 << 30, True, True),
+    "not far enough": (lambda _, honest: honest, 1 << 20, 1 << 30, True, False),
+    "stuck": (lambda _, honest: honest, 1 << 20, 2, True, True),
+    "level": (lambda _, honest: honest, 1, 2, False, False),
+    "a lie": (lambda _, honest: replace(wire.Offer.decode(honest), heights=(1 << 40,)).encode(), 1, 2, True, False),
+}
+"""What is offered, how far behind a node that starts takes a snapshot, looks until stuck, whether it lags, begins."""
+
+
+@pytest.mark.parametrize("case", FAR)
+def test_a_node_that_runs_begins_again_for_a_certified_height_far_ahead_alone(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    lie, behind_blocks, stuck_looks, lags, begins = FAR[case]
+    monkeypatch.setattr("node.sync.leap.STUCK_LOOKS", stuck_looks)
+    monkeypatch.setattr("node.sync.leap.RUNS_ANYWAY", 2)
+    monkeypatch.setattr("node.sync.leap.LOOK_S", 0.02)
+
+    async def test(town: Town, nursery: trio.Nursery) -> None:
+        town.serve("a", nursery, wire.OFFER, lie)
+        leaps = Leaps()
+        life = Lagging({ME: "a"}, lags)
+        leap = Leap(TEST_SPEC, town.store, town.network, Away(), behind_blocks, life, leaps)  # type: ignore[arg-type]
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as inside:
+                inside.start_soon(leap.wait_due)
+                if not begins:
+                    await trio.sleep(1)
+                    scope.cancel()
+        assert leaps.due is begins
+        assert not begins or leaps.not_before_s > trio.current_time() + 10, "and not again soon"
+
+    play(origin, tmp_path, test)
+
+
 @pytest.mark.parametrize(
     ("heights", "first", "wanted"), [((9,), 1, False), ((100,), 1, True), ((9,), 5, True), ((), 5, False)]
 )
@@ -359,7 +493,7 @@ def test_a_snapshot_is_taken_when_far_behind_or_when_blocks_are_pruned(
 ) -> None:
     with Store(tmp_path, b"g" * 32) as store:
         offers = [wire.Offer(first, 120, b"f" * 32, heights)] * 2
-        assert joining(offers, store).wants_snapshot(50) is wanted
+        assert bool(joining(offers, store).worth(50)) is wanted
 
 
 def test_the_code_is_what_more_than_a_third_of_the_stake_names(tmp_path: Path) -> None:

@@ -8,13 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import plyvel
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genesis.errors import Corrupt, Invalid, Unavailable
-from node.store import _PAGE, PAGE_BYTES, Note, Pages, Position, Store, StoredBlock
+from node.store import _LOG, _NOTE, _PAGE, PAGE_BYTES, Note, Pages, Position, Store, StoredBlock
 
 CHAIN = b"g" * 32
 
@@ -50,6 +52,35 @@ def test_notes_last_until_their_view_is_decided(store: Store) -> None:
     assert store.notes() == (Note(3, 0, b"next"), Note(300, 0, b"far"))
     store.roll_back(0, [], {})
     assert store.notes() == ()
+
+
+class Searched:
+    """A LevelDB that remembers where it was asked to begin reading."""
+
+    def __init__(self, path: str, **options: Any) -> None:
+        self._db, self.starts = plyvel.DB(path, **options), list[bytes]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    def iterator(self, **options: Any) -> Any:
+        self.starts.append(options["start"])
+        return self._db.iterator(**options)
+
+
+def test_what_a_block_ends_is_looked_for_behind_what_the_last_one_ended(tmp_path: Path) -> None:
+    """LevelDB walks over deleted rows. What was written late, below it, is found nevertheless."""
+    with Store(tmp_path / "db", CHAIN, Searched) as store:
+        for height in range(1, 4):
+            store.append_batch(height, 0, b"batch")
+            store._db.starts.clear()
+            store.put([block(height)], [Note(height + 1, 0, b"vote")], height)
+            lowest = height if height > 1 else 0  # an earlier life may have left anything
+            assert store._db.starts == [kind + lowest.to_bytes(8, "big") for kind in (_LOG, _NOTE)]
+        store.append_batch(2, 0, b"late")
+        store.put([], [Note(2, 0, b"late")])
+        store.put([block(4)], [], 4)
+        assert (store.logged(), store.notes()) == ((), ())
 
 
 def test_the_first_batch_of_a_block_replaces_what_was_logged(store: Store) -> None:

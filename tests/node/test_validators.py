@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import trio
 
 from genesis.chain import Receipt
 from genesis.devkeys import development_address, development_key
-from genesis.errors import Corrupt
+from genesis.errors import Corrupt, Invalid
 from genesis.spec import ChainSpec, Validator
 from node.app import Ready, run_node
 from node.client import Client, connect
@@ -21,6 +21,7 @@ from node.config import Config
 from node.consensus.doors import Signer
 from node.consensus.signer import KeySigner, Successive
 from node.life import Place
+from node.lives import Lives
 from node.programs import Programs
 from p2p.memory import Hub, Weather, open_memory_network
 from tests.node.running import SPEC, config_of, transaction
@@ -45,13 +46,20 @@ class Member:
 
 
 class Town:
-    """keys: of all who may ever live here; the first COUNT of them begin."""
+    """
+    keys: of all who may ever live here; the first COUNT of them begin. flags: of every node's configuration. lasting:
+    numbers of those that begin again by themselves, as a process does; lives: of these.
+    """
+
+    flags: Mapping[str, str] = {}
 
     def __init__(
         self, folder: Path, hub: Hub, nursery: trio.Nursery, spec: ChainSpec, keys: tuple[int, ...] = KEYS
     ) -> None:
         self.folder, self.hub, self.nursery, self.spec, self.keys = folder, hub, nursery, spec, keys
         self.members: dict[int, Member] = {}
+        self.lasting: set[int] = set()
+        self.lives: dict[int, Lives] = {}
         self.failed: dict[int, BaseException] = {}
         """Nodes whose disk or engine has ended them, and how."""
         self.sequence = 0
@@ -66,7 +74,8 @@ class Town:
         return member
 
     async def _live(self, number: int, task_status: trio.TaskStatus[Member]) -> None:
-        config = config_of(self.folder / str(number), settlement__file=str(self.folder / "settlement.sqlite"))
+        settlement = str(self.folder / "settlement.sqlite")
+        config = config_of(self.folder / str(number), settlement__file=settlement, **self.flags)
         place = Place(self.hub.join(f"v{number}"), self._others(number), self._news(number))
         ended = trio.Event()
         with trio.CancelScope() as scope:
@@ -84,8 +93,18 @@ class Town:
 
     async def _run(self, number: int, config: Config, place: Place, task_status: trio.TaskStatus[Ready]) -> None:
         """A node that ends itself leaves the network at once, as its process would."""
+
+        @asynccontextmanager
+        async def enter() -> AsyncIterator[Place]:
+            yield place if self.lives[number].count == 0 else replace(place, network=self.hub.join(f"v{number}"))
+            self.hub.crash(f"v{number}")
+
         try:
-            await run_node(config, self.spec, self._signer(number), place, task_status=task_status)
+            if number in self.lasting:
+                self.lives[number] = Lives(config, self.spec, self._signer(number), enter)
+                await self.lives[number].run(task_status)
+            else:
+                await run_node(config, self.spec, self._signer(number), place, task_status=task_status)
         except Corrupt as error:
             self.failed[number] = error
             self.hub.crash(f"v{number}")
@@ -134,7 +153,9 @@ class Town:
 
     async def pay(self, number: int, key: int = 6) -> Receipt:
         """A transfer sent to one node; others learn of its sequence with the block, so it is counted here."""
-        client = self.members[number].client
+        return await self.pay_through(self.members[number].client, key)
+
+    async def pay_through(self, client: Client, key: int = 6) -> Receipt:
         programs = await Programs.load(client)
         call = programs["bank"].call("transfer", 0, development_address(7), "1")
         sequence, self.sequence = self.sequence, self.sequence + 1
@@ -155,6 +176,8 @@ async def town(
             for number in range(COUNT):
                 starting.start_soon(found.start, number)
         yield found
+        for number in found.members:
+            hub.crash(f"v{number}")
         nursery.cancel_scope.cancel()
 
 
@@ -202,6 +225,48 @@ def test_a_dead_leader_is_replaced_and_comes_back(tmp_path: Path) -> None:
         await town.level()
 
     play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_a_validator_that_was_cut_off_begins_again_from_a_snapshot_and_votes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.sync.pruning.GLANCE_S", 0.2)
+    monkeypatch.setattr("node.sync.leap.LOOK_S", 0.2)
+    monkeypatch.setattr(Town, "flags", {"sequencer__checkpoint_blocks": "8", "sync__keep_blocks": "4"})
+
+    async def test(town: Town) -> None:
+        await town.kill(3)
+        town.lasting.add(3)
+        port = (await town.start(3)).ready.port
+        await town.grown(3, 2)
+        town.hub.partition([["v0", "v1", "v2"], ["v3"]])
+        left_at = await town.height(3)
+        monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 4)
+        while not await pruned(town.members[0].client, left_at + 2):
+            await trio.sleep(0.05)
+        monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 1 << 20)  # what follows upon the snapshot stays
+        town.hub.heal()
+        while town.lives[3].count < 2:
+            await trio.sleep(0.02)
+        async with connect(f"ws://127.0.0.1:{port}/ws") as again:
+            while not (await again.consensus())["votes"]:
+                await trio.sleep(0.02)
+            await town.kill(0)
+            height = (await town.members[1].client.chain_info())["height"]
+            while (await again.chain_info())["height"] < height + 3:
+                await trio.sleep(0.02)
+            assert await pruned(again, left_at + 2), "it has taken a snapshot, and the others need its votes now"
+
+    play(tmp_path, test)
+
+
+async def pruned(client: Client, height: int) -> bool:
+    try:
+        await client.block(height)
+    except Invalid as error:
+        return error.code == "pruned"
+    return False
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from genesis.errors import Invalid
 from node.consensus import reasons
+from node.consensus.reasons import WORDS
 from node.gateway.watching import FORWARDED
 from node.meters import Histogram
 from node.vitals import disk
@@ -80,7 +81,17 @@ def test_every_rule_names_metrics_that_there_are_and_has_its_page_in_the_runbook
         assert all(word in text for word in ("* **You see**", "* **It means**", "* **Do**"))
 
 
+def test_the_runbook_names_every_reason_for_not_voting_and_its_table_is_one() -> None:
+    text = RUNBOOK.read_text()
+    section = text.partition("## TenorNotVoting\n")[2].partition("\n## ")[0]
+    assert {word for word in WORDS if f"`{word}`" in section} == set(WORDS) - {"follows"}
+    table = text.partition("| you see |")[2].strip().splitlines()
+    assert all(line.startswith("|") for line in table[1:])
+
+
 def test_the_command_writes_the_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = tenor(capsys, "node", "alerts", tmp_path / "no folder" / "rules.yml", "--json")
+    assert (nowhere.code, nowhere.result["code"]) == (1, "bad_file")
     file = tmp_path / "tenor.rules.yml"
     assert tenor(capsys, "node", "alerts", file, "--job", "chain", "--json").result["alerts"][0] == "TenorDown"
     text = file.read_text()

@@ -125,6 +125,26 @@ def test_a_crash_ends_a_nodes_channels_and_it_may_join_again() -> None:
     run(test)
 
 
+def test_what_goes_wrong_in_a_node_that_has_crashed_is_nobodys() -> None:
+    async def test(hub: Hub) -> None:
+        async def answer(_: str, __: bytes) -> bytes:
+            await trio.sleep(1)
+            raise RuntimeError("its store is closed")
+
+        hub.join("a").serve("p", answer)
+        async with trio.open_nursery() as nursery:
+
+            async def crash() -> None:
+                await trio.sleep(0.5)
+                hub.crash("a")
+
+            nursery.start_soon(crash)
+            with pytest.raises(Unavailable):
+                await hub.join("b").request("a", "p", b"", 5)
+
+    run(test)
+
+
 def test_a_lost_request_is_unavailable_and_a_repeated_one_is_answered_once() -> None:
     async def test(hub: Hub) -> int:
         calls = 0

@@ -599,6 +599,34 @@ def test_validators_lost_for_good_are_replaced_after_a_time_lock(run: Callable[[
     run(test)
 
 
+@pytest.mark.parametrize("handed_over", [False, True], ids=["never voted", "voted before"])
+def test_who_left_before_his_set_had_handed_over_is_replaced_too(
+    run: Callable[[Test], None], handed_over: bool
+) -> None:
+    """The chain has to get through that set, which has no quorum without him."""
+    gone = Announce((development_address(5),))
+
+    async def test(s: LocalSettlement) -> None:
+        chain, joined_set = Chain(), await joined(s, 5, stake=4)
+        if handed_over:
+            await final(s, chain, (0, 1, 2))
+            await final(s, chain, (0, 1, 2, 3, 5), validators=1)
+        await s.act(ALICE, Exit(development_address(5)), b"")
+        blocks(1 + TERMS.delay_blocks)
+        (*_, present) = await s.validator_sets(0, 10**9)
+        assert (joined_set.version, present.version, present.stakes) == (1, 2, TERMS.stakes)
+        await s.act(ADMIN, gone, b"")
+        blocks(1 + TERMS.replace_blocks)
+        await s.act(BOB, Replace(), b"")
+        blocks(1 + TERMS.delay_blocks)
+        (*_, replacing) = await s.validator_sets(0, 10**9)
+        assert (replacing.stakes, replacing.replaces) == (TERMS.stakes, True)
+        await final(s, chain, (0, 1, 2), validators=replacing.version)
+        assert await code_of(s.act(ADMIN, gone, b"again")) == "not_lost"
+
+    run(test)
+
+
 def test_a_set_that_still_commits_is_not_replaced(run: Callable[[Test], None]) -> None:
     async def test(s: LocalSettlement) -> None:
         await s.act(ADMIN, Announce((development_address(2), development_address(3))), b"")

@@ -1,0 +1,239 @@
+"""
+Transactions as they come in, by frames: let in to the mempool, or passed on to whoever leads; each gets its answer.
+
+What is sent `again` comes from another node, or is brought home by this one: it may wait here, or have run, already.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Protocol
+
+import trio
+
+from execution.executor import Executor
+from genesis.chain import Receipt, SignedTransaction, Transaction
+from genesis.errors import Invalid, Unavailable
+from genesis.spec import ChainSpec
+from genesis.transaction import decode_trusted
+from node.corelink import Later, refusal
+from node.deployments import check, prepare
+from node.engine import EngineThread
+from node.line import Line
+from node.mempool import Mempool, Pending
+from node.open_block import refusal as not_executable
+from node.outcomes import Outcomes
+
+Answer = Callable[[Any], None]
+
+
+class Carrier(Protocol):
+    """Takes transactions to whoever leads (`Forwarder`, or `Sending` of a node that only follows)."""
+
+    def takes(self) -> bool: ...
+
+    async def at_home(self) -> None: ...
+
+    def submit(self, pending: Pending) -> None: ...
+
+
+class Intake:
+    """fee_balance: of an account. line, forwarder: set before anything comes in; no forwarder on a chain of one."""
+
+    def __init__(
+        self,
+        spec: ChainSpec,
+        engine: EngineThread,
+        executor: Executor,
+        mempool: Mempool,
+        outcomes: Outcomes,
+        fee_balance: Callable[[bytes], Awaitable[int]],
+    ) -> None:
+        self._spec, self._engine, self._executor, self._mempool = spec, engine, executor, mempool
+        self._outcomes, self._fee_balance = outcomes, fee_balance
+        self.line: Line
+        self.forwarder: Carrier | None = None
+
+    async def send(self, transactions: Sequence[tuple[bytes, bytes, bytes]], wait: str) -> Any:
+        """
+        Take a frame in, in its order; the answer comes at once, or `Later`, when the last is compiled and executed.
+
+        Args:
+            transactions: raw, signer, id of each.
+            wait: "executed" answers with receipts; else with ids, as soon as they are taken in.
+        """
+        signed = [decode_trusted(*entry) for entry in transactions]
+        if self.forwarder is not None:
+            await self.forwarder.at_home()
+        return await self._take(_Frame(signed, wait == "executed"), again=False)
+
+    async def run_here(self, transactions: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
+        """
+        Take in what another node forwards, or once more what a leader had. What is returned waits: per transaction for
+        a receipt's bytes, the one that there is if it has run already; or a refusal.
+        """
+        answer = await self._take(_Frame(transactions, until_executed=True), again=True)
+        if isinstance(answer, Later):
+            return answer.wait
+
+        async def at_once() -> list[Any]:
+            return list(answer)
+
+        return at_once
+
+    async def _take(self, frame: _Frame, again: bool) -> Any:
+        if self.forwarder is not None and self.forwarder.takes():
+            return self._pass_on(frame)
+        deployments: list[tuple[int, Pending]] = []
+        refused = await self._admit(frame, tuple(enumerate(frame.signed)), again, deployments)
+        if again and refused:
+            async with self.line.turn:  # nothing runs meanwhile: what has run has its receipt, and the rest can wait
+                new = [(index, one) for index, one, _ in refused if not await self._answer_as_before(frame, index, one)]
+                refused = await self._admit(frame, new, again, deployments)
+        for index, _, reason in refused:
+            frame.put(index, refusal(reason))
+        return frame.answers if frame.left == 0 else Later(partial(self._finish, frame, deployments))
+
+    async def _admit(
+        self,
+        frame: _Frame,
+        transactions: Sequence[tuple[int, SignedTransaction]],
+        again: bool,
+        deployments: list[tuple[int, Pending]],
+    ) -> list[tuple[int, SignedTransaction, Invalid | Unavailable]]:
+        """
+        Let a frame's transactions in, each by its index, deployments among them to be compiled; those that are refused.
+        again: what waits here already is answered together.
+        """
+        signed = [one for _, one in transactions]
+        self._mempool.forget(signed)
+        while keys := self._mempool.unknown(signed):
+            self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
+        now_ms = time.time_ns() // 1_000_000
+        refused: list[tuple[int, SignedTransaction, Invalid | Unavailable]] = []
+        for index, one in transactions:
+            if again and self._mempool.join(one.id, frame.executed(index)):
+                continue
+            pending = Pending(one, self._settled(one.id, frame.executed(index)))
+            try:
+                if not isinstance(one.transaction, Transaction):
+                    check(one, self._spec)
+                    self._mempool.hold(pending, now_ms)
+                    deployments.append((index, pending))
+                else:
+                    self._mempool.admit(pending, now_ms)
+                    frame.received(index)
+                self._outcomes.waiting.add(one.id)
+            except (Invalid, Unavailable) as error:
+                refused.append((index, one, error))
+        return refused
+
+    async def _answer_as_before(self, frame: _Frame, index: int, one: SignedTransaction) -> bool:
+        """Whether a transaction has run already, and so has its receipt. Needs the line's turn."""
+        with suppress(Invalid):  # its block is pruned
+            receipt = await self._outcomes.ran(one.id)
+            if receipt is not None:
+                frame.executed(index)(receipt)
+                return True
+        return False
+
+    def _settled(self, transaction: bytes, answer: Answer) -> Answer:
+        """
+        What is called with the outcome of a transaction that was received. Refused, for a leader before had run it, it
+        has the receipt that it had then.
+        """
+
+        def settled(outcome: Any) -> None:
+            self._outcomes.waiting.discard(transaction)
+            before = self._outcomes.recent(transaction) if isinstance(outcome, Invalid) else None
+            answer(before or outcome)
+
+        return settled
+
+    def _pass_on(self, frame: _Frame) -> Any:
+        """Another node leads, and says what can run."""
+        assert self.forwarder is not None
+        now_ms = time.time_ns() // 1_000_000
+        for index, one in enumerate(frame.signed):
+            try:
+                self._mempool.check_standing(one, now_ms)
+                self.forwarder.submit(Pending(one, self._settled_elsewhere(one, frame.executed(index))))
+                self._outcomes.waiting.add(one.id)
+                frame.received(index)
+            except (Invalid, Unavailable) as error:
+                frame.put(index, refusal(error))
+        return frame.answers if frame.left == 0 else Later(frame.wait)
+
+    def _settled_elsewhere(self, one: SignedTransaction, answer: Answer) -> Answer:
+        """The same, of one that another node runs: until its block is here, what that node says of it is known."""
+        settled = self._settled(one.id, answer)
+
+        def told(outcome: Any) -> None:
+            if isinstance(outcome, Receipt):
+                self._outcomes.told(one, outcome)
+            settled(outcome)
+
+        return told
+
+    async def _finish(self, frame: _Frame, deployments: Sequence[tuple[int, Pending]]) -> list[Any]:
+        """Compile a frame's deployments, while their lanes wait for them; then wait for all outcomes."""
+        async with trio.open_nursery() as nursery:
+            for index, pending in deployments:
+                nursery.start_soon(self._compile, frame, index, pending)
+        return await frame.wait()
+
+    async def _compile(self, frame: _Frame, index: int, pending: Pending) -> None:
+        t = pending.signed.transaction
+        try:
+            if await self._fee_balance(t.account) < t.gas * t.fee:
+                raise not_executable("fee unpayable")
+            work = await prepare(pending.signed, self._spec, partial(self._engine.run, self._executor.programs))
+        except (Invalid, Unavailable) as error:
+            self._mempool.drop(pending, error)
+        except BaseException:
+            self._mempool.drop(pending, Unavailable("The node ends; send the deployment again."))
+            raise
+        else:
+            self._mempool.release(pending, work)
+            frame.received(index)
+
+
+class _Frame:
+    """
+    Answers to transactions sent together, and an event for when all are there.
+
+    until_executed: an answer is the receipt, encoded; else the id, as soon as the transaction is taken in.
+    """
+
+    __slots__ = ("_done", "_until_executed", "answers", "left", "signed")
+
+    def __init__(self, signed: Sequence[SignedTransaction], until_executed: bool) -> None:
+        self.signed, self._until_executed = signed, until_executed
+        self.answers: list[Any] = [None] * len(signed)
+        self.left = len(signed)
+        self._done = trio.Event()
+
+    def put(self, index: int, answer: Any) -> None:
+        """The first answer stands."""
+        if self.answers[index] is None:
+            self.answers[index] = answer
+            self.left -= 1
+            if self.left == 0:
+                self._done.set()
+
+    def received(self, index: int) -> None:
+        if not self._until_executed:
+            self.put(index, {"transaction": self.signed[index].id})
+
+    def executed(self, index: int) -> Answer:
+        def put(answer: Receipt | Invalid | Unavailable) -> None:
+            self.put(index, answer.encode() if isinstance(answer, Receipt) else refusal(answer))
+
+        return put
+
+    async def wait(self) -> list[Any]:
+        await self._done.wait()
+        return self.answers
