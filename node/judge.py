@@ -39,7 +39,8 @@ class Judge:
     async def check(self, block: Block, parent: Tip) -> None:
         """
         Raises:
-            Invalid: "bad_time", "wrong_set", "bad_anchor", "bad_inbox" or "bad_deployment": no vote for this block.
+            Invalid: "bad_time", "wrong_set", "bad_anchor", "unknown_block" (its anchor never was on settlement),
+            "bad_inbox" or "bad_deployment": no vote for this block.
             Unavailable: settlement cannot be asked now.
         """
         header = block.header
