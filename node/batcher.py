@@ -98,7 +98,10 @@ class Batcher:
             if committed.height > (head or 0):
                 if not self._alone or await self._waits_in_vain(committed.height):
                     return  # other validators are ahead, and post
-                raise Corrupt(f"settlement holds block {committed.height}, this store ends at {head}: wrong folder?")
+                raise Corrupt(
+                    f"settlement holds block {committed.height}, this store ends at {head or 0}: restore the folder's "
+                    "newest copy, or name this chain's settlement file."
+                )
             if head is None or last > head:
                 return
             row = await trio.to_thread.run_sync(self._store.header, last)

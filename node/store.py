@@ -33,7 +33,7 @@ from genesis.errors import Corrupt, Invalid, Unavailable
 from node.disk import SyncPace
 from node.log import logger
 from node.meters import Histogram
-from node.store_files import damaged_logs, damaged_tables, torn_logs
+from node.store_files import CURRENT, damaged_logs, damaged_tables, lacks_current, torn_logs
 
 log = logger("store")
 
@@ -209,6 +209,7 @@ class Store:
         for torn in torn_logs(path):
             log.warning("a write was cut off; what was signed in it the other validators are asked for", file=str(torn))
         self._db: Any = None
+        self._check_current()
         with self._guarded("open"):
             self._db = self._opened(open_db)
         try:
@@ -647,6 +648,11 @@ class Store:
 
     # LevelDB
 
+    def _check_current(self) -> None:
+        """Raises Corrupt where LevelDB would begin anew beside a store that is there."""
+        if lacks_current(self.path):
+            raise Corrupt(self._damage("open", f"{self.path / CURRENT}: it is missing"))
+
     def _check_identity(self, identity: bytes) -> None:
         found = self._get(_IDENTITY)
         if found is None:
@@ -752,6 +758,7 @@ class Wreck(Store):
         self._serials, self._failed, self._db = None, None, None
         self.rebuilt = False
         try:
+            self._check_current()
             with self._guarded("open"):
                 self._db = self._opened(plyvel.DB, strict=False)
         except Corrupt:

@@ -16,6 +16,8 @@ from genesis.errors import Invalid
 
 TABLES = ("*.ldb", "*.sst")
 LOGS = ("*.log", "MANIFEST-*")
+CURRENT = "CURRENT"
+"""Names the manifest. Where it is not, LevelDB begins anew, and deletes what it then does not know."""
 POLYNOMIAL = 0x82F63B78
 MASK = 0xA282EAD8
 FOOTER_BYTES = 48
@@ -42,8 +44,16 @@ class Damage:
 
 def find_damage(folder: Path) -> Iterator[Damage]:
     """What is wrong with the files of a database that nobody has open: the first fault of each, logs first."""
+    if lacks_current(folder):
+        yield Damage(folder / CURRENT, "it is missing")
     yield from damaged_logs(folder)
     yield from damaged_tables(sorted(found for pattern in TABLES for found in folder.glob(pattern)))
+
+
+def lacks_current(folder: Path) -> bool:
+    """Whether a database is here that LevelDB would not see. One that was never written to has no such file either."""
+    written = (path for pattern in (*TABLES, "*.log") for path in folder.glob(pattern))
+    return not (folder / CURRENT).exists() and any(path.stat().st_size for path in written)
 
 
 def damaged_logs(folder: Path) -> Iterator[Damage]:

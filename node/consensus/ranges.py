@@ -64,7 +64,7 @@ class Ranges:
         self._slow: Counter[Peer] = Counter()
         self.lies = 0
         self.pruned = False
-        """Whether the last fetch asked somebody for blocks that are pruned there."""
+        """Whether the last fetch came to an end at blocks that are pruned where it asked."""
 
     async def fetch(self, peers: Sequence[Peer], first: int, last: int, take: Take) -> None:
         """
@@ -83,6 +83,7 @@ class Ranges:
             while (found := await windows.next()) is not None:
                 if not await take(found):
                     break
+            self.pruned = found is None and windows.next_height <= windows.pruned
             nursery.cancel_scope.cancel()
 
     async def _bring(self, windows: _Windows, peer: Peer) -> None:
@@ -103,7 +104,8 @@ class Ranges:
             data = await self._network.request(peer, wire.RANGE, wire.encode_range(first, last), ANSWER_TIMEOUT_S)
         except (Invalid, Unavailable) as error:
             self._slow[peer] += 1
-            self.pruned |= isinstance(error, Invalid) and error.code == "pruned"
+            if isinstance(error, Invalid) and error.code == "pruned":
+                windows.pruned = max(windows.pruned, first)
             log.info("peer does not answer for blocks", peer=peer, first=first, reason=str(error))
             return []
         try:
@@ -141,8 +143,8 @@ class Ranges:
 class _Windows:
     """
     What is asked for and what has come. next_height: to be handed on next. fresh: lowest height never asked for.
-    on_way: windows claimed and not put. askers: tasks that still bring something. gone: peers
-    that have failed or have no more.
+    on_way: windows claimed and not put. askers: tasks that still bring something. gone: peers that have failed or have
+    no more. pruned: up to this height, one of them has pruned all.
     """
 
     next_height: int
@@ -150,6 +152,7 @@ class _Windows:
     askers: int
     fresh: int = 0
     on_way: int = 0
+    pruned: int = 0
     again: list[tuple[int, int]] = field(default_factory=list)
     ready: dict[int, Fetched] = field(default_factory=dict)
     gone: set[Peer] = field(default_factory=set)

@@ -193,15 +193,25 @@ def test_a_peer_that_ends_early_holds_nobody_up() -> None:
     play(test)
 
 
+async def refuses(_: int, __: int) -> bytes:
+    raise Invalid("Blocks up to 200 are pruned here.", "pruned")
+
+
 def test_a_height_nobody_has_ends_the_fetch() -> None:
     async def test(hub: Hub) -> None:
-        async def refuses(first: int, last: int) -> bytes:
-            raise Invalid("Block 1 is pruned here.", "pruned")
-
         town = Town(hub, a=honest(), pruned=refuses)
         await town.fetch(1 << 50)
         assert town.taken == list(range(1, len(chain()) + 1))
-        assert town.ranges.pruned
+        assert not town.ranges.pruned, "what one has pruned the other had"
         assert town.network.statistics().offences == 0
+
+    play(test)
+
+
+def test_blocks_that_are_pruned_wherever_it_asks_are_told_from_such_as_nobody_has() -> None:
+    async def test(hub: Hub) -> None:
+        town = Town(hub, a=refuses, b=refuses)
+        await town.fetch(1 << 50)
+        assert town.taken == [] and town.ranges.pruned
 
     play(test)

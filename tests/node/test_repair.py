@@ -154,6 +154,18 @@ def test_without_its_list_of_files_votes_are_not_believed(several: Path) -> None
     assert goes_on(several) == BLOCKS
 
 
+def test_where_the_database_is_not_named_none_is_begun_over_it(several: Path) -> None:
+    """LevelDB would, and delete the files that it does not know."""
+    (several / "store" / "CURRENT").unlink()
+    kept = {path.name: path.read_bytes() for path in (several / "store").glob("*.ldb")}
+    with pytest.raises(Corrupt, match="CURRENT: it is missing"):
+        open_store(several / "store")
+    assert kept and kept == {path.name: path.read_bytes() for path in (several / "store").glob("*.ldb")}
+    done = mended(several)
+    assert (done.before, done.after, done.votes) == (BLOCKS, BLOCKS, False)
+    assert goes_on(several) == BLOCKS
+
+
 def test_a_pruned_store_keeps_its_state_or_comes_from_the_others(several: Path) -> None:
     """Blocks below the state are not there to make it from."""
     with open_store(several / "store") as store:
