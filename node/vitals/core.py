@@ -48,6 +48,8 @@ class Living(Protocol):
 
     def network(self) -> Statistics: ...
 
+    def lags(self) -> bool: ...
+
 
 class Vitals:
     """`report` answers at any time while `run` runs."""
@@ -91,6 +93,7 @@ class Vitals:
         with trio.move_on_after(LOOK_S):
             await looked.wait()
         gathered = [*self._chain(), *self._consensus(), *self._network(), *self._work(), *self._engine_told()]
+        gathered += self._meters.sync.samples(self._life.lags())
         gathered += self._machine()
         return [*gathered, *await trio.to_thread.run_sync(lambda: list(self._settlement()))]
 

@@ -26,6 +26,7 @@ from node.sync.download import Download
 from node.sync.joining import Joining
 from node.sync.leap import Leap, Leaps
 from node.sync.serving import PIN_IDLE_S, PIN_S, PINS_MAX, Snapshots
+from node.sync_meter import SyncMeter
 from p2p.memory import Hub, open_memory_network
 from p2p.network import Handler, Network, Peer
 from tests.node.recovery_script import TEST_SPEC, script
@@ -426,7 +427,8 @@ def test_few_checkpoints_are_pinned_and_none_for_ever(tmp_path: Path) -> None:
 
 
 def joining(offers: Sequence[wire.Offer], store: Store, stakes: Sequence[int] = (1, 1, 1, 1)) -> Joining:
-    found = Joining(TEST_SPEC, store, None, {bytes((n,)) * 20: f"v{n}" for n in range(len(stakes))})  # type: ignore[arg-type]
+    peers = {bytes((n,)) * 20: f"v{n}" for n in range(len(stakes))}
+    found = Joining(TEST_SPEC, store, None, peers, SyncMeter())  # type: ignore[arg-type]
     found.offers = {bytes((n,)) * 20: offer for n, offer in enumerate(offers)}
     return found
 
@@ -472,7 +474,7 @@ def test_a_node_that_runs_begins_again_for_a_certified_height_far_ahead_alone(
         town.serve("a", nursery, wire.OFFER, lie)
         leaps = Leaps()
         life = Lagging({ME: "a"}, lags)
-        leap = Leap(TEST_SPEC, town.store, town.network, Away(), behind_blocks, life, leaps)  # type: ignore[arg-type]
+        leap = Leap(TEST_SPEC, town.store, town.network, Away(), behind_blocks, life, leaps, SyncMeter())  # type: ignore[arg-type]
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as inside:
                 inside.start_soon(leap.wait_due)
