@@ -125,7 +125,7 @@ async def _run(
             if place is None:
                 assert signer is not None, "who follows has somebody to follow"
                 check_validator(spec, store, signer.address)
-            async with open_settlement as adapter, trio.open_nursery() as nursery:
+            async with open_settlement as adapter, _answering(place), trio.open_nursery() as nursery:
                 if place is not None:
                     snapshots = Snapshots(store, place.network)
                     snapshots.serve()
@@ -238,6 +238,17 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield from _leaves(error)
         else:
             yield error
+
+
+@asynccontextmanager
+async def _answering(place: Place | None) -> AsyncIterator[None]:
+    """What peers ask is answered no longer than there are a store and an engine to answer from."""
+    try:
+        yield
+    finally:
+        if place is not None:
+            with trio.CancelScope(shield=True):
+                await place.network.retire()
 
 
 @asynccontextmanager

@@ -275,6 +275,7 @@ class Life:
         )
         back, refused = await put_back(self._mempool, self._engine, self._executor, given_up, _now_ms())
         self._stages.posted = min(self._stages.posted, fork)
+        self._stages.settled = min(self._stages.settled, fork)
         self._meters.reverted += len(given_up.receipts)
         await self._service.rolled_back(fork + 1, height, given_up.receipts)
         log.warning(

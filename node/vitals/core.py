@@ -188,7 +188,7 @@ class Vitals:
     def _settlement(self) -> Iterator[Sample]:
         """Reads the store."""
         yield sample("tenor_settlement_block_seconds", self._settlement_block_ms / MS)
-        _, last = commitment_span(self._stages.posted + 1, self._spec.commitment_blocks)
+        _, last = commitment_span(self._stages.settled + 1, self._spec.commitment_blocks)
         row = self._store.header(last)
         if row is not None:
             yield sample("tenor_unposted_timestamp_seconds", stored_header(row)[0].time_ms / MS)
