@@ -230,9 +230,8 @@ def test_a_follower_that_was_cut_off_begins_again_from_a_snapshot(
         lives, follower = await town.start_lives("follower")
         await follower.reaches(receipt.height)
         town.hub.partition([["validator"], ["follower"]])
-        left_at = await follower.height()
         monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 4)
-        while not await pruned(validator.client, left_at + 2):
+        while not await pruned(validator.client, await follower.height() + 2):
             await trio.sleep(0.05)
         monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 1 << 20)  # what follows upon the snapshot stays
         town.hub.heal()
@@ -245,8 +244,7 @@ def test_a_follower_that_was_cut_off_begins_again_from_a_snapshot(
         assert (await again.block(newest["height"]))["hash"] == newest["hash"]
         account = [await one.account(development_address(7)) for one in (again, validator.client)]
         assert account[0]["balances"] == account[1]["balances"]
-        with pytest.raises(Invalid, match="pruned"):
-            await again.block(left_at + 1)
+        assert (await again.consensus())["sync"]["pieces"] > 0, "of a snapshot"
         lives.stop()
 
     play(tmp_path, test)
