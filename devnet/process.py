@@ -13,8 +13,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -33,9 +33,16 @@ POLL_S = 0.02
 class NodeProcess:
     """pid and restarts are for those who watch; `run` keeps the process alive until `stop`."""
 
-    def __init__(self, config: Path, flags: Mapping[str, str] | None = None, restarts_max: int = RESTARTS_MAX) -> None:
-        """flags: keys of the configuration, instead of what the file says."""
+    def __init__(
+        self,
+        config: Path,
+        flags: Mapping[str, str] | None = None,
+        restarts_max: int = RESTARTS_MAX,
+        log: Path | None = None,
+    ) -> None:
+        """flags: keys of the configuration, instead of what the file says. log: where it writes, else to stderr."""
         self._config, self._flags, self._restarts_max = config, flags or {}, restarts_max
+        self._log = log
         self._forked: ForkProcess | None = None
         self._process: trio.Process | None = None
         self._ending = False
@@ -59,7 +66,9 @@ class NodeProcess:
         """Start it as a fork of this process, which must not have begun threads or trio."""
         threads = len(list(Path("/proc/self/task").iterdir()))
         assert threads == 1, f"{threads} threads: what another one holds would be held for ever in a fork"
-        run_it = multiprocessing.get_context("fork").Process(target=_run_node, args=(self._config, self._flags))
+        run_it = multiprocessing.get_context("fork").Process(
+            target=_run_node, args=(self._config, self._flags, self._log)
+        )
         self._forked = run_it
         run_it.start()
 
@@ -71,7 +80,7 @@ class NodeProcess:
                 return
             self.restarts += 1
             if code > 0 or self.restarts > self._restarts_max:
-                raise Unavailable(f"The node ended by itself with code {code}; its log above says why.")
+                raise Unavailable(f"The node ended by itself with code {code}; its log says why.")
             await trio.sleep(RESTART_S)
             while self._held and not self._ended():
                 await trio.sleep(POLL_S)
@@ -108,7 +117,8 @@ class NodeProcess:
         module = ["node.cli"] if not self.clock_ms else ["devnet.skewed", str(self.clock_ms)]
         flags = [word for name, value in self._flags.items() for word in (f"--{name}", value)]
         command = [sys.executable, "-m", *module, "node", "run", "--config", str(self._config), *flags]
-        self._process = await trio.lowlevel.open_process(command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno())
+        with _written_to(self._log) as out:
+            self._process = await trio.lowlevel.open_process(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         return await self._process.wait()
 
     def _ended(self) -> bool:
@@ -167,7 +177,19 @@ async def stop_all(nodes: Sequence[NodeProcess]) -> None:
             nursery.start_soon(node.stop)
 
 
-def _run_node(config: Path, flags: Mapping[str, str]) -> None:
-    """In the fork: `tenor node run --config`, its result on stderr."""
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+@contextmanager
+def _written_to(log: Path | None) -> Iterator[int]:
+    """What a node's stdout and stderr go to: a file, appended to, or this process's stderr."""
+    if log is None:
+        yield sys.stderr.fileno()
+        return
+    with log.open("ab") as file:
+        yield file.fileno()
+
+
+def _run_node(config: Path, flags: Mapping[str, str], log: Path | None) -> None:
+    """In the fork: `tenor node run --config`, its result with its log."""
+    with _written_to(log) as out:
+        for own in (sys.stdout.fileno(), sys.stderr.fileno()):
+            os.dup2(out, own)
     sys.exit(edge.guarded(lambda: run_configured(config, flags, json=False)))

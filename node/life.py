@@ -174,7 +174,7 @@ class Life:
                     await nursery.start(service.run)
                 self._consensus = Consensus(
                     self._membership, self._signer, network, self._peers, self._ledger, _now_ms,
-                    self._spec.time_ahead_ms_max, recalls=not self._told,
+                    self._spec.time_ahead_ms_max, recalls=not self._told, sync=self._meters.sync,
                 )  # fmt: skip
                 self._forwarder = Forwarder(
                     self._mempool, network, self._leader, self._service.intake.run_here, self._heritage.orphans,
@@ -275,6 +275,7 @@ class Life:
         )
         back, refused = await put_back(self._mempool, self._engine, self._executor, given_up, _now_ms())
         self._stages.posted = min(self._stages.posted, fork)
+        self._stages.settled = min(self._stages.settled, fork)
         self._meters.reverted += len(given_up.receipts)
         await self._service.rolled_back(fork + 1, height, given_up.receipts)
         log.warning(

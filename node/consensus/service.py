@@ -30,6 +30,7 @@ from node.consensus.simplex import Memory, Simplex
 from node.consensus.toll import Toll
 from node.consensus.words import Ballot, Link, Quorum, Said, ballot_of, check_quorum, taken_over
 from node.log import logger
+from node.sync_meter import SyncMeter
 from p2p.network import Message, Network, Offence, Peer, Statistics
 
 EVENTS_WAITING_MAX = 4_096
@@ -97,6 +98,7 @@ class Consensus:
         time_ahead_ms_max: int,
         make: Callable[..., Simplex] = Simplex,
         recalls: bool = True,
+        sync: SyncMeter | None = None,
     ) -> None:
         """
         Args:
@@ -131,7 +133,7 @@ class Consensus:
         self._work = trio.Event()
         self._catching_up = False
         self._held_up, self._early_ms = "", 0
-        self._ranges = Ranges(network, self._check_certified, ledger.prepare, ledger.beside)
+        self._ranges = Ranges(network, self._check_certified, ledger.prepare, ledger.beside, sync)
         self._unsigned: list[Cast] = []
         self._withheld = False
         self._away = ""

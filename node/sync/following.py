@@ -74,7 +74,9 @@ class Following:
         self._adapter, self._service, self._poll_s, self._place = adapter, service, poll_s, place
         self._validators = place.peers
         self._membership = Membership.stored(spec, adapter, store, 0)
-        self._ranges = Ranges(place.network, self._check, lambda block: self._line.prepare(block), _on_thread)
+        self._ranges = Ranges(
+            place.network, self._check, lambda block: self._line.prepare(block), _on_thread, meters.sync
+        )
         self._batcher = Batcher(spec, store, adapter, stages, service.staged, poll_s, posts=False)
         self._sending = Sending(place.network, self._leaders)
         self._stop = trio.Event()

@@ -49,6 +49,8 @@ class Living(Protocol):
 
     def network(self) -> Statistics: ...
 
+    def lags(self) -> bool: ...
+
 
 class Vitals:
     """`report` answers at any time while `run` runs."""
@@ -93,6 +95,7 @@ class Vitals:
         with trio.move_on_after(LOOK_S):
             await looked.wait()
         gathered = [*self._chain(), *self._consensus(), *self._network(), *self._work(), *self._engine_told()]
+        gathered += self._meters.sync.samples(self._life.lags())
         gathered += self._machine()
         return [*gathered, *await trio.to_thread.run_sync(lambda: list(self._settlement()))]
 
@@ -188,7 +191,7 @@ class Vitals:
     def _settlement(self) -> Iterator[Sample]:
         """Reads the store."""
         yield sample("tenor_settlement_block_seconds", self._settlement_block_ms / MS)
-        _, last = commitment_span(self._stages.posted + 1, self._spec.commitment_blocks)
+        _, last = commitment_span(self._stages.settled + 1, self._spec.commitment_blocks)
         row = self._store.header(last)
         if row is not None:
             yield sample("tenor_unposted_timestamp_seconds", stored_header(row)[0].time_ms / MS)
