@@ -184,6 +184,7 @@ class Vitals:
         yield sample("tenor_disk_free_bytes", self._disk.free_bytes())
         yield sample("tenor_disk_used_bytes", self._disk.used_bytes)
         yield sample("tenor_disk_days_left", self._disk.days_left())
+        yield sample("tenor_disk_damaged_bytes", self._disk.damaged_bytes)
         yield sample("tenor_disk_slow", bool(self._store.pace.burden()))
         yield sample("tenor_store_checked_timestamp_seconds", self._check.checked_s)
         yield from process_samples("core")

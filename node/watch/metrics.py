@@ -60,6 +60,7 @@ METRICS: dict[str, tuple[Kind, str]] = {
     "tenor_settlement_block_seconds": ("gauge", "Between blocks of the settlement chain."),
     "tenor_disk_free_bytes": ("gauge", "Free where the node's folder is."),
     "tenor_disk_used_bytes": ("gauge", "Taken by the node's folder."),
+    "tenor_disk_damaged_bytes": ("gauge", "Taken by damaged stores that a repair has left beside the new one."),
     "tenor_disk_slow": ("gauge", "1 while a sync takes longer than a second, and half a minute after."),
     "tenor_disk_days_left": ("gauge", "Until the disk is full as the folder has grown; +Inf while that is not known."),
     "tenor_store_checked_timestamp_seconds": ("gauge", "When the whole store was last read and found sound; 0 before."),
