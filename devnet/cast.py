@@ -3,13 +3,14 @@ Everyone who acts on a devnet: the admin who lists the market, reporters, and tw
 
     market listed → reporters report → agents funded → trading, until cancelled
 
-All connect again when their node goes away, and go on where the chain stands: a market is listed once, an account
+All go on with another node when theirs goes away, and where the chain stands: a market is listed once, an account
 funded once.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
@@ -39,7 +40,7 @@ REFUSED_S = 0.2
 class Cast:
     """
     height: told by whoever watches the chain. fed_ms: how much of the feed has been played, in its own time. refused:
-    how often a node refused something to an agent.
+    how often a node refused something to an agent, by code.
     """
 
     def __init__(
@@ -61,13 +62,16 @@ class Cast:
         self._hear = hear
         self._ticks = ticks
         self.prices = Prices(next(tick for tick in ticks if tick.after_ms >= fed_ms))
-        self.fed_ms, self.height, self.refused = fed_ms, 0, 0
+        self.fed_ms, self.height = fed_ms, 0
+        self.refused: Counter[str] = Counter()
         self._withdrawn = trio.Event()
         self._traders = [self.trader(_agent_key(number), number) for number in range(len(CAST))]
 
     def trader(self, key: bytes, number: int = 0) -> Trader:
-        """An account that speaks to one of the nodes."""
-        return Trader(key, self._urls[number % len(self._urls)], self._spec.chain_id, FEE, self._hear)
+        """An account that speaks to one of the nodes, and to the next one when that goes away."""
+        first = number % len(self._urls)
+        urls = (*self._urls[first:], *self._urls[:first])
+        return Trader(key, urls, self._spec.chain_id, FEE, self._hear)
 
     async def play(self) -> None:
         """List the market, fund the agents and trade, until cancelled."""
@@ -121,8 +125,8 @@ class Cast:
             try:
                 await work()
                 return
-            except* Invalid:
-                self.refused += 1
+            except* Invalid as group:
+                self.refused.update(error.code for error in _each(group))
             await trio.sleep(REFUSED_S)
 
     async def _withdraw(self, trader: Trader) -> None:
@@ -148,3 +152,11 @@ class Cast:
 def _agent_key(number: int) -> bytes:
     """An agent's private key: published like the development keys, and worth as little."""
     return keccak256(f"tenor devnet agent {number}".encode())
+
+
+def _each(group: BaseExceptionGroup[Invalid]) -> Iterator[Invalid]:
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from _each(one)
+        else:
+            yield one

@@ -12,6 +12,8 @@ import json as jsons
 import signal
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -22,13 +24,19 @@ from devnet.weather import KINDS, Fault, draw
 VALIDATORS = 4
 
 
-def run(seed: int, minutes: float, json: bool) -> int:
-    """Run it and print what came of it; the exit code, 1 when something happened that must not."""
+def run(seed: int, minutes: float, faults_max: int | None, keep: Path | None, json: bool) -> int:
+    """
+    Run it and print what came of it; the exit code, 1 when something happened that must not.
+
+    Args:
+        faults_max: it ends after so many, however much time is left. keep: as of `site.told`.
+    """
 
     async def story(site: Site) -> dict[str, Any]:
-        return await _weather(site, seed, minutes)
+        return await _weather(site, seed, minutes, faults_max)
 
-    summary = {"seed": seed, "minutes": minutes, "validators": VALIDATORS} | told(story, VALIDATORS, seed)
+    told_of = told(story, VALIDATORS, seed, keep=keep)
+    summary = {"seed": seed, "minutes": minutes, "validators": VALIDATORS} | told_of
     show(summary, json)
     return 0 if is_good(summary) else 1
 
@@ -41,11 +49,11 @@ def show(summary: dict[str, Any], json: bool) -> None:
             print(f"{name:22} {value}")
 
 
-async def _weather(site: Site, seed: int, minutes: float) -> dict[str, Any]:
+async def _weather(site: Site, seed: int, minutes: float, faults_max: int | None) -> dict[str, Any]:
     site.pulse.begin()
     end_s = trio.current_time() + 60 * minutes
     counts: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
-    for fault in draw(seed, VALIDATORS):
+    for fault in islice(draw(seed, VALIDATORS), faults_max):
         await trio.sleep(fault.calm_s)
         if trio.current_time() >= end_s:
             break
@@ -53,7 +61,9 @@ async def _weather(site: Site, seed: int, minutes: float) -> dict[str, Any]:
         number = await site.leader() if fault.node is None else fault.node
         say(f"{fault.kind} {number} for {fault.hold_s:.1f} s at height {site.pulse.height}")
         await strike(site, fault, number)
+        over_s = trio.current_time()
         await site.all_level()
+        say(f"  all vote again {trio.current_time() - over_s:.1f} s after it")
     return {"faults": dict(counts)}
 
 

@@ -18,6 +18,10 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Of agents and o
 Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65_535, help="Of JSON-RPC, 8645 by default; 0 takes free ones.")
 ]
+Keep = Annotated[
+    Path | None,
+    typer.Option("--keep", help="A folder to make and leave, with each node's log."),
+]
 devnet_app = typer.Typer()
 app.add_typer(devnet_app, name="devnet")
 
@@ -48,7 +52,7 @@ def devnet(
     validators: Annotated[
         int | None,
         typer.Option(
-            "--validators", min=1, max=16, help="Nodes that certify blocks together, 1 by default; ports follow --port."
+            "--validators", min=1, max=16, help="Nodes that certify blocks together, 4 by default; ports follow --port."
         ),
     ] = None,
     json: Json = False,
@@ -70,6 +74,8 @@ def devnet(
 def chaos(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the faults, and of the agents.")] = 1,
     minutes: Annotated[float, typer.Option("--minutes", min=0, help="Until the last fault.")] = 1.0,
+    faults: Annotated[int | None, typer.Option("--faults", min=1, help="End after so many.")] = None,
+    keep: Keep = None,
     json: Json = False,
 ) -> None:
     """
@@ -79,7 +85,7 @@ def chaos(
     """
     from devnet.chaos import run
 
-    raise typer.Exit(run(seed, minutes, json))
+    raise typer.Exit(run(seed, minutes, faults, _new(keep), json))
 
 
 @devnet_app.command()
@@ -103,9 +109,18 @@ def soak(
 def roll(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the run.")] = 1,
     rate: Annotated[float, typer.Option("--rate", min=1, help="Transfers a second.")] = 100.0,
+    nodes: Annotated[int, typer.Option("--nodes", min=1, max=4, help="How many of the four are restarted.")] = 4,
+    keep: Keep = None,
     json: Json = False,
 ) -> None:
-    """Restart four validators under load, one after another, as an operator does, and check what must hold."""
+    """Restart four validators, or some, under load, one after another, as operators do, and check what must hold."""
     from devnet.rolling import run
 
-    raise typer.Exit(run(seed, rate, json))
+    raise typer.Exit(run(seed, rate, nodes, _new(keep), json))
+
+
+def _new(folder: Path | None) -> Path | None:
+    """Raises Invalid when it is there already."""
+    if folder is not None and folder.exists():
+        raise Invalid(f"{folder} exists; name another folder or move it away.", "exists")
+    return folder

@@ -8,7 +8,9 @@ may never be lost or changed, on any node.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import trio
 
@@ -16,6 +18,7 @@ from devnet.trader import EXPIRY_MS
 from genesis.chain import Receipt
 from genesis.crypto import keccak256
 from genesis.errors import Invalid, TenorError, Unavailable
+from genesis.receipt import Stage
 from node.client import Client, connect
 
 LOOK_S = 0.5
@@ -29,24 +32,37 @@ CERTIFIED = ("certified", "posted", "final")
 
 @dataclass(slots=True)
 class Found:
-    """lost, changed: of certified receipts; both must be 0. unasked: no node answered for them."""
+    """
+    lost, changed: of certified receipts; both must be 0. unasked: no node answered for them. words: of each lost or
+    changed one, who said what.
+    """
 
     lost: int = 0
     changed: int = 0
     unasked: int = 0
+    words: list[str] = field(default_factory=list)
+
+
+class Told(NamedTuple):
+    """What a node told of a certified receipt. digest: of its bytes, for there are hundreds of thousands."""
+
+    node: int
+    height: int
+    stage: Stage
+    digest: bytes
 
 
 @dataclass(slots=True)
 class Journal:
     """
     executed: how many receipts were told. reverted: of them, certified otherwise than told, or never. certified: what
-    a node told as certified, by transaction: a digest, for there are hundreds of thousands.
+    a node told as certified, by transaction.
     """
 
     urls: Sequence[str]
     executed: int = 0
     reverted: int = 0
-    certified: dict[bytes, bytes] = field(default_factory=dict)
+    certified: dict[bytes, Told] = field(default_factory=dict)
     _told: dict[bytes, tuple[float, Receipt]] = field(default_factory=dict)
     _turn: int = 0
 
@@ -63,10 +79,10 @@ class Journal:
 
     async def look(self) -> None:
         """Once through all that waits, at one node."""
-        self._turn += 1
+        self._turn = (self._turn + 1) % len(self.urls)
         with trio.move_on_after(ANSWER_S):
             try:
-                async with connect(self.urls[self._turn % len(self.urls)]) as client:
+                async with connect(self.urls[self._turn]) as client:
                     for identity, (since_s, told) in list(self._told.items()):
                         if since_s + LOOK_S < trio.current_time():
                             await self._look_for(client, identity, since_s, told)
@@ -86,7 +102,7 @@ class Journal:
         except (Invalid, Unavailable):  # not known here, or waiting
             receipt = None
         if receipt is not None and receipt.stage in CERTIFIED:
-            self.certified[identity] = keccak256(receipt.encode())
+            self.certified[identity] = _told(self._turn, receipt)
             self.reverted += (receipt.status, receipt.results) != (told.status, told.results)
         elif since_s + GIVE_UP_S > trio.current_time():
             return
@@ -100,23 +116,33 @@ class Journal:
         rows = list(self.certified.items())
         async with trio.open_nursery() as nursery:
             for number, url in enumerate(self.urls):
-                nursery.start_soon(self._check_all, url, rows[number :: len(self.urls)], found)
+                nursery.start_soon(self._check_all, number, url, rows[number :: len(self.urls)], found)
         return found
 
-    async def _check_all(self, url: str, rows: list[tuple[bytes, bytes]], found: Found) -> None:
+    async def _check_all(self, number: int, url: str, rows: list[tuple[bytes, Told]], found: Found) -> None:
         try:
             async with connect(url) as client:
                 while rows:
-                    await self._check(client, *rows[-1], found)
+                    await self._check(client, number, *rows[-1], found)
                     rows.pop()
         except* (TenorError, OSError):
             found.unasked += len(rows)
 
-    async def _check(self, client: Client, identity: bytes, digest: bytes, found: Found) -> None:
-        try:
-            receipt = await client.receipt(identity)
-        except Invalid:
-            found.lost += 1
-            return
-        found.lost += receipt.stage not in CERTIFIED
-        found.changed += receipt.stage in CERTIFIED and keccak256(receipt.encode()) != digest
+    async def _check(self, client: Client, number: int, identity: bytes, told: Told, found: Found) -> None:
+        now = None
+        with suppress(Invalid):
+            now = _told(number, await client.receipt(identity))
+        lost = now is None or now.stage not in CERTIFIED
+        changed = now is not None and not lost and now.digest != told.digest
+        found.lost += lost
+        found.changed += changed
+        if lost or changed:
+            found.words.append(f"0x{identity.hex()} was {_said(told)}, and {_said(now) if now else 'unknown'} later")
+
+
+def _told(node: int, receipt: Receipt) -> Told:
+    return Told(node, receipt.height, receipt.stage, keccak256(receipt.encode()))
+
+
+def _said(told: Told) -> str:
+    return f"{told.stage} at height {told.height} (node {told.node})"

@@ -7,14 +7,15 @@ started again is `tenor node run`, as on any machine.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -33,9 +34,16 @@ POLL_S = 0.02
 class NodeProcess:
     """pid and restarts are for those who watch; `run` keeps the process alive until `stop`."""
 
-    def __init__(self, config: Path, flags: Mapping[str, str] | None = None, restarts_max: int = RESTARTS_MAX) -> None:
-        """flags: keys of the configuration, instead of what the file says."""
+    def __init__(
+        self,
+        config: Path,
+        flags: Mapping[str, str] | None = None,
+        restarts_max: int = RESTARTS_MAX,
+        log: Path | None = None,
+    ) -> None:
+        """flags: keys of the configuration, instead of what the file says. log: where it writes, else to stderr."""
         self._config, self._flags, self._restarts_max = config, flags or {}, restarts_max
+        self._log = log
         self._forked: ForkProcess | None = None
         self._process: trio.Process | None = None
         self._ending = False
@@ -59,7 +67,8 @@ class NodeProcess:
         """Start it as a fork of this process, which must not have begun threads or trio."""
         threads = len(list(Path("/proc/self/task").iterdir()))
         assert threads == 1, f"{threads} threads: what another one holds would be held for ever in a fork"
-        run_it = multiprocessing.get_context("fork").Process(target=_run_node, args=(self._config, self._flags))
+        fork = multiprocessing.get_context("fork").Process
+        run_it = fork(target=_run_node, args=(self._config, self._flags, self._log), daemon=True)
         self._forked = run_it
         run_it.start()
 
@@ -71,7 +80,7 @@ class NodeProcess:
                 return
             self.restarts += 1
             if code > 0 or self.restarts > self._restarts_max:
-                raise Unavailable(f"The node ended by itself with code {code}; its log above says why.")
+                raise Unavailable(f"The node ended by itself with code {code}; its log says why.")
             await trio.sleep(RESTART_S)
             while self._held and not self._ended():
                 await trio.sleep(POLL_S)
@@ -108,7 +117,10 @@ class NodeProcess:
         module = ["node.cli"] if not self.clock_ms else ["devnet.skewed", str(self.clock_ms)]
         flags = [word for name, value in self._flags.items() for word in (f"--{name}", value)]
         command = [sys.executable, "-m", *module, "node", "run", "--config", str(self._config), *flags]
-        self._process = await trio.lowlevel.open_process(command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno())
+        with _written_to(self._log) as out:
+            self._process = await trio.lowlevel.open_process(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, process_group=0
+            )
         return await self._process.wait()
 
     def _ended(self) -> bool:
@@ -140,9 +152,11 @@ def fork_nodes(configs: Sequence[Path]) -> list[NodeProcess]:
 
 
 def fork_all(nodes: Sequence[NodeProcess]) -> None:
-    """Start all of them; several need the network's libraries, too."""
+    """Start all of them. What they would import is imported once, and shared as long as nobody writes to it."""
+    importlib.import_module("node.app")
     if len(nodes) > 1:
         importlib.import_module("p2p.libp2p")
+    gc.freeze()
     for node in nodes:
         node.fork()
 
@@ -167,7 +181,23 @@ async def stop_all(nodes: Sequence[NodeProcess]) -> None:
             nursery.start_soon(node.stop)
 
 
-def _run_node(config: Path, flags: Mapping[str, str]) -> None:
-    """In the fork: `tenor node run --config`, its result on stderr."""
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+@contextmanager
+def _written_to(log: Path | None) -> Iterator[int]:
+    """What a node's stdout and stderr go to: a file, appended to, or this process's stderr."""
+    if log is None:
+        yield sys.stderr.fileno()
+        return
+    with log.open("ab") as file:
+        yield file.fileno()
+
+
+def _run_node(config: Path, flags: Mapping[str, str], log: Path | None) -> None:
+    """
+    In the fork: `tenor node run --config`, its result with its log. A process group of its own: Ctrl-C in a terminal
+    is for the devnet, which asks its nodes to leave.
+    """
+    os.setpgid(0, 0)
+    with _written_to(log) as out:
+        for own in (sys.stdout.fileno(), sys.stderr.fileno()):
+            os.dup2(out, own)
     sys.exit(edge.guarded(lambda: run_configured(config, flags, json=False)))

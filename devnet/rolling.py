@@ -7,6 +7,7 @@ Last line with --json: as of `chaos`, leaving_s of each node, from SIGTERM to it
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -20,27 +21,34 @@ CALM_S = 2.0
 """Before the first, between two, and after the last."""
 
 
-def run(seed: int, rate: float, json: bool) -> int:
-    """Run it and print what came of it; the exit code, 1 when something happened that must not."""
+def run(seed: int, rate: float, nodes: int, keep: Path | None, json: bool) -> int:
+    """
+    Run it and print what came of it; the exit code, 1 when something happened that must not.
+
+    Args:
+        nodes: how many of the four are restarted. keep: as of `site.told`.
+    """
 
     async def story(site: Site) -> dict[str, Any]:
         load = Load(site.spec, site.urls, rate, site.journal.hear)
         site.pulse.begin()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(load.run)
-            leaving_s = await _roll(site)
+            leaving_s = await _roll(site, nodes)
             nursery.cancel_scope.cancel()
         return {"leaving_s": leaving_s, "sent": load.sent, "errors": dict(load.errors)}
 
-    summary = {"seed": seed, "rate": rate, "validators": VALIDATORS} | told(story, VALIDATORS, seed, trading=False)
+    told_of = told(story, VALIDATORS, seed, trading=False, keep=keep)
+    summary = {"seed": seed, "rate": rate, "validators": VALIDATORS} | told_of
     show(summary, json)
     return 0 if is_good(summary) else 1
 
 
-async def _roll(site: Site) -> list[float]:
+async def _roll(site: Site, nodes: int) -> list[float]:
     await trio.sleep(CALM_S)
-    leaving_s, waiting = [], set(range(VALIDATORS))
-    while waiting:
+    leaving_s: list[float] = []
+    waiting = set(range(VALIDATORS))
+    while len(leaving_s) < nodes:
         leader = await site.leader()
         number = leader if leader in waiting else min(waiting)
         waiting.discard(number)

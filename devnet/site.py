@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,6 +41,9 @@ LEVEL_BLOCKS = 2
 LOOK_S = 0.05
 ANSWER_S = 3.0
 RESTARTS_MAX = 100_000
+LOG_FILE = "log"
+WORDS_MAX = 20
+"""So many lost or changed receipts are told in full."""
 
 
 @dataclass(slots=True)
@@ -88,7 +92,8 @@ class Pulse:
 class Site:
     """Made by `told`, which runs a story on it."""
 
-    def __init__(self, folder: Path, validators: int, seed: int) -> None:
+    def __init__(self, folder: Path, validators: int, seed: int, logs: bool) -> None:
+        """logs: whether each node writes its log, from level info on, into its folder; else warnings to stderr."""
         self.folder, self.seed = folder, seed
         self.spec: ChainSpec = parse_spec(chain_text(validators))
         ports = free_ports(validators)
@@ -96,7 +101,12 @@ class Site:
         configs = write_folders(folder, validators, ports, SETTLEMENT_BLOCK_MS)
         self.wires, lists = Wires.lay(folder, validators)
         self.nodes = [
-            NodeProcess(config, {"network.peers": str(peers)}, RESTARTS_MAX)
+            NodeProcess(
+                config,
+                {"network.peers": str(peers)} | ({"node.log_level": "info"} if logs else {}),
+                RESTARTS_MAX,
+                config.parent / LOG_FILE if logs else None,
+            )
             for config, peers in zip(configs, lists, strict=True)
         ]
         self.journal, self.pulse = Journal(self.urls), Pulse()
@@ -134,11 +144,19 @@ class Site:
         view = await client.consensus()
         best = max(self.pulse.heights.values(), default=0)
         level = view["certified_height"] >= best - LEVEL_BLOCKS
-        return bool(view["votes"] and not view["why"] and view["counters"]["voted"] and level)
+        return bool(view["votes"] and view["counters"]["voted"] and level)
 
     async def all_level(self) -> None:
         for number in range(len(self.nodes)):
             await self.until_level(number)
+
+    async def all_have(self, height: int) -> None:
+        """Every node has told of a certified block of this height, or a later one. Raises Unavailable after LEVEL_S."""
+        with trio.move_on_after(LEVEL_S):
+            while min(self.pulse.heights[number] for number in range(len(self.nodes))) < height:
+                await trio.sleep(LOOK_S)
+            return
+        raise Unavailable(f"Not every node has block {height} within {LEVEL_S:.0f} s.")
 
     async def common(self) -> tuple[int, bool]:
         """The height that all nodes have certified, and whether its block and root are the same at all of them."""
@@ -162,14 +180,16 @@ class Site:
             await self.all_level()
             async with trio.open_nursery() as playing:
                 playing.start_soon(self.journal.run)
+                cast = Cast(
+                    self.spec, self.urls, MODELLED, Model().ticks(self.seed), self.seed, Cashier(settlement),
+                    hear=self.journal.hear,
+                )  # fmt: skip
                 if trading:
-                    cast = Cast(
-                        self.spec, self.urls, MODELLED, Model().ticks(self.seed), self.seed, Cashier(settlement),
-                        hear=self.journal.hear,
-                    )  # fmt: skip
                     playing.start_soon(cast.play)
                 said = await story(self)
                 playing.cancel_scope.cancel()
+            if trading:
+                said = {"refused": dict(cast.refused)} | said
             say("all faults are over: checks")
             await self.all_level()
             checks = await self._checks()
@@ -179,7 +199,10 @@ class Site:
 
     async def _checks(self) -> dict[str, Any]:
         waiting = await self.journal.settle()
+        await self.all_have(self.pulse.height)
         found = await self.journal.check()
+        for words in found.words[:WORDS_MAX]:
+            say(words)
         height, equal = await self.common()
         journal, pulse = self.journal, self.pulse
         return {
@@ -203,16 +226,23 @@ class Site:
 
 
 def told(
-    story: Callable[[Site], Awaitable[dict[str, Any]]], validators: int, seed: int, trading: bool = True
+    story: Callable[[Site], Awaitable[dict[str, Any]]],
+    validators: int,
+    seed: int,
+    trading: bool = True,
+    keep: Path | None = None,
 ) -> dict[str, Any]:
     """
-    Run a story on a devnet of so many validators, in a folder that is removed.
+    Run a story on a devnet of so many validators.
+
+    Args:
+        keep: a folder to make, that stays, with each node's log; None is one that is removed.
 
     Raises:
         Unavailable: a node ended by itself, or did not come back.
     """
-    with TemporaryDirectory(prefix="tenor-devnet-") as folder:
-        site = Site(Path(folder), validators, seed)
+    with nullcontext(str(keep)) if keep else TemporaryDirectory(prefix="tenor-devnet-") as folder:
+        site = Site(Path(folder), validators, seed, logs=keep is not None)
         fork_all(site.nodes)
         return trio.run(site.run, story, trading)
 

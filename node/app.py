@@ -2,8 +2,9 @@
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
-        core link · gateway process · vitals · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
-        or, of a node that follows, following: line · batcher · ranges
+        entrance · gateway process · vitals · pruner · store check ·
+        life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
+        or, of a node that follows, following: line · batcher · ranges · sending
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
 """
@@ -30,8 +31,9 @@ from node.compiled import genesis_code, give_engine
 from node.config import Config
 from node.consensus.doors import Signer
 from node.consensus.signer import KeySigner, Successive
-from node.corelink import CoreLink, link_path
+from node.corelink import link_path
 from node.engine import EngineThread
+from node.entrance import Entrance
 from node.faults.capture import capture
 from node.gateway.frames import WATCH
 from node.gateway_process import Gateway
@@ -44,6 +46,7 @@ from node.meters import Meters
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
+from node.store_check import StoreCheck
 from node.store_swap import finish
 from node.sync.following import Following
 from node.sync.joining import come_level
@@ -114,6 +117,7 @@ async def _run(
         config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
     )
     gateway = Gateway(config.gateway, link_path(folder))
+    await gateway.check_port()
     async with trio.open_nursery() as beside, _engine() as engine:
         beside.start_soon(gateway.run)
         give_engine(spec)
@@ -124,18 +128,21 @@ async def _run(
             if place is None:
                 assert signer is not None, "who follows has somebody to follow"
                 check_validator(spec, store, signer.address)
-            async with open_settlement as adapter, trio.open_nursery() as nursery:
+            async with open_settlement as adapter, _answering(place), trio.open_nursery() as nursery:
                 if place is not None:
                     snapshots = Snapshots(store, place.network)
                     snapshots.serve()
                     await nursery.start(snapshots.run)
+                meters = Meters()
+                entrance = Entrance(gateway, link_path(folder), meters.sync, nursery)
                 recovered = await come_level(
                     spec, store, engine, executor, root, place, adapter,
-                    leaps.behind_blocks if again else config.sync.snapshot_blocks, waits=again,
+                    leaps.behind_blocks if again else config.sync.snapshot_blocks, again, meters.sync,
+                    partial(nursery.start_soon, entrance.open),
                 )  # fmt: skip
                 await _serve(
-                    config, spec, signer, place, leaps, store, engine, executor, adapter, gateway, root, recovered,
-                    task_status,
+                    config, spec, signer, place, leaps, store, engine, executor, adapter, gateway, entrance, meters,
+                    root, recovered, task_status,
                 )  # fmt: skip
                 nursery.cancel_scope.cancel()
 
@@ -151,6 +158,8 @@ async def _serve(
     executor: Executor,
     adapter: SettlementAdapter,
     gateway: Gateway,
+    entrance: Entrance,
+    meters: Meters,
     genesis_root: bytes,
     recovered: Recovered,
     task_status: trio.TaskStatus[Ready],
@@ -159,13 +168,12 @@ async def _serve(
     async with trio.open_nursery() as nursery:
         mempool = Mempool(spec, config.sequencer.mempool_transactions_max)
         stages = Stages()
-        meters = Meters()
-        service = Service(spec, store, engine, executor, mempool, stages)
+        service = Service(spec, store, engine, executor, mempool, stages, meters.sync)
+        service.link = entrance.link
 
         async def answer(method: str, payload: Any) -> Any:
             return await vitals.report() if method == WATCH else await service.handle(method, payload)
 
-        link = service.link = CoreLink(answer)
         life: Life | Following
         if signer is not None:
             newest, alone = recovered.tip.header, place is None
@@ -185,9 +193,10 @@ async def _serve(
                 spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters,
                 partial(capture, spec, genesis_hash(spec, genesis_root), ZERO_ADDRESS),
             )  # fmt: skip
+        check = StoreCheck(store)
         vitals = Vitals(
             spec, config.node.folder, store, engine, executor, mempool, stages, meters, life,
-            config.settlement.block_time_ms,
+            config.settlement.block_time_ms, check,
         )  # fmt: skip
         await life.begin(recovered)
 
@@ -199,14 +208,16 @@ async def _serve(
         await nursery.start(live)
 
         async def leap(network: Network) -> None:
-            await Leap(spec, store, network, adapter, config.sync.snapshot_blocks, life, leaps).wait_due()
+            behind = config.sync.snapshot_blocks
+            await Leap(spec, store, network, adapter, behind, life, leaps, meters.sync).wait_due()
             gateway.stop()
             nursery.cancel_scope.cancel()
 
         await nursery.start(Pruner(spec, store, config.sync, stages).run)
+        await nursery.start(check.run)
         await nursery.start(vitals.run)
-        await nursery.start(link.serve, link_path(config.node.folder))
-        port = await gateway.listen()
+        entrance.answer, meters.sync.begun = answer, ""
+        port = await entrance.open()
         task_status.started(Ready(port, store.head() or 0, recovered.replayed, life.stop))
         log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
         if place is not None:
@@ -232,6 +243,17 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield from _leaves(error)
         else:
             yield error
+
+
+@asynccontextmanager
+async def _answering(place: Place | None) -> AsyncIterator[None]:
+    """What peers ask is answered no longer than there are a store and an engine to answer from."""
+    try:
+        yield
+    finally:
+        if place is not None:
+            with trio.CancelScope(shield=True):
+                await place.network.retire()
 
 
 @asynccontextmanager

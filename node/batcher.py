@@ -27,10 +27,14 @@ log = logger("batcher")
 
 @dataclass(slots=True)
 class Stages:
-    """Heights up to which blocks have come; posted ≥ final."""
+    """
+    Heights up to which this node's blocks have come; settled ≥ posted ≥ final. settled: what settlement holds, where
+    others may have posted blocks that this node does not have yet.
+    """
 
     posted: int = 0
     final: int = 0
+    settled: int = 0
 
     def of(self, height: int, sealed: int) -> Stage:
         """The stage of a block, `sealed` being the newest stored one."""
@@ -132,10 +136,12 @@ class Batcher:
         return await self._adapter.standing(committed) not in ("posted", "final")
 
     async def _follow(self) -> None:
-        """Move the two marks as far as the settlement chain allows."""
+        """Move the marks as far as the settlement chain allows, two of them no further than what is stored here."""
         before = (self.stages.posted, self.stages.final)
         committed = await self._adapter.committed()
-        posted = await self._reach(self.stages.final, committed.height, ("posted", "final"))
+        self.stages.settled = await self._reach(self.stages.final, committed.height, ("posted", "final"))
+        head = await trio.to_thread.run_sync(self._store.head) or 0
+        posted = min(self.stages.settled, head - head % self._spec.commitment_blocks)
         self.stages.final = await self._reach(self.stages.final, posted, ("final",))
         self.stages.posted = max(posted, self.stages.final)
         if (self.stages.posted, self.stages.final) != before:

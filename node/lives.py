@@ -32,11 +32,12 @@ class Lives:
         self.count = 0
         self._ready: Ready | None = None
 
-    def stop(self) -> None:
-        """The one that runs leaves, and no other follows; one that comes up leaves as soon as it is there."""
+    def stop(self) -> bool:
+        """The one that runs leaves, and no other follows. Whether one runs: one that comes up may be cancelled."""
         self._stopped = True
         if self._ready is not None:
             self._ready.stop()
+        return self._ready is not None
 
     async def run(self, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED) -> None:
         """Until stopped or cancelled; started with what the first one tells. Raises as `run_node`."""

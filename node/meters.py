@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from execution.executor import BatchResult
 from genesis.chain import Receipt
+from node.sync_meter import SyncMeter
 from node.watch.metrics import BOUNDS_S
 
 
@@ -57,6 +58,7 @@ class Meters:
     batch: Histogram = field(default_factory=Histogram)
     block: Histogram = field(default_factory=Histogram)
     outcomes: Counter[str] = field(default_factory=Counter)
+    sync: SyncMeter = field(default_factory=SyncMeter)
     reverted: int = 0
     gas: int = 0
 

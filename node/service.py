@@ -36,6 +36,7 @@ from node.outcomes import Outcomes
 from node.reads import Reads
 from node.recovery import stored_block
 from node.store import Position, Store
+from node.sync_meter import SyncMeter
 from node.tip import Tip
 from node.views import receipt_view
 
@@ -48,6 +49,8 @@ class Follows(Protocol):
 
     def view(self) -> dict[str, Any]: ...
 
+    def lags(self) -> bool: ...
+
 
 class Service:
     """Also the line's Listener."""
@@ -55,8 +58,16 @@ class Service:
     link: CoreLink
 
     def __init__(
-        self, spec: ChainSpec, store: Store, engine: EngineThread, executor: Executor, mempool: Mempool, stages: Stages
+        self,
+        spec: ChainSpec,
+        store: Store,
+        engine: EngineThread,
+        executor: Executor,
+        mempool: Mempool,
+        stages: Stages,
+        sync: SyncMeter | None = None,
     ) -> None:
+        self._sync = sync or SyncMeter(begun="")
         self._spec, self._store, self._engine, self._executor = spec, store, engine, executor
         self._mempool, self._stages = mempool, stages
         self._catalogue = Catalogue()
@@ -163,11 +174,10 @@ class Service:
         }
 
     async def _consensus_view(self) -> dict[str, Any]:
-        if self.following is not None:
-            return self.following.view()
-        if self.consensus is None:
+        told = self.following or self.consensus
+        if told is None:
             raise Unavailable("The node is still coming up; ask again in a moment.")
-        return self.consensus.view()
+        return told.view() | {"sync": self._sync.view(self._height(), told.lags())}
 
     async def _evidence(self) -> list[dict[str, Any]]:
         """Proofs that validators contradicted themselves, of this life and earlier ones."""

@@ -13,12 +13,12 @@ from dataclasses import replace
 import trio
 
 from genesis.errors import Invalid, TenorError, Unavailable
+from p2p.handlers import Handlers
 from p2p.memory_links import Links
 from p2p.network import (
     MESSAGE_BYTES_MAX,
     PUBLICATION_BYTES_MAX,
     QUEUE_MESSAGES_MAX,
-    REQUESTS_MAX,
     Handler,
     Message,
     Offence,
@@ -89,9 +89,8 @@ class MemoryNetwork:
         self._identity = identity
         self._streams: set[MemoryStream] = set()
         self._listeners: dict[str, trio.MemorySendChannel[Message]] = {}
-        self._handlers: dict[str, Handler] = {}
+        self._handlers = Handlers(identity)
         self._subscriptions: dict[str, list[trio.MemorySendChannel[Message]]] = {}
-        self._answering = trio.CapacityLimiter(REQUESTS_MAX)
         self._statistics = Statistics(0, 0, 0, 0, 0, 0, 0)
         self._gone = False
 
@@ -133,8 +132,10 @@ class MemoryNetwork:
 
     def serve(self, protocol: str, handler: Handler) -> None:
         check_name(protocol)
-        assert protocol not in self._handlers, f"{protocol} has a handler"
-        self._handlers[protocol] = handler
+        self._handlers.serve(protocol, handler)
+
+    async def retire(self) -> None:
+        await self._handlers.retire()
 
     async def publish(self, topic: str, payload: bytes) -> None:
         check_name(topic)
@@ -237,17 +238,13 @@ class MemoryNetwork:
                     return
 
     async def _answer(self, peer: Peer, protocol: str, payload: bytes) -> bytes | TenorError:
-        if protocol not in self._handlers:
-            return Unavailable(f"{self._identity} does not serve {protocol}; ask another peer.")
-        async with self._answering:
-            try:
-                answer = await self._handlers[protocol](peer, payload)
-                check_size(answer, MESSAGE_BYTES_MAX)
-            except (Invalid, Unavailable) as refusal:
-                return refusal
-            except Exception:
-                if self._gone:  # what it was answering with has been closed
-                    return Unavailable(f"{self._identity} has gone; ask another peer.")
-                raise
+        try:
+            answer = await self._handlers.answer(peer, protocol, payload)
+        except (Invalid, Unavailable) as refusal:
+            return refusal
+        except Exception:
+            if self._gone:  # what it was answering with has been closed
+                return Unavailable(f"{self._identity} has gone; ask another peer.")
+            raise
         self.count(requests_answered=1)
         return answer

@@ -38,9 +38,9 @@ Handler = Callable[[Peer, bytes], Awaitable[bytes]]
 """
 Answers a request; may raise Invalid or Unavailable, which the asker then sees.
 
-It may be cancelled when the asker has gone. Corrupt ends the network. Any other exception is a bug: in memory it comes
-through, so that tests see it; on a real network the asker gets Unavailable and it is logged and counted, since whoever
-can provoke it must not stop the node.
+It may be cancelled when the asker has gone, or this node retires. Corrupt ends the network. Any other exception is a
+bug: in memory it comes through, so that tests see it; on a real network the asker gets Unavailable and it is logged and
+counted, since whoever can provoke it must not stop the node.
 """
 
 
@@ -152,7 +152,14 @@ class Network(Protocol):
         ...
 
     def serve(self, protocol: str, handler: Handler) -> None:
-        """Answer requests of a protocol from now on. Once per protocol."""
+        """Answer requests of a protocol from now on, until `retire`. Once per protocol."""
+        ...
+
+    async def retire(self) -> None:
+        """
+        Answer nothing any more: handlers at work are cancelled, and have ended when this returns; who asks gets
+        Unavailable.
+        """
         ...
 
     async def publish(self, topic: str, payload: bytes) -> None:

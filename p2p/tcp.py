@@ -83,6 +83,9 @@ class TcpNetwork:
         check_name(protocol)
         self._services.serve(protocol, handler)
 
+    async def retire(self) -> None:
+        await self._services.retire()
+
     async def publish(self, topic: str, payload: bytes) -> None:
         check_name(topic)
         check_size(payload, PUBLICATION_BYTES_MAX)

@@ -9,17 +9,16 @@ from functools import partial
 import trio
 
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
+from p2p.handlers import Handlers
 from p2p.identity import NodeKey
 from p2p.network import (
     MESSAGE_BYTES_MAX,
     PUBLICATION_BYTES_MAX,
     QUEUE_MESSAGES_MAX,
-    REQUESTS_MAX,
     Handler,
     Message,
     Offence,
     Peer,
-    check_size,
 )
 from p2p.tcp_bounds import STRANGER_MESSAGE_BYTES_MAX
 from p2p.tcp_connection import (
@@ -57,10 +56,9 @@ class Services:
         self._own = key.peer
         self._publisher = Publisher(key)
         self._listeners: dict[str, trio.MemorySendChannel[Message]] = {}
-        self._handlers: dict[str, Handler] = {}
+        self._handlers = Handlers(key.peer)
         self._subscriptions: dict[str, list[trio.MemorySendChannel[Message]]] = {}
         self._protocols: dict[str, None] = dict.fromkeys(COMMON_PROTOCOLS)
-        self._answering = trio.CapacityLimiter(REQUESTS_MAX)
         self._seen = Seen()
 
     def protocols(self, stranger: bool) -> Collection[str]:
@@ -74,8 +72,10 @@ class Services:
         return receive
 
     def serve(self, protocol: str, handler: Handler) -> None:
-        assert protocol not in self._handlers, f"{protocol} has a handler"
-        self._handlers[protocol] = handler
+        self._handlers.serve(protocol, handler)
+
+    async def retire(self) -> None:
+        await self._handlers.retire()
 
     def subscribe(self, topic: str) -> trio.MemoryReceiveChannel[Message]:
         send, receive = trio.open_memory_channel[Message](QUEUE_MESSAGES_MAX)
@@ -140,12 +140,9 @@ class Services:
         self.counters.messages_received += 1
 
     async def _answer(self, connection: Connection, protocol: str, payload: bytes) -> bytes | TenorError:
-        if protocol not in self._handlers:
-            return Unavailable(f"{self._own} does not serve {protocol}; ask another peer.")
-        async with connection.answering, self._answering:
+        async with connection.answering:
             try:
-                answer = await self._handlers[protocol](connection.peer, payload)
-                check_size(answer, MESSAGE_BYTES_MAX)
+                answer = await self._handlers.answer(connection.peer, protocol, payload)
             except (Invalid, Unavailable) as refusal:
                 return refusal
             except Exception as error:

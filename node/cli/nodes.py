@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -125,7 +125,10 @@ def status(url: Url = URL, json: Json = False) -> None:
 
     async def ask(client: Client) -> Any:
         consensus = await client.consensus()
-        return {"status": " ".join(sentences(consensus)), **await client.chain_info(), "consensus": consensus}
+        told = {"status": " ".join(sentences(consensus))}
+        with suppress(Unavailable):  # it is coming up
+            told |= await client.chain_info()
+        return told | {"consensus": consensus}
 
     found = blocking(url, ask)
     if not json:
@@ -155,7 +158,7 @@ app.command()(repair)
 
 
 async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[str, Any]:
-    """The first signal asks the node to leave, a second one makes it."""
+    """The first signal asks the node to leave, a second one makes it; one that comes up need not be asked."""
     import signal
 
     import trio
@@ -172,23 +175,31 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
     raise_open_files()
     configure(config.node.log_level, Format(config.node.log_format))
     spec = load_chain(config.node.chain, file.parent)
+    ready: Ready | None = None
     async with _signer(config, spec, follow) as signer, trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             enter = partial(open_place, config.network, spec, signer.address if signer else None)
-            lives = Lives(config, spec, signer, enter)
+            lives, ended = Lives(config, spec, signer, enter), trio.Event()
 
             async def node(task_status: trio.TaskStatus[Ready]) -> None:
                 await lives.run(task_status)
+                ended.set()
+
+            async def leave() -> None:
+                await anext(signals)
+                if lives.stop():
+                    progress("sealing the open block; once more to stop at once")
+                    await anext(signals)
                 nursery.cancel_scope.cancel()
 
-            ready: Ready = await nursery.start(node)
+            nursery.start_soon(leave)
+            ready = await nursery.start(node)
             settle()
             progress(f"node runs at ws://{config.gateway.host}:{ready.port}/ws, height {ready.height}")
-            await anext(signals)
-            progress("sealing the open block; once more to stop at once")
-            lives.stop()
-            await anext(signals)
+            await ended.wait()
             nursery.cancel_scope.cancel()
+    if ready is None:
+        return {"port": None, "stopped": "by request, while it came up"}
     return {"port": ready.port, "height_at_start": ready.height, "stopped": "by request"}
 
 

@@ -21,6 +21,7 @@ from genesis.errors import Invalid, Unavailable
 from node.consensus import wire
 from node.consensus.doors import Certified
 from node.log import logger
+from node.sync_meter import SyncMeter
 from p2p.network import Network, Offence, Peer
 
 PEERS_MAX = 4
@@ -59,9 +60,12 @@ class Ranges:
         check: Callable[[Certified], None],
         prepare: Callable[[Block], None],
         beside: Callable[[Callable[[], Sequence[Certified]]], Awaitable[Sequence[Certified]]],
+        meter: SyncMeter | None = None,
     ) -> None:
         self._network, self._check, self._prepare, self._beside = network, check, prepare, beside
+        self._meter = meter or SyncMeter()
         self._slow: Counter[Peer] = Counter()
+        self._told: dict[Peer, str] = {}
         self.lies = 0
         self.pruned = False
         """Whether the last fetch came to an end at blocks that are pruned where it asked."""
@@ -75,6 +79,7 @@ class Ranges:
         """
         self.pruned = False
         asked = sorted(peers, key=lambda peer: self._slow[peer])[:PEERS_MAX]
+        self._meter.peers = len(asked)
         windows = _Windows(first, last, len(asked) * ASKED_OF_PEER_MAX)
         async with trio.open_nursery() as nursery:
             for peer in asked:
@@ -106,14 +111,18 @@ class Ranges:
             self._slow[peer] += 1
             if isinstance(error, Invalid) and error.code == "pruned":
                 windows.pruned = max(windows.pruned, first)
-            log.info("peer does not answer for blocks", peer=peer, first=first, reason=str(error))
+            if self._told.get(peer) != str(error):  # once, however often it is asked
+                self._told[peer] = str(error)
+                log.info("peer does not answer for blocks", peer=peer, first=first, reason=str(error))
             return []
+        self._meter.came(len(data))
         try:
             blocks = await self._beside(partial(self._checked, data, first, last))
         except Invalid as error:
             if peer not in windows.gone:
                 windows.gone.add(peer)
                 self.lies += 1
+                self._meter.lies += 1
                 self._network.report(peer, Offence.FORGED)
             log.warning("peer brings blocks that nobody certified", peer=peer, first=first, reason=str(error))
             return []

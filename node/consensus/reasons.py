@@ -52,6 +52,10 @@ def catching_up(height: int) -> Reason:
     )
 
 
+def coming_up() -> Reason:
+    return Reason("catching_up", "it comes up from a snapshot of its peers'", "Wait; see that pieces come.")
+
+
 def recalling(what: str) -> Reason:
     """what: as `recall` says it."""
     return Reason("recalling", what, "Wait; without answers, see that other validators run and can be reached.")

@@ -30,6 +30,7 @@ from node.consensus.simplex import Memory, Simplex
 from node.consensus.toll import Toll
 from node.consensus.words import Ballot, Link, Quorum, Said, ballot_of, check_quorum, taken_over
 from node.log import logger
+from node.sync_meter import SyncMeter
 from p2p.network import Message, Network, Offence, Peer, Statistics
 
 EVENTS_WAITING_MAX = 4_096
@@ -97,6 +98,7 @@ class Consensus:
         time_ahead_ms_max: int,
         make: Callable[..., Simplex] = Simplex,
         recalls: bool = True,
+        sync: SyncMeter | None = None,
     ) -> None:
         """
         Args:
@@ -131,7 +133,7 @@ class Consensus:
         self._work = trio.Event()
         self._catching_up = False
         self._held_up, self._early_ms = "", 0
-        self._ranges = Ranges(network, self._check_certified, ledger.prepare, ledger.beside)
+        self._ranges = Ranges(network, self._check_certified, ledger.prepare, ledger.beside, sync)
         self._unsigned: list[Cast] = []
         self._withheld = False
         self._away = ""
@@ -190,7 +192,10 @@ class Consensus:
         }
 
     def view(self) -> dict[str, Any]:
-        """For people: who leads, what this node waits for, and if it does not vote, why and what to do."""
+        """
+        For people: who leads, what this node waits for, and if it does not vote, why and what to do. votes is true
+        exactly when why is "".
+        """
         standing, connected = self.machine.standing(), self.connected()
         me = self._signer.address if self._signer else None
         members = [
@@ -200,7 +205,7 @@ class Consensus:
         found = self.reasons()
         return {
             "validator": me,
-            "votes": self.machine.me is not None,
+            "votes": not found,
             "why": found[0].why if found else "",
             "remedy": found[0].remedy if found else "",
             "burden": self._ledger.burden(),
@@ -223,9 +228,8 @@ class Consensus:
         if self.machine.me is None and self._recall is None:
             return [reasons.not_in_set(self._rules.version)]
         found = [] if self._recall is None else [reasons.recalling(self._recall.why())]
-        connected = self.connected()
-        if not self._rules.has_quorum(connected):
-            stakes = self._rules.stakes
+        if not self.has_quorum():
+            connected, stakes = self.connected(), self._rules.stakes
             found.append(reasons.cut_off(sum(stakes[one] for one in connected), 2 * sum(stakes.values()) // 3 + 1))
         if self._ranges.pruned:
             found.append(reasons.pruned())
@@ -247,6 +251,10 @@ class Consensus:
         """Validators of the set that can be reached now, this one included."""
         names, own = set(self._network.peers()), self._signer.address if self._signer else None
         return {one for one in self._rules.stakes if one == own or self._peers.get(one) in names}
+
+    def has_quorum(self) -> bool:
+        """Whether enough validators can be reached for blocks to be certified."""
+        return self._rules.has_quorum(self.connected())
 
     def spare(self) -> int | None:
         """How many connected validators may be lost, heaviest first, with a quorum left; None when alone."""

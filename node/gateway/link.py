@@ -108,7 +108,7 @@ class Link:
         return answer
 
     def _flush(self) -> None:
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.is_closing():
             self._writer.write(b"".join(self._out))
         self._out.clear()
 

@@ -33,6 +33,7 @@ from node.open_block import decode_results
 from node.recovery import stored_block
 from node.store import Store, StoredBlock
 from node.sync import wire
+from node.sync_meter import SyncMeter
 from p2p.network import Network, Offence, Peer
 
 PEERS_MAX = 4
@@ -70,9 +71,10 @@ class Download:
         height: int,
         code: bytes,
         sources: Sequence[Peer],
+        meter: SyncMeter | None = None,
     ) -> None:
         self._spec, self._store, self._network, self._sets = spec, store, network, sets
-        self._height, self._code = height, code
+        self._height, self._code, self._meter = height, code, meter or SyncMeter()
         self._sources = list(sources)
         self._left: deque[_Subtree] = deque()
         self.left_out: set[Peer] = set()
@@ -133,6 +135,7 @@ class Download:
             if told != size or not 0 < size <= wire.SIZES_MAX[kind] or len(piece) != due:
                 raise Invalid(f"{len(piece)} bytes at {had} of {told} are no piece of {size}.", "malformed")
             pieces.append(piece)
+            self._meter.came(len(piece))
             had += len(piece)
         return b"".join(pieces)
 
@@ -142,6 +145,7 @@ class Download:
         self._sources.remove(peer)
         self.left_out.add(peer)
         if lied:
+            self._meter.lies += 1
             self._network.report(peer, Offence.FORGED)
         log.warning("peer is asked no more for the snapshot", peer=peer, lied=lied, reason=str(error))
 
@@ -214,11 +218,15 @@ class Download:
             for program, tree in enumerate(trees)
             for number in range(len(tree.subtrees) // 32)
         }
+        wanted = {at: root for at, root in wanted.items() if root != ABSENT}
+        self._meter.pieces, self._meter.pieces_total = 0, len(wanted)
         await trio.to_thread.run_sync(self._find_gathered, wanted)
-        self._left.extend(_Subtree(*at, root) for at, root in wanted.items() if root != ABSENT)
+        self._left.extend(_Subtree(*at, root) for at, root in wanted.items())
         while self._left and self._sources:  # once more for what a peer that fails leaves to those that had ended
+            asked = self._sources[:PEERS_MAX]
+            self._meter.peers = len(asked)
             async with trio.open_nursery() as nursery:
-                for peer in self._sources[:PEERS_MAX]:
+                for peer in asked:
                     nursery.start_soon(self._ask, peer)
         if self._left:
             raise Unavailable(f"{len(self._left)} pieces of the snapshot of {self._height} are brought by no peer.")
@@ -235,6 +243,7 @@ class Download:
             if _hash(first, pages) == wanted.get(at):
                 del wanted[at]
                 found += 1
+                self._meter.pieces = found
             else:
                 self._store.drop_gathered(program, pages)
         if found:
@@ -272,6 +281,8 @@ class Download:
         except Invalid as error:
             self._leave_out(peer, error, lied=True)
             return False
+        self._meter.pieces += 1
+        self._meter.came(len(data))
         return True
 
     def _keep(self, wanted: _Subtree, data: bytes) -> None:

@@ -74,7 +74,9 @@ class Following:
         self._adapter, self._service, self._poll_s, self._place = adapter, service, poll_s, place
         self._validators = place.peers
         self._membership = Membership.stored(spec, adapter, store, 0)
-        self._ranges = Ranges(place.network, self._check, lambda block: self._line.prepare(block), _on_thread)
+        self._ranges = Ranges(
+            place.network, self._check, lambda block: self._line.prepare(block), _on_thread, meters.sync
+        )
         self._batcher = Batcher(spec, store, adapter, stages, service.staged, poll_s, posts=False)
         self._sending = Sending(place.network, self._leaders)
         self._stop = trio.Event()
@@ -136,7 +138,7 @@ class Following:
             nursery.cancel_scope.cancel()
 
     def view(self) -> dict[str, Any]:
-        """As `Consensus.view`."""
+        """As `Consensus.view`; leader is None before the first block."""
         connected = set(self._place.network.peers())
         stakes = self._membership.sets[-1].stakes
         members = [
@@ -150,7 +152,7 @@ class Following:
             "why": follows.why,
             "remedy": follows.remedy,
             "view": header.view if header else 0,
-            "leader": header.proposer if header else bytes(20),
+            "leader": header.proposer if header else None,
             "waits_for": "the next certified block",
             "failed_views": 0,
             "certified_height": self._line.tip.height,

@@ -27,6 +27,7 @@ from node.recovery import Recovered, recover
 from node.store import Store
 from node.sync import wire
 from node.sync.download import Download
+from node.sync_meter import SyncMeter
 from p2p.network import Network, Peer
 from settlement.adapter import SettlementAdapter
 
@@ -40,7 +41,10 @@ log = logger("sync")
 class Joining:
     """peers: validators' addresses → names in the network. offers: what they have said so far, by address."""
 
-    def __init__(self, spec: ChainSpec, store: Store, network: Network, peers: Mapping[bytes, Peer]) -> None:
+    def __init__(
+        self, spec: ChainSpec, store: Store, network: Network, peers: Mapping[bytes, Peer], meter: SyncMeter
+    ) -> None:
+        self._meter = meter
         self._spec, self._store, self._network, self._peers = spec, store, network, peers
         self.offers: dict[bytes, wire.Offer] = {}
 
@@ -53,6 +57,16 @@ class Joining:
                 while not self._enough(stakes):
                     await trio.sleep(LOOK_S)
                 nursery.cancel_scope.cancel()
+        self._meter.target = self._head(stakes)
+
+    def _head(self, stakes: Mapping[bytes, int]) -> int:
+        """A height that validators with more than a third of the stake claim, one honest one among them; else 0."""
+        stake = 0
+        for address, offer in sorted(self.offers.items(), key=lambda item: -item[1].head):
+            stake += stakes.get(address, 0)
+            if 3 * stake > sum(stakes.values()):
+                return offer.head
+        return 0
 
     def _enough(self, stakes: Mapping[bytes, int]) -> bool:
         answered = sum(stakes.get(address, 0) for address in self.offers)
@@ -103,8 +117,9 @@ class Joining:
             offering = [self._peers[who] for who, offer in self.offers.items() if height in offer.heights]
             sources = [peer for peer in offering if peer not in failed]
             download = Download(
-                self._spec, self._store, self._network, sets, height, code, random.sample(sources, len(sources))
-            )
+                self._spec, self._store, self._network, sets, height, code, random.sample(sources, len(sources)),
+                self._meter,
+            )  # fmt: skip
             try:
                 await work(download)
                 return True
@@ -132,20 +147,22 @@ async def come_level(
     place: Place | None,
     adapter: SettlementAdapter,
     behind_blocks: int,
-    waits: bool = False,
+    waits: bool,
+    meter: SyncMeter,
+    begins: Callable[[], object],
 ) -> Recovered:
     """
     Back to where the stored chain ends, or to a snapshot of the others where that is far ahead.
 
     A node that has blocks waits for nobody: what peers have said by the time it is back decides. One that has none, or
-    has begun again for a snapshot (`waits`), waits for them, OFFERS_WAIT_S at most.
+    has begun again for a snapshot (`waits`), waits for them, OFFERS_WAIT_S at most. begins: called before one is taken.
 
     Raises:
         Corrupt.
     """
     if place is None:
         return await engine.run(recover, spec, store, executor, genesis_root, progress)
-    joining = Joining(spec, store, place.network, place.peers)
+    joining = Joining(spec, store, place.network, place.peers, meter)
     membership = Membership.stored(spec, adapter, store, 0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(joining.ask, OFFERS_WAIT_S, membership.sets[-1].stakes)
@@ -157,6 +174,8 @@ async def come_level(
     with suppress(Unavailable):
         head = await adapter.head(spec.confirmation_blocks)
         await membership.learn(head.settlement_height)
+    meter.begun = "snapshot"
+    begins()
     if await joining.take_snapshot(membership.sets, behind_blocks):
         recovered = await engine.run(recover, spec, store, executor, genesis_root, progress)
     return recovered

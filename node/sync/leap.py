@@ -21,6 +21,7 @@ from node.log import logger
 from node.membership import Membership
 from node.store import Store
 from node.sync.joining import OFFERS_WAIT_S, Joining
+from node.sync_meter import SyncMeter
 from p2p.network import Network, Peer
 from settlement.adapter import SettlementAdapter
 
@@ -78,7 +79,9 @@ class Leap:
         behind_blocks: int,
         life: Lagging,
         leaps: Leaps,
+        meter: SyncMeter,
     ) -> None:
+        self._meter = meter
         self._spec, self._store, self._network, self._adapter = spec, store, network, adapter
         self._behind_blocks, self._life, self._leaps = behind_blocks, life, leaps
 
@@ -98,7 +101,7 @@ class Leap:
     async def _is_ahead(self, behind_blocks: int) -> bool:
         """Whether a snapshot is offered so far ahead, and its header is certified."""
         membership = Membership.stored(self._spec, self._adapter, self._store, 0)
-        joining = Joining(self._spec, self._store, self._network, self._life.peers)
+        joining = Joining(self._spec, self._store, self._network, self._life.peers, self._meter)
         await joining.ask(OFFERS_WAIT_S, membership.sets[-1].stakes)
         if not joining.worth(behind_blocks):
             return False

@@ -27,6 +27,8 @@ FRAMES_MAX = 4
 """On their way."""
 RETRY_S = 0.2
 """When none of them has answered."""
+AVOIDED_S = 30.0
+"""So long whoever had no answer is asked last: one that stalls while it leads holds up a frame, not all that come."""
 PATIENCE_S = 30.0
 """So long a frame is offered to one validator after the other."""
 
@@ -46,6 +48,7 @@ class Sending:
         self._lanes: set[LaneKey] = set()
         """Of what is on its way."""
         self._frames = 0
+        self._failed_s: dict[Peer, float] = {}
         self._woken = trio.Event()
         self.forwarded = 0
 
@@ -105,15 +108,19 @@ class Sending:
     async def _answers(self, frame: Sequence[Pending]) -> Sequence[Answer]:
         """Those of the first validator that has any."""
         while True:
-            for peer in self._order():
+            for peer in sorted(self._order(), key=self._is_avoided):
                 try:
                     answers = await self._ask(peer, frame)
                 except (Invalid, Unavailable) as error:
                     log.info("a validator takes no transactions now", peer=peer, reason=str(error))
+                    self._failed_s[peer] = trio.current_time()
                     continue
                 self.forwarded += len(frame)
                 return answers
             await trio.sleep(RETRY_S)
+
+    def _is_avoided(self, peer: Peer) -> bool:
+        return peer in self._failed_s and trio.current_time() < self._failed_s[peer] + AVOIDED_S
 
     async def _ask(self, peer: Peer, frame: Sequence[Pending]) -> Sequence[Answer]:
         """Raises Invalid, Unavailable."""

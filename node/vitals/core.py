@@ -27,6 +27,7 @@ from node.mempool import Mempool
 from node.meters import Meters
 from node.recovery import stored_header
 from node.store import Store
+from node.store_check import StoreCheck
 from node.vitals.disk import Disk
 from node.vitals.feeds import FeedTime, feed_times
 from node.watch.process import process_samples
@@ -48,6 +49,8 @@ class Living(Protocol):
 
     def network(self) -> Statistics: ...
 
+    def lags(self) -> bool: ...
+
 
 class Vitals:
     """`report` answers at any time while `run` runs."""
@@ -64,10 +67,11 @@ class Vitals:
         meters: Meters,
         life: Living,
         settlement_block_ms: int,
+        check: StoreCheck,
     ) -> None:
         self._spec, self._store, self._engine, self._executor = spec, store, engine, executor
         self._mempool, self._stages, self._meters, self._life = mempool, stages, meters, life
-        self._settlement_block_ms = settlement_block_ms
+        self._settlement_block_ms, self._check = settlement_block_ms, check
         self._disk = Disk(folder)
         self._catalogue = Catalogue()
         self._seen = WaitingHooks(0, 0, 0), list[FeedTime]()
@@ -91,6 +95,7 @@ class Vitals:
         with trio.move_on_after(LOOK_S):
             await looked.wait()
         gathered = [*self._chain(), *self._consensus(), *self._network(), *self._work(), *self._engine_told()]
+        gathered += self._meters.sync.samples(self._life.lags())
         gathered += self._machine()
         return [*gathered, *await trio.to_thread.run_sync(lambda: list(self._settlement()))]
 
@@ -179,13 +184,15 @@ class Vitals:
         yield sample("tenor_disk_free_bytes", self._disk.free_bytes())
         yield sample("tenor_disk_used_bytes", self._disk.used_bytes)
         yield sample("tenor_disk_days_left", self._disk.days_left())
+        yield sample("tenor_disk_damaged_bytes", self._disk.damaged_bytes)
         yield sample("tenor_disk_slow", bool(self._store.pace.burden()))
+        yield sample("tenor_store_checked_timestamp_seconds", self._check.checked_s)
         yield from process_samples("core")
 
     def _settlement(self) -> Iterator[Sample]:
         """Reads the store."""
         yield sample("tenor_settlement_block_seconds", self._settlement_block_ms / MS)
-        _, last = commitment_span(self._stages.posted + 1, self._spec.commitment_blocks)
+        _, last = commitment_span(self._stages.settled + 1, self._spec.commitment_blocks)
         row = self._store.header(last)
         if row is not None:
             yield sample("tenor_unposted_timestamp_seconds", stored_header(row)[0].time_ms / MS)

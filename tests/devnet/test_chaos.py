@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import pytest
 import trio
 
 from devnet.weather import HOLD_S_MAX, HOLD_S_MIN, KINDS, SKEW_MS_MAX, draw
@@ -14,6 +19,43 @@ from node.localnet import free_ports, write_folders
 from node.place import read_peers
 
 SEED = 1
+LEADERS_FALL = 319
+COMMAND = [sys.executable, "-c", "from devnet.cli import main; main()", "devnet"]
+
+
+def ran(*arguments: str) -> dict[str, Any]:
+    """The object on the last line of a command that ends well."""
+    done = subprocess.run([*COMMAND, *arguments, "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4_000:] + done.stdout[-2_000:]
+    summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(json.dumps(summary))
+    return summary
+
+
+def check(summary: dict[str, Any]) -> None:
+    assert summary["roots_equal"] and summary["conserved"] and summary["replay_equal"]
+    assert summary["lost_receipts"] == summary["changed_receipts"] == summary["unasked_receipts"] == 0
+    assert summary["certified_receipts"] > 20
+    assert summary["blocks"] > 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_chaos_loses_nothing_that_was_certified() -> None:
+    """Whoever leads is parted from the others, killed, and stopped: the seed's first three faults."""
+    summary = ran("chaos", "--seed", str(LEADERS_FALL), "--faults", "3", "--minutes", "10")
+    check(summary)
+    faults = {kind: count for kind, count in summary["faults"].items() if count}
+    assert faults == {"hush": 1, "kill": 1, "pause": 1}
+    assert summary["fills"] > 0, "agents trade on through it"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_leader_that_is_restarted_under_load_loses_nothing_that_was_certified() -> None:
+    summary = ran("roll", "--seed", str(SEED), "--rate", "20", "--nodes", "1")
+    check(summary)
+    assert summary["restarts"] == len(summary["leaving_s"]) == 1, "it left by itself, once"
 
 
 def test_a_seed_draws_the_same_faults_again() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from node.cli.app import app
 from node.cli.edge import run
+from node.log import silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +29,6 @@ def tenor(capsys: pytest.CaptureFixture[str], *words: object) -> Ran:
     """`tenor word word …`"""
     with mock.patch("sys.argv", ["tenor", *map(str, words)]), pytest.raises(SystemExit) as end:
         run(app)
+    silence()  # `node run` has its log written to what pytest closes after the test
     out, err = capsys.readouterr()
     return Ran(int(end.value.code or 0), out, err)

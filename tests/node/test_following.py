@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +20,16 @@ import pytest
 import trio
 
 from genesis.devkeys import development_address, development_key
-from genesis.errors import Invalid
+from genesis.errors import Invalid, Unavailable
 from node.app import Ready, run_node
 from node.client import Client, connect
 from node.config import NOWHERE, load
 from node.life import Place
 from node.lives import Lives
+from node.localnet import free_ports
 from node.programs import Programs
+from node.sync.serving import Snapshots
+from node.watch.words import sentences
 from p2p.identity import NodeKey
 from p2p.memory import Hub, open_memory_network
 from tests.node.command import tenor
@@ -124,6 +135,17 @@ def play(folder: Path, test: Callable[[Pair], Awaitable[None]]) -> None:
     trio.run(main)
 
 
+def test_a_follower_without_a_block_names_no_leader(tmp_path: Path) -> None:
+    async def test(town: Pair) -> None:
+        town.listed = {}
+        follower = await town.start("follower")
+        view = await follower.client.consensus()
+        assert (view["certified_height"], view["leader"]) == (0, None)
+        assert "Block 0 is certified; this node waits for the next certified block." in sentences(view)[-1]
+
+    play(tmp_path, test)
+
+
 @pytest.mark.slow
 def test_a_follower_has_the_chain_answers_for_it_and_takes_no_part(tmp_path: Path) -> None:
     async def test(town: Pair) -> None:
@@ -220,9 +242,8 @@ def test_a_follower_that_was_cut_off_begins_again_from_a_snapshot(
         lives, follower = await town.start_lives("follower")
         await follower.reaches(receipt.height)
         town.hub.partition([["validator"], ["follower"]])
-        left_at = await follower.height()
         monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 4)
-        while not await pruned(validator.client, left_at + 2):
+        while not await pruned(validator.client, await follower.height() + 2):
             await trio.sleep(0.05)
         monkeypatch.setattr("node.sync.pruning.PEERS_BLOCKS", 1 << 20)  # what follows upon the snapshot stays
         town.hub.heal()
@@ -235,11 +256,63 @@ def test_a_follower_that_was_cut_off_begins_again_from_a_snapshot(
         assert (await again.block(newest["height"]))["hash"] == newest["hash"]
         account = [await one.account(development_address(7)) for one in (again, validator.client)]
         assert account[0]["balances"] == account[1]["balances"]
-        with pytest.raises(Invalid, match="pruned"):
-            await again.block(left_at + 1)
+        assert (await again.consensus())["sync"]["pieces"] > 0, "of a snapshot"
         lives.stop()
 
     play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_a_node_that_takes_a_snapshot_says_how_that_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pages come when the test lets them."""
+    held, honest = trio.Event(), Snapshots._pages
+    (port,) = free_ports(1)
+
+    async def pages(self: Snapshots, peer: str, payload: bytes) -> bytes:
+        await held.wait()
+        return await honest(self, peer, payload)
+
+    monkeypatch.setattr(Snapshots, "_pages", pages)
+    monkeypatch.setattr("node.sync.download.ANSWER_TIMEOUT_S", 200.0)
+
+    async def test(town: Pair) -> None:
+        validator = await town.start("validator", sequencer__checkpoint_blocks="8")
+        await validator.reaches(20)
+        town.nursery.start_soon(partial(town.start, "follower", sync__snapshot_blocks="8", gateway__port=str(port)))
+        client = await reached(town.nursery, port)
+        while not (sync := (await client.consensus())["sync"])["pieces_total"]:
+            await trio.sleep(0.02)
+        assert (sync["phase"], sync["pieces"], sync["peers"], sync["lies"]) == ("snapshot", 0, 1, 0)
+        assert sync["target"] >= 20 and sync["bytes"] > 0
+        with pytest.raises(Unavailable, match=r"coming up.* takes a snapshot: 0 of"):
+            await client.chain_info()
+        url = f"ws://127.0.0.1:{port}/ws"
+        told = await trio.to_thread.run_sync(tenor, capsys, "node", "status", "--url", url, "--json")
+        assert told.code == 0 and "It takes a snapshot: 0 of" in told.result["status"]
+        page, metrics = [await trio.to_thread.run_sync(got, port, path) for path in ("status", "metrics")]
+        assert "It takes a snapshot: 0 of" in page and 'tenor_catch_up_phase{phase="snapshot"} 1.0' in metrics
+        held.set()
+        while (sync := (await client.consensus())["sync"])["phase"] != "level":
+            await trio.sleep(0.02)
+        assert sync["pieces"] == sync["pieces_total"] > 0 and sync["height"] >= 8
+        assert 'tenor_catch_up_phase{phase="level"} 1.0' in await trio.to_thread.run_sync(got, port, "metrics")
+
+    play(tmp_path, test)
+
+
+async def reached(nursery: trio.Nursery, port: int) -> Client:
+    while True:
+        with suppress(Unavailable):
+            found: Client = await nursery.start(_connected, port)
+            return found
+        await trio.sleep(0.05)
+
+
+def got(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as answer:
+        return str(answer.read().decode())
 
 
 def test_a_follower_is_made_without_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -267,3 +340,24 @@ def test_what_is_wrong_is_told_before_a_folder_is_made(tmp_path: Path, capsys: p
     ):
         refused = tenor(capsys, "node", "init", folder, *words, "--json")
         assert (refused.code, refused.result["code"], folder.exists()) == (1, code, False)
+
+
+PATIENT = "from node.sync import joining; joining.OFFERS_WAIT_S = 1e4; import node.cli.__main__"
+
+
+def test_a_node_that_comes_up_is_stopped_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It waits for peers that are not there, and could wait for long."""
+    peers = tmp_path / "peers"
+    peers.write_text(f"0x{VALIDATOR.hex()} /ip4/127.0.0.1/tcp/{free_ports(1)[0]}/p2p/{NodeKey(bytes([1] * 32)).peer}\n")
+    assert tenor(capsys, "node", "init", tmp_path / "reader", "--follow", peers, "--json").code == 0
+    command = [sys.executable, "-c", PATIENT, "node", "run", "--follow", "--config", "reader/node.toml", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    flags = ["--gateway.port", "0", "--settlement.file", str(tmp_path / "settlement.sqlite")]
+    with subprocess.Popen([*command, *flags], cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as process:
+        while not (tmp_path / "reader" / "data" / "store" / "CURRENT").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert json.loads(out.splitlines()[-1])["stopped"] == "by request, while it came up"

@@ -15,7 +15,7 @@ from genesis.errors import Invalid, Unavailable
 from node.forwarder import ANSWER_TIMEOUT_S, PROTOCOL
 from node.mempool import Pending
 from node.sync import sending
-from node.sync.sending import FRAME_BYTES_MAX, PATIENCE_S, Sending
+from node.sync.sending import AVOIDED_S, FRAME_BYTES_MAX, PATIENCE_S, Sending
 from p2p.memory import MemoryNetwork, open_memory_network
 from tests.node.running import transaction
 
@@ -113,6 +113,22 @@ def test_who_has_no_answer_is_passed_over(first: Answer) -> None:
         assert town.network.statistics().bans == (first in (forges, answers_fewer))
 
     play(test, first=first, second=runs)
+
+
+def test_who_stalls_is_asked_last_for_a_while() -> None:
+    async def test(town: Town) -> None:
+        told: list[Any] = []
+        for number in range(5):
+            town.sending.submit(pending(payment(number), told))
+            await came(told, number + 1)
+        assert town.asked == [("first", 1), *[("second", 1)] * 5]
+        assert trio.current_time() <= ANSWER_TIMEOUT_S + 1
+        await trio.sleep(AVOIDED_S)
+        town.sending.submit(pending(payment(5), told))
+        await came(told, 6)
+        assert town.asked[6:] == [("first", 1), ("second", 1)], "it may have come to itself"
+
+    play(test, first=stalls, second=runs)
 
 
 def test_a_validators_refusal_is_the_answer() -> None:

@@ -291,12 +291,14 @@ class Contract:
         return "final" if height <= self.final else "posted" if height <= self.posted else "pending"
 
 
-def run_posting(contract: Contract, sealed: Sealed, *until: Any) -> list[tuple[int, int]]:
+def run_posting(contract: Contract, sealed: Sealed, *until: Any, alone: bool = True) -> list[tuple[int, int]]:
     """Let a batcher run until each condition held in turn; a condition may change things when it holds."""
     told: list[tuple[int, int]] = []
 
     async def main() -> None:
-        batcher = Batcher(SPEC, sealed, contract, Stages(), lambda s: told.append((s.posted, s.final)), 0.001)  # type: ignore[arg-type]
+        batcher = Batcher(
+            SPEC, sealed, contract, Stages(), lambda s: told.append((s.posted, s.final)), 0.001, alone=alone  # type: ignore[arg-type]
+        )  # fmt: skip
         async with trio.open_nursery() as nursery:
             await nursery.start(batcher.run)
             with trio.fail_after(60):
@@ -368,6 +370,20 @@ def test_marks_follow_the_standing_and_posted_may_fall_back_but_final_never() ->
         lambda: contract.asked > 20,
     )  # fmt: skip
     assert told[-1] == (2 * SPAN, SPAN) and (3 * SPAN, 0) in told
+
+
+def test_marks_stay_with_the_blocks_that_are_stored_here() -> None:
+    """What this node has run above its newest block may come to nothing, whatever others have posted at that height."""
+    contract, sealed = Contract(height=4 * SPAN, posted=4 * SPAN, final=3 * SPAN), Sealed(2 * SPAN - 1)
+    told: list[tuple[int, int]] = run_posting(
+        contract, sealed,
+        lambda: contract.asked > 20,
+        changed(lambda: vars(contract).update(asked=0)),
+        changed(lambda: setattr(sealed, "height", 4 * SPAN)),
+        lambda: contract.asked > 20,
+        alone=False,
+    )  # fmt: skip
+    assert told == [(SPAN, SPAN), (4 * SPAN, 3 * SPAN)]
 
 
 def test_a_long_chain_is_placed_with_few_questions() -> None:

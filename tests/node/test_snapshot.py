@@ -22,10 +22,11 @@ from node.engine import on_engine_stack
 from node.recovery import Recovered, recover
 from node.store import PAGE_BYTES, Note, Pages, Store
 from node.sync import wire
-from node.sync.download import Download
+from node.sync.download import PEERS_MAX, Download
 from node.sync.joining import Joining
 from node.sync.leap import Leap, Leaps
 from node.sync.serving import PIN_IDLE_S, PIN_S, PINS_MAX, Snapshots
+from node.sync_meter import SyncMeter
 from p2p.memory import Hub, open_memory_network
 from p2p.network import Handler, Network, Peer
 from tests.node.recovery_script import TEST_SPEC, script
@@ -215,6 +216,39 @@ def test_who_brings_something_without_an_end_is_left_out_at_once(
         await town.download()
         assert liar is not None and 1 <= liar.told <= 2
         assert state(town.store) == state(town.source)
+
+    play(origin, tmp_path, test)
+
+
+def test_more_liars_than_are_asked_at_a_time_hold_up_nothing(origin: Path, tmp_path: Path) -> None:
+    async def test(town: Town, nursery: trio.Nursery) -> None:
+        for number in range(PEERS_MAX + 1):
+            town.serve(f"liar {number}", nursery, *LIES["a page"])
+        town.serve("honest", nursery)
+        await town.download()
+        assert town.network.statistics().bans == PEERS_MAX + 1
+        assert state(town.store) == state(town.source)
+
+    play(origin, tmp_path, test)
+
+
+def test_who_fails_with_one_height_is_asked_for_no_other(origin: Path, tmp_path: Path) -> None:
+    """A validator may offer sixteen; what it does not have of the first is reason enough."""
+    asked: list[bytes] = []
+
+    def note(question: bytes, honest: bytes) -> bytes:
+        asked.append(question)
+        return wire.encode_part(b"\x93\x01\x02\x03", 0)
+
+    async def test(town: Town, nursery: trio.Nursery) -> None:
+        town.serve("liar", nursery, wire.PART, note)
+        height, _ = town.source.checkpoint() or (0, b"")
+        joining = Joining(TEST_SPEC, town.store, town.network, {ME: "liar"}, SyncMeter())
+        offer = wire.Offer.decode(await town.network.request("liar", wire.OFFER, b"", 5))
+        joining.offers = {ME: replace(offer, heights=(height, *range(height - 1, 0, -1))[: wire.HEIGHTS_MAX])}
+        assert len(joining.worth(1)) > 1
+        assert not await joining.take_snapshot(SETS, 1)
+        assert len(asked) == 1
 
     play(origin, tmp_path, test)
 
@@ -426,7 +460,8 @@ def test_few_checkpoints_are_pinned_and_none_for_ever(tmp_path: Path) -> None:
 
 
 def joining(offers: Sequence[wire.Offer], store: Store, stakes: Sequence[int] = (1, 1, 1, 1)) -> Joining:
-    found = Joining(TEST_SPEC, store, None, {bytes((n,)) * 20: f"v{n}" for n in range(len(stakes))})  # type: ignore[arg-type]
+    peers = {bytes((n,)) * 20: f"v{n}" for n in range(len(stakes))}
+    found = Joining(TEST_SPEC, store, None, peers, SyncMeter())  # type: ignore[arg-type]
     found.offers = {bytes((n,)) * 20: offer for n, offer in enumerate(offers)}
     return found
 
@@ -472,7 +507,7 @@ def test_a_node_that_runs_begins_again_for_a_certified_height_far_ahead_alone(
         town.serve("a", nursery, wire.OFFER, lie)
         leaps = Leaps()
         life = Lagging({ME: "a"}, lags)
-        leap = Leap(TEST_SPEC, town.store, town.network, Away(), behind_blocks, life, leaps)  # type: ignore[arg-type]
+        leap = Leap(TEST_SPEC, town.store, town.network, Away(), behind_blocks, life, leaps, SyncMeter())  # type: ignore[arg-type]
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as inside:
                 inside.start_soon(leap.wait_due)
@@ -502,3 +537,11 @@ def test_the_code_is_what_more_than_a_third_of_the_stake_names(tmp_path: Path) -
         one, other = wire.Offer(1, 9, b"1" * 32, (8,)), wire.Offer(1, 9, b"2" * 32, (8,))
         assert joining([one], store)._vouched(stakes) is None
         assert joining([one, other, other], store)._vouched(stakes) == b"2" * 32
+
+
+def test_how_far_the_others_are_is_what_more_than_a_third_of_the_stake_says(tmp_path: Path) -> None:
+    with Store(tmp_path, b"g" * 32) as store:
+        stakes = {bytes((n,)) * 20: 1 for n in range(4)}
+        liar, honest, late = (wire.Offer(1, head, b"f" * 32, ()) for head in (1 << 40, 90, 80))
+        assert joining([liar, honest, late], store)._head(stakes) == 90
+        assert joining([liar], store)._head(stakes) == 0, "nobody else has said anything"

@@ -18,6 +18,7 @@ from node.consensus import reasons
 from node.consensus.reasons import WORDS
 from node.gateway.watching import FORWARDED
 from node.meters import Histogram
+from node.sync_meter import SyncMeter
 from node.vitals import disk
 from node.watch.expression import firing
 from node.watch.metrics import BOUNDS_S, METRICS, exposition
@@ -160,6 +161,46 @@ def test_the_page_says_why_a_node_does_not_vote_and_what_to_do() -> None:
 
 def test_a_burdened_node_says_so() -> None:
     assert "It leaves leading to others: its disk is slow." in sentences({**CONSENSUS, "burden": "its disk is slow"})
+
+
+def test_nobody_is_said_to_lead_where_nobody_has_led_yet() -> None:
+    told = {
+        **CONSENSUS,
+        "validator": None,
+        "leader": None,
+        "certified_height": 0,
+        "waits_for": "the next certified block",
+    }
+    assert sentences(told)[-1] == "Block 0 is certified; this node waits for the next certified block."
+
+
+@pytest.mark.parametrize(
+    ("phase", "said", "stands"),
+    [
+        ("snapshot", "It takes a snapshot: 3 of 40 pieces are here, 1.5 MiB/s from 2 nodes; 1 lied.", False),
+        ("blocks", "It runs the blocks it lacks, from 6 to 900 at least, 1.5 MiB/s from 2 nodes; 1 lied.", True),
+        ("replays", "It runs its own blocks again.", False),
+        ("level", None, True),
+    ],
+)
+def test_a_node_says_how_it_comes_level(phase: str, said: str | None, stands: bool) -> None:
+    sync = SyncMeter(target=900, pieces=3, pieces_total=40, peers=2, lies=1).view(6, False)
+    told = sentences({**CONSENSUS, "sync": {**sync, "phase": phase, "bytes_per_s": 3 << 19}})
+    assert [text for text in told if text.startswith("It ")] == ([] if said is None else [said])
+    assert any("is certified" in text for text in told) is stands
+
+
+def test_the_rate_is_that_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now_s)
+    meter = SyncMeter()
+    for _ in range(100):
+        now_s += 0.5
+        meter.came(500_000)
+    assert meter.rate() == pytest.approx(1_000_000, rel=0.1)
+    now_s += 30
+    assert meter.rate() < 10_000
+    assert meter.received == 50_000_000
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_trusts_no_text() -> None:

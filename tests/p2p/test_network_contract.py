@@ -199,6 +199,37 @@ def test_a_request_without_answer_is_unavailable_in_time(run: Run) -> None:
     run(test)
 
 
+def test_who_retires_answers_nothing_any_more_and_waits_for_what_is_at_work(run: Run) -> None:
+    async def test(nodes: Nodes) -> None:
+        asked, ended, refusals = trio.Event(), [], []
+
+        async def slow(peer: str, payload: bytes) -> bytes:
+            asked.set()
+            try:
+                await trio.sleep_forever()
+            finally:
+                with trio.CancelScope(shield=True):  # as the engine, whose work is never abandoned
+                    await trio.sleep(run.pause_s)
+                ended.append(payload)
+            raise AssertionError
+
+        async def ask() -> None:
+            with pytest.raises(Unavailable, match=r"does not serve|is leaving") as refusal:
+                await nodes["a"].request(nodes["b"].identity, "slow", b"one", 50)
+            refusals.append(refusal)
+
+        nodes["b"].serve("slow", slow)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await asked.wait()
+            await nodes["b"].retire()
+            assert ended == [b"one"]
+            await ask()
+        assert len(refusals) == 2
+
+    run(test)
+
+
 def test_a_publication_reaches_all_subscribers_but_the_publisher(run: Run) -> None:
     async def test(nodes: Nodes) -> None:
         inboxes = {name: node.subscribe("blocks") for name, node in nodes.items()}
