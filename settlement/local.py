@@ -28,9 +28,9 @@ from settlement.local_chain import LocalChain
 from settlement.local_tables import Tables, sqlite_errors
 
 FEE_BASE = 50_000_000_000_000
-"""Raw 10⁻¹⁸ of the chain's coin per commitment; FEE_BYTE per byte of it. Invented, of the size of a cheap EVM chain.
-
-Charged to nobody: whoever posts has no account here.
+"""
+Raw 10⁻¹⁸ of the chain's coin per commitment; FEE_BYTE per byte of it. Invented, of the size of a cheap EVM chain, and
+charged to nobody: whoever posts has no account here.
 """
 FEE_BYTE = 16_000_000_000
 
