@@ -14,7 +14,6 @@ from node.cli.arguments import parse_value
 from node.cli.session import Names
 from node.programs import Programs
 
-
 SIDE = t.EnumType("Side", ("BUY", "SELL"))
 HOLDING = t.StructType("Holding", (("account", t.ACCOUNT), ("asset", t.ASSET)))
 ORDER = t.StructType("Order", (("by", HOLDING), ("side", SIDE), ("price", t.DECIMAL), ("life", t.DURATION)))
