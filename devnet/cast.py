@@ -3,7 +3,7 @@ Everyone who acts on a devnet: the admin who lists the market, reporters, and tw
 
     market listed → reporters report → agents funded → trading, until cancelled
 
-All connect again when their node goes away, and go on where the chain stands: a market is listed once, an account
+All go on with another node when theirs goes away, and where the chain stands: a market is listed once, an account
 funded once.
 """
 
@@ -68,8 +68,10 @@ class Cast:
         self._traders = [self.trader(_agent_key(number), number) for number in range(len(CAST))]
 
     def trader(self, key: bytes, number: int = 0) -> Trader:
-        """An account that speaks to one of the nodes."""
-        return Trader(key, self._urls[number % len(self._urls)], self._spec.chain_id, FEE, self._hear)
+        """An account that speaks to one of the nodes, and to the next one when that goes away."""
+        first = number % len(self._urls)
+        urls = (*self._urls[first:], *self._urls[:first])
+        return Trader(key, urls, self._spec.chain_id, FEE, self._hear)
 
     async def play(self) -> None:
         """List the market, fund the agents and trade, until cancelled."""

@@ -52,7 +52,7 @@ def devnet(
     validators: Annotated[
         int | None,
         typer.Option(
-            "--validators", min=1, max=16, help="Nodes that certify blocks together, 1 by default; ports follow --port."
+            "--validators", min=1, max=16, help="Nodes that certify blocks together, 4 by default; ports follow --port."
         ),
     ] = None,
     json: Json = False,

@@ -24,10 +24,13 @@ CONSENT_MS = 2**60
 
 @dataclass(slots=True)
 class Cashier:
-    """paid: withdrawals paid out, by index. owed: accounts whose withdrawals are still to be paid."""
+    """
+    deposited: accounts that have put money in. paid: withdrawals paid out, by index. owed: accounts whose withdrawals
+    are still to be paid.
+    """
 
     settlement: LocalSettlement
-    deposits: int = 0
+    deposited: set[bytes] = field(default_factory=set)
     paid: set[int] = field(default_factory=set)
     owed: set[bytes] = field(default_factory=set)
 
@@ -44,10 +47,11 @@ class Cashier:
         )
 
     async def deposit(self, account: bytes, amount: int) -> None:
-        """Once per account, whatever happens in between."""
-        await self.settlement.fund(account, ASSET, amount * RAW)
-        await self.settlement.deposit(account, ASSET, amount * RAW, account + b"devnet")
-        self.deposits += 1
+        """Once per account, whatever happens in between: also when a node asked later is behind the one before."""
+        if account not in self.deposited:
+            await self.settlement.fund(account, ASSET, amount * RAW)
+            await self.settlement.deposit(account, ASSET, amount * RAW, account + b"devnet")
+            self.deposited.add(account)
 
     async def pay_out(self, trader: Trader) -> None:
         """Claim every withdrawal of the account that is final and not paid yet."""

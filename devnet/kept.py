@@ -18,6 +18,8 @@ from node.localnet import free_ports
 
 FILE = "devnet.json"
 VERSION = 1
+VALIDATORS = 4
+"""The fewest of which one may fail."""
 FILE_BYTES_MAX = 65_536
 SETTLEMENT_FILE = "settlement.sqlite"
 
@@ -35,8 +37,8 @@ class Kept:
     seed: int = 7
     feed: str | None = None
     speed: int = 1_000
-    validators: int = 1
-    ports: tuple[int, ...] = (DEFAULT_PORT,)
+    validators: int = VALIDATORS
+    ports: tuple[int, ...] = tuple(range(DEFAULT_PORT, DEFAULT_PORT + VALIDATORS))
     fed_ms: int = 0
     height: int = 0
 

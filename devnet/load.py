@@ -51,7 +51,7 @@ class Load:
         turn, limit = number, trio.CapacityLimiter(WAITING_MAX)
         while True:
             url = self.urls[turn % len(self.urls)]
-            trader = Trader(development_key(key), url, self.spec.chain_id, self.spec.fee_min, self.hear)
+            trader = Trader(development_key(key), [url], self.spec.chain_id, self.spec.fee_min, self.hear)
             try:
                 async with connect(url) as trader.client, trio.open_nursery() as nursery:
                     trader.programs = await Programs.load(trader.client)

@@ -7,6 +7,7 @@ started again is `tenor node run`, as on any machine.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -66,9 +67,8 @@ class NodeProcess:
         """Start it as a fork of this process, which must not have begun threads or trio."""
         threads = len(list(Path("/proc/self/task").iterdir()))
         assert threads == 1, f"{threads} threads: what another one holds would be held for ever in a fork"
-        run_it = multiprocessing.get_context("fork").Process(
-            target=_run_node, args=(self._config, self._flags, self._log)
-        )
+        fork = multiprocessing.get_context("fork").Process
+        run_it = fork(target=_run_node, args=(self._config, self._flags, self._log), daemon=True)
         self._forked = run_it
         run_it.start()
 
@@ -118,7 +118,9 @@ class NodeProcess:
         flags = [word for name, value in self._flags.items() for word in (f"--{name}", value)]
         command = [sys.executable, "-m", *module, "node", "run", "--config", str(self._config), *flags]
         with _written_to(self._log) as out:
-            self._process = await trio.lowlevel.open_process(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            self._process = await trio.lowlevel.open_process(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, process_group=0
+            )
         return await self._process.wait()
 
     def _ended(self) -> bool:
@@ -150,9 +152,11 @@ def fork_nodes(configs: Sequence[Path]) -> list[NodeProcess]:
 
 
 def fork_all(nodes: Sequence[NodeProcess]) -> None:
-    """Start all of them; several need the network's libraries, too."""
+    """Start all of them. What they would import is imported once, and shared as long as nobody writes to it."""
+    importlib.import_module("node.app")
     if len(nodes) > 1:
         importlib.import_module("p2p.libp2p")
+    gc.freeze()
     for node in nodes:
         node.fork()
 
@@ -188,7 +192,11 @@ def _written_to(log: Path | None) -> Iterator[int]:
 
 
 def _run_node(config: Path, flags: Mapping[str, str], log: Path | None) -> None:
-    """In the fork: `tenor node run --config`, its result with its log."""
+    """
+    In the fork: `tenor node run --config`, its result with its log. A process group of its own: Ctrl-C in a terminal
+    is for the devnet, which asks its nodes to leave.
+    """
+    os.setpgid(0, 0)
     with _written_to(log) as out:
         for own in (sys.stdout.fileno(), sys.stderr.fileno()):
             os.dup2(out, own)

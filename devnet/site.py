@@ -144,7 +144,7 @@ class Site:
         view = await client.consensus()
         best = max(self.pulse.heights.values(), default=0)
         level = view["certified_height"] >= best - LEVEL_BLOCKS
-        return bool(view["votes"] and not view["why"] and view["counters"]["voted"] and level)
+        return bool(view["votes"] and view["counters"]["voted"] and level)
 
     async def all_level(self) -> None:
         for number in range(len(self.nodes)):

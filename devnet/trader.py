@@ -7,6 +7,7 @@ Sequences of its lanes are microseconds since 1970: they only grow, across resta
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -27,29 +28,36 @@ Hear = Callable[[Receipt], None]
 
 
 class Trader:
-    """`client` and `programs` stand while `keep` runs."""
+    """`client` and `programs` stand while `keep` runs. url: of the node it speaks to."""
 
     client: Client
     programs: Programs
 
-    def __init__(self, key: bytes, url: str, chain_id: int, fee: int, hear: Hear | None = None) -> None:
-        """hear: told of every receipt."""
+    def __init__(self, key: bytes, urls: Sequence[str], chain_id: int, fee: int, hear: Hear | None = None) -> None:
+        """
+        Args:
+            urls: of nodes, the first for as long as it answers, then the next. hear: told of every receipt.
+        """
         self._hear = hear
         self.key, self.address = key, address_of(key)
-        self._url, self._chain_id, self._fee = url, chain_id, fee
+        self._urls, self._chain_id, self._fee = deque(urls), chain_id, fee
         self._last = 0
 
+    @property
+    def url(self) -> str:
+        return self._urls[0]
+
     async def keep(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Connect and run `work`; when the node goes away, wait until it answers and run it again."""
+        """Connect and run `work`; when the node goes away, run it again with the next one that answers."""
         while True:
             try:
-                async with connect(self._url) as client:
+                async with connect(self.url) as client:
                     self.client = client
                     self.programs = await Programs.load(client)
                     await work()
                     return
             except* Unavailable:
-                pass
+                self._urls.rotate(-1)
             await trio.sleep(RECONNECT_S)
 
     async def send(

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from devnet.kept import SETTLEMENT_FILE, Kept, keep
 from devnet.market import market_for
 from devnet.process import NodeProcess, fork_nodes, running, stop_all
 from devnet.replaying import audited
+from devnet.trader import Trader
 from devnet.view import View
 from genesis.devkeys import development_key
 from genesis.errors import Unavailable
@@ -62,6 +64,7 @@ def run(kept: Kept, options: Options, started: float) -> int:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="tenor-devnet-"))
     try:
         devnet = _Devnet(kept, options, folder, started)
+        devnet.view.starting(kept.validators, folder)
         configs = write_folders(folder, kept.validators, kept.ports, SETTLEMENT_BLOCK_MS)
         return trio.run(devnet.run, fork_nodes(configs))
     finally:
@@ -82,9 +85,29 @@ class _Devnet:
         self.ticks = ticks_of(kept)
         self.view = View(self.market.name, options.json)
         self.first_block_ms = 0
-        self.reached = trio.Event()
+        self.over = trio.Event()
+        """Once the last block wanted is there, or somebody has pressed Ctrl-C."""
+        self.asked = False
 
     async def run(self, nodes: Sequence[NodeProcess]) -> int:
+        """Until its end; once asked to end also until the audit is done, asked twice at once. The exit code."""
+        code = 1
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._hear, signals, nursery.cancel_scope)
+                code = await self._run(nodes)
+                nursery.cancel_scope.cancel()
+        return code
+
+    async def _hear(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+        await anext(signals)
+        self.view.progress("ending: nodes seal their block and leave; once more to end at once")
+        self.asked = True
+        self.over.set()
+        await anext(signals)
+        scope.cancel()
+
+    async def _run(self, nodes: Sequence[NodeProcess]) -> int:
         terms = Terms.of(self.spec)
         async with open_local(self.folder / SETTLEMENT_FILE, terms, SETTLEMENT_BLOCK_MS) as settlement:
             cashier = Cashier(settlement)
@@ -98,11 +121,14 @@ class _Devnet:
                 await stop_all(nodes)
             posted = (await settlement.committed()).height
             final = await self._final(settlement, posted)
+        if self.first_block_ms == 0 and self.asked:
+            self.view.warn("ended before its first block")
+            return 1
         self.view.progress("replaying every block from genesis in a second process")
         report = await audited(nodes[0].folder)
         summary = {
             **report,
-            "deposits_made": cashier.deposits,
+            "deposits_made": len(cashier.deposited),
             "withdrawals_paid": len(cashier.paid),
             "posted_height": posted,
             "final_height": final,
@@ -118,22 +144,22 @@ class _Devnet:
     async def _trade(self, nursery: trio.Nursery) -> bool:
         """Trade to the end; whether it came within the limit."""
         watcher = self.cast.trader(development_key(0))
-        nursery.start_soon(watcher.keep, lambda: self._watch(watcher.client))
+        nursery.start_soon(watcher.keep, lambda: self._watch(watcher))
         async with trio.open_nursery() as playing:
             playing.start_soon(self.cast.play)
-            await self._end()
+            await self.over.wait()
             playing.cancel_scope.cancel()
         self._remember()
-        if not self.options.blocks or await self.cast.settle():
+        if self.asked or await self.cast.settle():
             return True
         self.view.warn(f"the last withdrawal was not paid within {END_S:.0f} s")
         return False
 
-    async def _watch(self, client: Client) -> None:
-        cast, last = self.cast, self.kept.height + self.options.blocks
+    async def _watch(self, watcher: Trader) -> None:
+        client, cast, last = watcher.client, self.cast, self.kept.height + self.options.blocks
         async with client.subscribe("blocks") as blocks, client.subscribe("events") as events, trio.open_nursery() as n:
             n.start_soon(self.view.follow_events, events)
-            self.view.welcome(self.urls[0], self.spec, await client.chain_info())
+            self.view.welcome(watcher.url, self.urls, self.spec, await client.chain_info())
             async for note in blocks:
                 newest = note.result["height"]
                 if self.first_block_ms == 0:
@@ -143,7 +169,7 @@ class _Devnet:
                 cast.height = newest
                 self._remember()
                 if self.options.blocks and newest >= last:
-                    self.reached.set()
+                    self.over.set()
         raise Unavailable("the node's pushes ended")
 
     def _remember(self) -> None:
@@ -157,12 +183,6 @@ class _Devnet:
             if time_ms >= started_ms:
                 return time_ms + self.spec.block_time_ms - started_ms
         return 0
-
-    async def _end(self) -> None:
-        if self.options.blocks:
-            await self.reached.wait()
-        else:
-            await self.view.interrupted()
 
     async def _final(self, settlement: LocalSettlement, posted: int) -> int:
         height = posted

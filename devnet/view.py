@@ -7,9 +7,10 @@ Progress goes to stderr, so that stdout's last line is the result alone.
 from __future__ import annotations
 
 import json
-import signal
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -29,16 +30,27 @@ class View:
         self._fills = self._liquidations = 0
         self._welcomed = False
 
-    def welcome(self, url: str, spec: ChainSpec, info: dict[str, Any]) -> None:
+    def starting(self, validators: int, folder: Path) -> None:
+        self.progress(f"starting {validators} validator{'s' if validators > 1 else ''} in {folder}")
+
+    def welcome(self, url: str, urls: Sequence[str], spec: ChainSpec, info: dict[str, Any]) -> None:
+        """
+        Args:
+            url: of the node whose blocks are shown. urls: of all.
+        """
         if self._welcomed:
-            self._console.print(f"[yellow]the node is back[/] at height {info['height']}")
+            self._console.print(f"[yellow]a node went away[/]; on with the one at {url}, height {info['height']}")
             return
         self._welcomed = True
-        say = self._console.print
-        say(f"[bold]Tenor devnet[/] chain {spec.chain_id}, JSON-RPC at {url.replace('ws:', 'http:')[:-3]} and {url}")
-        say("Funded development keys (published, worth nothing):")
-        for index in range(FIRST_TRADER_KEY, COUNT):
-            say(f"  {index:2} 0x{development_address(index).hex()}  0x{development_key(index).hex()}")
+        lines = [f"[bold]Tenor devnet[/] chain {spec.chain_id}, JSON-RPC at {_http(urls[0])} and {urls[0]}"]
+        if others := ", ".join(map(_http, urls[1:])):
+            lines.append(f"{len(urls)} validators; the others at {others}")
+        lines.append("Funded development keys (published, worth nothing):")
+        lines += [
+            f"  {index:2} 0x{development_address(index).hex()}  0x{development_key(index).hex()}"
+            for index in range(FIRST_TRADER_KEY, COUNT)
+        ]
+        self._console.print("\n".join(lines))  # at once: the nodes, too, say that they run
 
     async def follow_events(self, events: trio.MemoryReceiveChannel[Notification]) -> None:
         async for note in events:
@@ -73,8 +85,6 @@ class View:
             self._console.print(f"  {name:20} {value}")
         self._console.print("[green]all good[/]" if good else "[red]not as it should be[/]")
 
-    async def interrupted(self) -> None:
-        """Return at the first SIGINT or SIGTERM."""
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for _ in signals:
-                return
+
+def _http(url: str) -> str:
+    return url.replace("ws:", "http:").removesuffix("/ws")

@@ -2,7 +2,8 @@
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
-        entrance · gateway process · vitals · life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
+        entrance · gateway process · vitals · pruner · store check ·
+        life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
         or, of a node that follows, following: line · batcher · ranges · sending
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
@@ -45,6 +46,7 @@ from node.meters import Meters
 from node.recovery import Recovered
 from node.service import Service
 from node.store import Store
+from node.store_check import StoreCheck
 from node.store_swap import finish
 from node.sync.following import Following
 from node.sync.joining import come_level
@@ -115,6 +117,7 @@ async def _run(
         config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
     )
     gateway = Gateway(config.gateway, link_path(folder))
+    await gateway.check_port()
     async with trio.open_nursery() as beside, _engine() as engine:
         beside.start_soon(gateway.run)
         give_engine(spec)
@@ -190,9 +193,10 @@ async def _serve(
                 spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters,
                 partial(capture, spec, genesis_hash(spec, genesis_root), ZERO_ADDRESS),
             )  # fmt: skip
+        check = StoreCheck(store)
         vitals = Vitals(
             spec, config.node.folder, store, engine, executor, mempool, stages, meters, life,
-            config.settlement.block_time_ms,
+            config.settlement.block_time_ms, check,
         )  # fmt: skip
         await life.begin(recovered)
 
@@ -210,6 +214,7 @@ async def _serve(
             nursery.cancel_scope.cancel()
 
         await nursery.start(Pruner(spec, store, config.sync, stages).run)
+        await nursery.start(check.run)
         await nursery.start(vitals.run)
         entrance.answer, meters.sync.begun = answer, ""
         port = await entrance.open()

@@ -75,10 +75,15 @@ class Client:
 
     async def receipt(self, transaction: bytes) -> Receipt:
         """Raises Invalid "not_found" when the node knows nothing of it, Unavailable while it waits for a batch."""
-        view = await self.request("tenor_getReceipt", transaction=hexadecimal(transaction))
-        if view["stage"] == "received":
+        receipt = await self.found(transaction)
+        if receipt is None:
             raise Unavailable("The transaction was received and waits for a batch; ask again in a moment.")
-        return parse_receipt(view)
+        return receipt
+
+    async def found(self, transaction: bytes) -> Receipt | None:
+        """As `receipt`, but None while it waits for a batch."""
+        view = await self.request("tenor_getReceipt", transaction=hexadecimal(transaction))
+        return None if view["stage"] == "received" else parse_receipt(view)
 
     async def receipt_proof(self, transaction: bytes) -> Json:
         """The receipt as the interface gives it; its member `proof` is what `genesis.verify.verify_receipt` takes."""

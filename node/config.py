@@ -88,7 +88,7 @@ class SyncConfig:
         240, 1, 1_000_000_000, "blocks behind, from which on a start takes a snapshot; ten times as many while it runs"
     )
     keep_blocks: int = _whole(0, 0, 1_000_000_000, "newest blocks to keep; 0 keeps all")
-    keep_mib: int = _whole(0, 0, 1 << 30, "MiB of blocks to keep, about; 0 is no bound")
+    keep_mib: int = _whole(0, 0, 1 << 30, "MiB of blocks to keep, about, all else of the folder apart; 0 is no bound")
 
 
 @dataclass(frozen=True, slots=True)

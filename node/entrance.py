@@ -63,7 +63,7 @@ class Entrance:
             "why": reason.why,
             "remedy": reason.remedy,
             "view": 0,
-            "leader": bytes(20),
+            "leader": None,
             "waits_for": "a snapshot",
             "failed_views": 0,
             "certified_height": 0,

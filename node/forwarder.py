@@ -42,7 +42,10 @@ KEPT_MAX = 100_000
 log = logger("forwarder")
 
 Send = Callable[[Sequence[SignedTransaction]], Awaitable[Callable[[], Awaitable[list[Any]]]]]
-"""Takes transactions in here; then waits, per one, for a receipt's bytes or a refusal [fault, code, message]."""
+"""
+Takes transactions in here. What it returns must run: it compiles deployments, and waits, per transaction, for a
+receipt's bytes or a refusal [fault, code, message].
+"""
 
 
 class Forwarder:
@@ -208,7 +211,7 @@ class Forwarder:
         while kept and self._leader() == leader:
             frame = [kept[at] for at in range(min(len(kept), FRAME_TRANSACTIONS_MAX))]
             try:
-                await (self._send(frame) if leader is None else self._ask(leader, frame))
+                await (self._run_again(frame) if leader is None else self._ask(leader, frame))
             except Unavailable as error:
                 self._note(leader, str(error))
                 await trio.sleep(RETRY_S)
@@ -221,7 +224,11 @@ class Forwarder:
 
     async def _run_orphans(self) -> None:
         while rows := self._orphans(FRAME_TRANSACTIONS_MAX):
-            await self._send(await trio.to_thread.run_sync(_decoded, rows))
+            await self._run_again(await trio.to_thread.run_sync(_decoded, rows))
+
+    async def _run_again(self, transactions: Sequence[SignedTransaction]) -> None:
+        """Nobody is told: who sent them was answered, or asks again."""
+        self._nursery.start_soon(await self._send(transactions))
 
     async def _ask(self, leader: Peer, frame: Sequence[SignedTransaction]) -> list[Receipt | Invalid | Unavailable]:
         """Raises Unavailable when it does not answer, or another leads by then."""
@@ -248,8 +255,21 @@ class Forwarder:
             raise Unavailable("This node does not lead; ask whoever does.")
         signed = await trio.to_thread.run_sync(lambda: [decode(row) for row in rows])
         await self.at_home()
-        answers = await self._send(signed)
-        return codec.encode(tuple(_row(answer) for answer in await answers()))
+        answers = await self._seen_through(await self._send(signed))
+        return codec.encode(tuple(_row(answer) for answer in answers))
+
+    async def _seen_through(self, answers: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
+        """The answers. What was begun is done even if whoever asks for it is gone by then: he asks again."""
+        found: list[Any] = []
+        done = trio.Event()
+
+        async def see() -> None:
+            found.extend(await answers())
+            done.set()
+
+        self._nursery.start_soon(see)
+        await done.wait()
+        return found
 
 
 def _decoded(rows: Sequence[bytes]) -> list[SignedTransaction]:

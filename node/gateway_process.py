@@ -18,6 +18,7 @@ import trio
 
 from genesis.errors import Unavailable
 from node.config import GatewayConfig
+from node.gateway.port import bind
 from node.log import logger
 
 PAUSE_SECONDS = 0.2
@@ -72,6 +73,10 @@ class Gateway:
         self._config, self._path = config, path
         self._served, self._scope = trio.Event(), trio.CancelScope()
         self._tell, self._told = trio.open_memory_channel[int](1)
+
+    async def check_port(self) -> None:
+        """Raise Unavailable when the port is taken: to be known before anything is done."""
+        (await trio.to_thread.run_sync(bind, self._config.host, self._config.port)).close()
 
     async def run(self) -> None:
         """Until `stop` or cancelled. Raises as `run_gateway`."""

@@ -72,8 +72,9 @@ class Intake:
 
     async def run_here(self, transactions: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
         """
-        Take in what another node forwards, or once more what a leader had. What is returned waits: per transaction for
-        a receipt's bytes, the one that there is if it has run already; or a refusal.
+        Take in what another node forwards, or once more what a leader had. What is returned compiles deployments among
+        them, and waits: per transaction for a receipt's bytes, the one that there is if it has run already; or a
+        refusal.
         """
         answer = await self._take(_Frame(transactions, until_executed=True), again=True)
         if isinstance(answer, Later):

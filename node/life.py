@@ -48,6 +48,8 @@ from settlement.adapter import SettlementAdapter
 
 NEWS_S = 1.0
 """How often a node looks for others it did not know."""
+LEFT_LOOK_S = 0.05
+"""How often a node that stops looks whether the others have left before it."""
 DRAIN_S = 5.0
 """How long a node that stops waits for the others to certify what it has proposed."""
 
@@ -98,7 +100,8 @@ class Life:
         self._engine, self._executor, self._adapter = engine, executor, adapter
         self._mempool, self._service, self._stages = mempool, service, stages
         self._poll_s, self._genesis_root = poll_s, genesis_root
-        self._stopped = self._told = False
+        self._asked = trio.Event()
+        self._told = False
 
     @property
     def line(self) -> Line:
@@ -123,7 +126,7 @@ class Life:
 
     def stop(self) -> None:
         """Take no transactions any more, seal the open block, then return from run."""
-        self._stopped = True
+        self._asked.set()
         self._service.leave()
         self._sequencer.stop()
 
@@ -156,7 +159,7 @@ class Life:
             partial(capture, spec, genesis_hash(spec, self._genesis_root), self._signer.address),
         )  # fmt: skip
         await self._service.attach(line)
-        if self._stopped:
+        if self._asked.is_set():
             self._sequencer.stop()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -187,11 +190,12 @@ class Life:
                 await nursery.start(self._forwarder.run)
                 nursery.start_soon(self._halt_when_lost, self._inbox, self._sequencer)
                 nursery.start_soon(self._meet)
+                nursery.start_soon(self._leave_alone, nursery.cancel_scope)
                 nursery.start_soon(self._tell_opened, task_status)
                 await self._sequencer.run()
                 await self._drain()
                 nursery.cancel_scope.cancel()
-            if self._stopped:
+            if self._asked.is_set():
                 return
             await self.begin(await self._go_back())
 
@@ -220,6 +224,13 @@ class Life:
         if not self._told:
             self._told = True
             task_status.started()
+
+    async def _leave_alone(self, scope: trio.CancelScope) -> None:
+        """Once asked to stop: end when too few others are left to certify anything. What is logged waits on disk."""
+        await self._asked.wait()
+        while self._consensus.has_quorum():
+            await trio.sleep(LEFT_LOOK_S)
+        scope.cancel()
 
     async def _drain(self) -> None:
         """Let what was proposed become certified, if that can still be."""

@@ -58,7 +58,7 @@ _U64_U32 = struct.Struct(">QI")
 _U64_U64 = struct.Struct(">QQ")
 _U64_U8 = struct.Struct(">QB")
 _TABLE_LISTED = re.compile(
-    r"^ (?P<number>\d+):\d+\['.*' @ \d+ : [01] \.\. '(?P<last>.*)' @ \d+ : [01]\]$", re.MULTILINE
+    r"^ (?P<number>\d+):\d+\['(?P<first>.*)' @ \d+ : [01] \.\. '(?P<last>.*)' @ \d+ : [01]\]$", re.MULTILINE
 )
 _PAGE_KEY = struct.Struct(">III")  # program, page, serial of the checkpoint that wrote it
 
@@ -623,6 +623,25 @@ class Store:
                 for key in piece:
                     batch.delete(key)
 
+    def read_behind(self, key: bytes, rows_max: int, bytes_max: int) -> tuple[bytes | None, int]:
+        """
+        Read the rows that follow a key, whatever they hold, past the cache; all, when begun with b"". More than
+        bytes_max by one row.
+
+        Returns:
+            The last one's key, None when there is none; how many bytes they have.
+        """
+        last, size = None, 0
+        with (
+            self._guarded("read it through", key),
+            self._db.iterator(start=key, include_start=False, verify_checksums=True, fill_cache=False) as rows,
+        ):
+            for last, data in islice(rows, rows_max):
+                size += len(last) + len(data)
+                if size >= bytes_max:
+                    break
+        return last, size
+
     # Taking over what is whole
 
     def small_rows(self) -> Iterator[tuple[bytes, bytes]]:
@@ -737,12 +756,16 @@ class Store:
         )
 
     def _damaged_file(self, key: bytes) -> str:
-        """The file whose checksum is wrong, of those that may hold a row from `key` on; "" when none is found."""
+        """The file whose checksum is wrong, of those with rows from `key` on, nearest first; "" when none is found."""
         if self._db is None:
             return next((str(found) for found in damaged_logs(self.path) if not found.torn), "")
         listed = self._db.get_property(b"leveldb.sstables").decode("latin-1")
-        numbers = [int(one["number"]) for one in _TABLE_LISTED.finditer(listed) if _unescaped(one["last"]) >= key]
-        tables = [self.path / f"{number:06}{TABLE_SUFFIX}" for number in sorted(numbers)]
+        near = sorted(
+            (max(_unescaped(one["first"]), key), int(one["number"]))
+            for one in _TABLE_LISTED.finditer(listed)
+            if _unescaped(one["last"]) >= key
+        )
+        tables = [self.path / f"{number:06}{TABLE_SUFFIX}" for _, number in near]
         return next(map(str, damaged_tables(tables[:TABLES_SEARCHED_MAX])), "")
 
 

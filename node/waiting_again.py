@@ -35,7 +35,7 @@ async def put_back(
         known |= zip(asked, await engine.run(executor.sequences, asked), strict=True)
     late = mempool.empty()
     mempool.learn(list(known), list(known.values()))
-    refused = sum(not _let_in(mempool, pending, now_ms) for pending in again)
+    refused = sum(_is_uncompiled(pending) or not _let_in(mempool, pending, now_ms) for pending in again)
     for pending in late:
         _let_in(mempool, pending, now_ms)
     return len(again) - refused, refused
@@ -43,7 +43,7 @@ async def put_back(
 
 def _let_in(mempool: Mempool, pending: Pending, now_ms: int) -> bool:
     try:
-        if pending.signed.transaction.kind in KINDS_WITH_SOURCE and pending.work is None:
+        if _is_uncompiled(pending):
             mempool.hold(pending, now_ms)
         else:
             mempool.admit(pending, now_ms)
@@ -51,6 +51,11 @@ def _let_in(mempool: Mempool, pending: Pending, now_ms: int) -> bool:
         pending.done(error)
         return False
     return True
+
+
+def _is_uncompiled(pending: Pending) -> bool:
+    """Of what was given up: a deployment that failed, whose work no block recorded; nobody would compile it again."""
+    return pending.signed.transaction.kind in KINDS_WITH_SOURCE and pending.work is None
 
 
 def _nobody(_: object) -> None:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import trio
+
 from genesis.chain import (
     Call,
     DeployTransaction,
@@ -23,11 +25,12 @@ from genesis.chain import (
     sign,
 )
 from genesis.crypto import address_of
-from genesis.errors import TenorError
+from genesis.errors import Invalid, TenorError, Unavailable
 from node.client import Client
 
 VALID_MS = 60_000
 """From signing to expiry; clocks of sender and node may differ by less than this."""
+ASK_AGAIN_S = 0.1
 GAS_CALL = 2_000_000
 """Gas limit of a call where the caller names none: 2 ms of work, an order with dozens of fills."""
 LANE_OF = {order: order.value << 30 for order in OrderClass}
@@ -88,10 +91,25 @@ class Wallet:
 
     async def send_signed(self, signed: SignedTransaction) -> Receipt:
         try:
-            return await self.client.send(signed)
+            try:
+                return await self.client.send(signed)
+            except Unavailable as error:
+                return await self._outcome(signed, error)
         except TenorError:
             self._next.pop(signed.transaction.lane, None)
             raise
+
+    async def _outcome(self, signed: SignedTransaction, error: Unavailable) -> Receipt:
+        """Of a transaction that a busy node has taken in, not answering in time. Raises the error if it has not."""
+        while _now_ms() < signed.transaction.expiry:
+            try:
+                receipt = await self.client.found(signed.id)
+            except Invalid:
+                break
+            if receipt is not None:
+                return receipt
+            await trio.sleep(ASK_AGAIN_S)
+        raise error
 
     async def _take(self, order: OrderClass) -> tuple[int, int]:
         lane = LANE_OF[order]
@@ -103,4 +121,8 @@ class Wallet:
 
 
 def _expiry() -> int:
-    return time.time_ns() // 1_000_000 + VALID_MS
+    return _now_ms() + VALID_MS
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -210,7 +210,7 @@ class Bench:
                             view = await client.consensus()
                             best = max(other.height for other in self.nodes)
                             level = view["certified_height"] >= best - LEVEL_BLOCKS
-                            if view["votes"] and not view["why"] and view["counters"]["voted"] and level:
+                            if view["votes"] and view["counters"]["voted"] and level:
                                 return
                             await trio.sleep(LOOK_S)
                 except* (TenorError, OSError):

@@ -114,7 +114,7 @@ def _options(
     password_file: PasswordFile = None,
     dev_key: DevKey = None,
     account: Account = None,
-    wait: Wait = Stage.EXECUTED,
+    wait: Wait = Stage.CERTIFIED,
     timeout: Timeout = 60.0,
     quiet: Quiet = False,
     json: Json = False,
@@ -124,7 +124,7 @@ def _options(
 
 async def wait_for(client: Client, receipt: Receipt, stage: Stage, seconds: float) -> Receipt:
     """
-    Ask again until the receipt has come to the stage.
+    Ask again until the receipt has come to the stage; what is certified on the way is not told of.
 
     Raises:
         Unavailable: it did not within the time. Invalid: its block was reverted.
@@ -137,10 +137,10 @@ async def wait_for(client: Client, receipt: Receipt, stage: Stage, seconds: floa
         while STAGES.index(receipt.stage) < STAGES.index(stage.value):
             before = receipt.stage
             await trio.sleep(POLL_SECONDS)
-            receipt = await client.receipt(receipt.transaction)
+            receipt = await _asked_again(client, receipt)
             if receipt.stage == "reverted":
                 raise Invalid("Its block was reverted; send the transaction again.", "reverted")
-            if receipt.stage != before:
+            if receipt.stage not in (before, "certified"):
                 progress(f"block {receipt.height} is {receipt.stage}")
     if STAGES.index(receipt.stage) < STAGES.index(stage.value):
         raise Unavailable(
@@ -148,3 +148,13 @@ async def wait_for(client: Client, receipt: Receipt, stage: Stage, seconds: floa
             f"ask later with `tenor tx receipt 0x{receipt.transaction.hex()} --wait {stage}`."
         )
     return receipt
+
+
+async def _asked_again(client: Client, receipt: Receipt) -> Receipt:
+    """Its receipt now; what was known while the node, whose leader fell, has none: whoever leads next runs it again."""
+    try:
+        return await client.found(receipt.transaction) or receipt
+    except Invalid as error:
+        if error.code != "not_found" or receipt.stage != "executed":
+            raise
+        return receipt

@@ -192,7 +192,10 @@ class Consensus:
         }
 
     def view(self) -> dict[str, Any]:
-        """For people: who leads, what this node waits for, and if it does not vote, why and what to do."""
+        """
+        For people: who leads, what this node waits for, and if it does not vote, why and what to do. votes is true
+        exactly when why is "".
+        """
         standing, connected = self.machine.standing(), self.connected()
         me = self._signer.address if self._signer else None
         members = [
@@ -202,7 +205,7 @@ class Consensus:
         found = self.reasons()
         return {
             "validator": me,
-            "votes": self.machine.me is not None,
+            "votes": not found,
             "why": found[0].why if found else "",
             "remedy": found[0].remedy if found else "",
             "burden": self._ledger.burden(),
@@ -225,9 +228,8 @@ class Consensus:
         if self.machine.me is None and self._recall is None:
             return [reasons.not_in_set(self._rules.version)]
         found = [] if self._recall is None else [reasons.recalling(self._recall.why())]
-        connected = self.connected()
-        if not self._rules.has_quorum(connected):
-            stakes = self._rules.stakes
+        if not self.has_quorum():
+            connected, stakes = self.connected(), self._rules.stakes
             found.append(reasons.cut_off(sum(stakes[one] for one in connected), 2 * sum(stakes.values()) // 3 + 1))
         if self._ranges.pruned:
             found.append(reasons.pruned())
@@ -249,6 +251,10 @@ class Consensus:
         """Validators of the set that can be reached now, this one included."""
         names, own = set(self._network.peers()), self._signer.address if self._signer else None
         return {one for one in self._rules.stakes if one == own or self._peers.get(one) in names}
+
+    def has_quorum(self) -> bool:
+        """Whether enough validators can be reached for blocks to be certified."""
+        return self._rules.has_quorum(self.connected())
 
     def spare(self) -> int | None:
         """How many connected validators may be lost, heaviest first, with a quorum left; None when alone."""

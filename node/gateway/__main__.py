@@ -14,21 +14,21 @@ import os
 import socket
 import stat
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
 import uvicorn
 
+from genesis.errors import Unavailable
 from node import collector
 from node.config import GatewayConfig
 from node.gateway.doorway import Doorway, HttpGuest, WebSocketGuest
 from node.gateway.link import Link
+from node.gateway.port import bind
 from node.gateway.server import application
 from node.watch.process import raise_open_files
 
-BIND_SECONDS = 2.0
-"""A gateway that is just ending still holds the port; wait for it this long."""
+BACKLOG = 1024
 STDIN = 0
 FILES_SPARE = 128
 """Open files beside the clients' connections."""
@@ -38,7 +38,11 @@ def main() -> None:
     path, limits = Path(sys.argv[1]), GatewayConfig(**json.loads(sys.argv[2]))
     if _is_started() and not os.read(STDIN, 1):
         return
-    listening = _bind(limits.host, limits.port)
+    try:
+        listening = bind(limits.host, limits.port)
+    except Unavailable as error:
+        sys.exit(str(error))
+    listening.listen(BACKLOG)
     doorway = Doorway(min(limits.connections_max, raise_open_files() - FILES_SPARE))
     config = uvicorn.Config(
         application(Link(path), limits, doorway),
@@ -47,7 +51,7 @@ def main() -> None:
         ws=partial(WebSocketGuest, doorway),  # type: ignore[arg-type]
         ws_max_size=limits.body_bytes_max,
         ws_per_message_deflate=False,
-        backlog=1024,
+        backlog=BACKLOG,
         timeout_keep_alive=60,
         timeout_graceful_shutdown=1,
         log_config=None,
@@ -77,26 +81,6 @@ def _stop_at_end(server: uvicorn.Server) -> None:
     if not os.read(STDIN, 4096):
         asyncio.get_running_loop().remove_reader(STDIN)
         server.should_exit = True
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    deadline = time.monotonic() + BIND_SECONDS
-    while True:
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((host, port))
-        except OSError as error:
-            listening.close()
-            if time.monotonic() > deadline:
-                sys.exit(
-                    f"The gateway cannot listen on {host}:{port}: {error.strerror}; set gateway.port to a free one."
-                )
-            time.sleep(0.05)
-        else:
-            listening.listen(1024)
-            return listening
 
 
 main()

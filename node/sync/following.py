@@ -138,7 +138,7 @@ class Following:
             nursery.cancel_scope.cancel()
 
     def view(self) -> dict[str, Any]:
-        """As `Consensus.view`."""
+        """As `Consensus.view`; leader is None before the first block."""
         connected = set(self._place.network.peers())
         stakes = self._membership.sets[-1].stakes
         members = [
@@ -152,7 +152,7 @@ class Following:
             "why": follows.why,
             "remedy": follows.remedy,
             "view": header.view if header else 0,
-            "leader": header.proposer if header else bytes(20),
+            "leader": header.proposer if header else None,
             "waits_for": "the next certified block",
             "failed_views": 0,
             "certified_height": self._line.tip.height,

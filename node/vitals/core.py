@@ -27,6 +27,7 @@ from node.mempool import Mempool
 from node.meters import Meters
 from node.recovery import stored_header
 from node.store import Store
+from node.store_check import StoreCheck
 from node.vitals.disk import Disk
 from node.vitals.feeds import FeedTime, feed_times
 from node.watch.process import process_samples
@@ -66,10 +67,11 @@ class Vitals:
         meters: Meters,
         life: Living,
         settlement_block_ms: int,
+        check: StoreCheck,
     ) -> None:
         self._spec, self._store, self._engine, self._executor = spec, store, engine, executor
         self._mempool, self._stages, self._meters, self._life = mempool, stages, meters, life
-        self._settlement_block_ms = settlement_block_ms
+        self._settlement_block_ms, self._check = settlement_block_ms, check
         self._disk = Disk(folder)
         self._catalogue = Catalogue()
         self._seen = WaitingHooks(0, 0, 0), list[FeedTime]()
@@ -182,7 +184,9 @@ class Vitals:
         yield sample("tenor_disk_free_bytes", self._disk.free_bytes())
         yield sample("tenor_disk_used_bytes", self._disk.used_bytes)
         yield sample("tenor_disk_days_left", self._disk.days_left())
+        yield sample("tenor_disk_damaged_bytes", self._disk.damaged_bytes)
         yield sample("tenor_disk_slow", bool(self._store.pace.burden()))
+        yield sample("tenor_store_checked_timestamp_seconds", self._check.checked_s)
         yield from process_samples("core")
 
     def _settlement(self) -> Iterator[Sample]:

@@ -1,4 +1,4 @@
-"""How fast a node's folder grows, and how long the disk lasts at that."""
+"""How fast a node's folder grows, how long the disk lasts at that, and what of it nobody needs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import trio
 
+from node.store_swap import ASIDE
+
 SAMPLE_S = 600.0
 """Between two looks; one walks over a few hundred files."""
 SAMPLES_MAX = 145
@@ -20,10 +22,11 @@ DAY_S = 86_400.0
 
 
 class Disk:
-    """used_bytes: of the folder, at the last look."""
+    """used_bytes, damaged_bytes: of the folder, and of stores left aside by a repair, at the last look."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.damaged_bytes = 0
         self._seen: deque[tuple[float, int]] = deque(maxlen=SAMPLES_MAX)
 
     @property
@@ -33,9 +36,12 @@ class Disk:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
         while True:
-            used = await trio.to_thread.run_sync(folder_bytes, self._folder)
+            used, self.damaged_bytes = await trio.to_thread.run_sync(self._look)
             self._seen.append((trio.current_time(), used))
             await trio.sleep(SAMPLE_S)
+
+    def _look(self) -> tuple[int, int]:
+        return folder_bytes(self._folder), sum(map(folder_bytes, self._folder.glob(f"{ASIDE}*")))
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self._folder).free

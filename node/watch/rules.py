@@ -82,6 +82,11 @@ RULES = (
         "At the growth of the last day the disk is full within a week; a node whose disk is full stops.",
         "Free space, or move the folder to a larger disk while the node is stopped.",
     ),
+    Rule(
+        "TenorDamagedStore", "tenor_disk_damaged_bytes > 0", "0s", "ticket",
+        "A repair has left the damaged store beside the new one, where it takes as much of the disk.",
+        "When the disk has been looked at and the node is level again, remove `store.damaged*` from its folder.",
+    ),
 )  # fmt: skip
 
 

@@ -42,10 +42,12 @@ def catching_up(sync: Mapping[str, Any]) -> str:
 
 def _stands(consensus: Mapping[str, Any]) -> str:
     height, view, waits = consensus["certified_height"], consensus["view"], consensus["waits_for"]
-    leader = "this node" if consensus["leader"] == consensus["validator"] else _hex(consensus["leader"])
+    leads = ""
+    if leader := consensus["leader"]:
+        leads = f"in view {view} {'this node' if leader == consensus['validator'] else _hex(leader)} leads, and "
     away = [_hex(one["address"]) for one in consensus["validators"] if not one["connected"]]
     missing = f" Not connected: {', '.join(away)}." if away else ""
-    return f"Block {height} is certified; in view {view} {leader} leads, and this node waits for {waits}.{missing}"
+    return f"Block {height} is certified; {leads}this node waits for {waits}.{missing}"
 
 
 def _hex(address: bytes | str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import zipfile
@@ -14,7 +16,6 @@ import pytest
 
 from devnet.feeds import Model, replay
 from genesis.errors import Invalid
-from tests.devnet.test_kill import free_port
 
 BLOCKS = 60
 WANTED = (
@@ -24,13 +25,29 @@ WANTED = (
 SEED = 11
 
 
-def devnet(*arguments: str) -> dict[str, Any]:
-    """Run the command to its end and return the object on its last line."""
+def devnet(*arguments: str, kill_at: int = 0) -> dict[str, Any]:
+    """
+    Run the command to its end and return the object on its last line.
+
+    Args:
+        kill_at: block at which the last node is killed; 0 for never.
+    """
     command = [sys.executable, "-c", "from devnet.cli import main; main()", "devnet", "--json", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-3_000:] + done.stdout[-1_000:]
-    summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None and running.stdout is not None
+        said = []
+        for line in running.stderr:
+            said.append(line)
+            if kill_at and line.startswith(f"block {kill_at:5} "):
+                os.kill(children(running.pid)[-1], signal.SIGKILL)
+        lines = running.stdout.read().splitlines()
+    assert running.returncode == 0, "".join(said[-40:])
+    summary: dict[str, Any] = json.loads(lines[-1])
     return summary
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def check_summary(summary: dict[str, Any]) -> None:
@@ -63,8 +80,11 @@ def write_ticks(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_modelled_devnet_trades_and_adds_up(tmp_path: Path) -> None:
-    check_summary(devnet("--blocks", str(BLOCKS), "--port", str(free_port()), "--keep", str(tmp_path / "kept")))
-    assert (tmp_path / "kept" / "store").is_dir()
+    """Four validators, one of which is killed: its agents go on with another."""
+    summary = devnet("--blocks", str(BLOCKS), "--port", "0", "--keep", str(tmp_path / "kept"), kill_at=BLOCKS // 3)
+    check_summary(summary)
+    assert (summary["validators"], summary["restarts"]) == (4, 1)
+    assert all((tmp_path / "kept" / f"validator-{number}" / "store").is_dir() for number in range(4))
 
 
 @pytest.mark.slow
@@ -72,7 +92,8 @@ def test_the_modelled_devnet_trades_and_adds_up(tmp_path: Path) -> None:
 def test_the_devnet_replays_recorded_ticks(tmp_path: Path) -> None:
     path = tmp_path / "20140501_quote.zip"
     write_ticks(path)
-    check_summary(devnet("--blocks", str(BLOCKS), "--port", str(free_port()), "--feed", str(path)))
+    alone = ("--validators", "1", "--port", "0")
+    check_summary(devnet("--blocks", str(BLOCKS), *alone, "--feed", str(path)))
 
 
 def test_the_model_gives_the_same_ticks_for_the_same_seed() -> None:

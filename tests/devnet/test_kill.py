@@ -94,7 +94,7 @@ class Run:
         self.source = random.Random(SEED)
 
     def trader(self, key: bytes) -> Trader:
-        return Trader(key, self.url, SPEC.chain_id, SPEC.fee_min)
+        return Trader(key, [self.url], SPEC.chain_id, SPEC.fee_min)
 
     async def run(self) -> None:
         terms = Terms.of(SPEC)
@@ -180,7 +180,7 @@ class Run:
             assert block["hash"] == "0x" + committed.block_hash.hex()
             for height in range(SPEC.commitment_blocks, committed.height + 1, SPEC.commitment_blocks):
                 assert await settlement.standing(height) in ("pending", "posted", "final")
-            assert (await checker.client.block())["inbox_count"] == cashier.deposits == TRADERS
+            assert (await checker.client.block())["inbox_count"] == len(cashier.deposited) == TRADERS
 
         await checker.keep(check)
 

@@ -19,6 +19,7 @@ from node.config import DEFAULT_PORT
 COMMAND = [sys.executable, "-c", "from devnet.cli import main; main()", "devnet", "--json"]
 BLOCKS = 20
 NEEDED = ("node.toml", "genesis.code", "store")
+ALONE = Kept(seed=9, validators=1, ports=(DEFAULT_PORT,), fed_ms=70, height=3)
 
 
 def until_interrupted(*arguments: str) -> dict[str, Any]:
@@ -63,21 +64,21 @@ def folder(tmp_path: Path) -> Path:
     """What a devnet of one validator leaves, as far as its start looks at it."""
     for name in (*NEEDED, SETTLEMENT_FILE):
         (tmp_path / name).touch()
-    keep(tmp_path, Kept(seed=9, fed_ms=70, height=3))
+    keep(tmp_path, ALONE)
     return tmp_path
 
 
 def test_what_was_kept_is_taken_up_again(folder: Path) -> None:
-    kept = Kept(seed=9, fed_ms=70, height=3)
-    assert take_up(folder, Wanted(), resume=True) == kept
-    assert take_up(folder, Wanted(seed=9, validators=1, port=DEFAULT_PORT), resume=False) == kept
+    assert take_up(folder, Wanted(), resume=True) == ALONE
+    assert take_up(folder, Wanted(seed=9, validators=1, port=DEFAULT_PORT), resume=False) == ALONE
 
 
 def test_a_new_devnet_is_as_asked_for(tmp_path: Path) -> None:
     wanted = Wanted(seed=0, feed=Path("ticks.zip"), speed=5, validators=3, port=9_000)
     kept = take_up(tmp_path, wanted, resume=False)
     assert kept == Kept(0, str(Path("ticks.zip").resolve()), 5, 3, (9_000, 9_001, 9_002))
-    assert take_up(None, Wanted(), resume=False) == Kept()
+    usual = take_up(None, Wanted(), resume=False)
+    assert (usual.validators, usual.ports) == (4, tuple(range(DEFAULT_PORT, DEFAULT_PORT + 4)))
     assert len(set(take_up(None, Wanted(validators=4, port=0), resume=False).ports) - {0}) == 4
 
 
@@ -134,6 +135,6 @@ def test_a_damaged_file_is_named(folder: Path, damage: Any) -> None:
 
 
 def test_it_is_written_whole_or_not_at_all(folder: Path) -> None:
-    keep(folder, replace(Kept(), height=4))
+    keep(folder, replace(ALONE, height=4))
     assert take_up(folder, Wanted(), resume=True).height == 4
     assert not list(folder.glob("*.partial"))

@@ -278,7 +278,7 @@ class Siege:
     # ---- the honest
 
     async def _connected(self, key: int, work: Callable[[Trader], Awaitable[None]]) -> None:
-        trader = Trader(development_key(key), self._url, SPEC.chain_id, SPEC.fee_min)
+        trader = Trader(development_key(key), [self._url], SPEC.chain_id, SPEC.fee_min)
         await trader.keep(lambda: work(trader))
 
     async def _watch(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from node import app
 from node.bench.storm_program import HANDLERS, SOURCE
 from node.disk import SLOW_S
 from node.store import Store
+from node.store_swap import ASIDE
 from node.vitals import disk
 from tests.node.command import tenor
 from tests.node.running import ADMIN, REPORTERS, SPEC, Node, now_ms, running
@@ -105,6 +107,20 @@ def test_a_folder_that_grows_too_fast_calls(tmp_path: Path, monkeypatch: pytest.
         node.do(test)
 
 
+def test_a_damaged_store_left_aside_calls_until_it_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked at a thousand times as often as in life; what a start writes is no growth."""
+    monkeypatch.setattr(disk, "SAMPLE_S", 0.1)
+    monkeypatch.setattr(disk, "SAMPLES_MIN", disk.SAMPLES_MAX + 1)
+    with running(tmp_path, market=False) as node:
+        node.do(calls, node.url, quiet)
+        aside = tmp_path / f"{ASIDE}-1"
+        aside.mkdir()
+        (aside / "000005.ldb").write_bytes(bytes(1 << 10))
+        node.do(calls, node.url, lambda found: found == {"TenorDamagedStore": [{}]})
+        rmtree(aside)
+        node.do(calls, node.url, quiet)
+
+
 def test_a_disk_that_takes_its_time_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Disk()
 
@@ -181,7 +197,8 @@ def test_validators_that_are_lost_call_one_by_one(tmp_path: Path) -> None:
         found = await calls(url, lambda found: {"TenorNotVoting", "TenorCertificateOld"} <= found.keys())
         assert {"reason": "cut_off"} in found["TenorNotVoting"]
         view = await town.members[0].client.consensus()
-        assert view["why"] == "validators with 2 of the stake are connected, itself included, and a quorum needs 3"
+        why = "validators with 2 of the stake are connected, itself included, and a quorum needs 3"
+        assert (view["votes"], view["why"]) == (False, why)
         await town.start(2)
         await town.start(3)
         await calls(url, quiet)

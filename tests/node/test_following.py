@@ -29,6 +29,7 @@ from node.lives import Lives
 from node.localnet import free_ports
 from node.programs import Programs
 from node.sync.serving import Snapshots
+from node.watch.words import sentences
 from p2p.identity import NodeKey
 from p2p.memory import Hub, open_memory_network
 from tests.node.command import tenor
@@ -132,6 +133,17 @@ def play(folder: Path, test: Callable[[Pair], Awaitable[None]]) -> None:
                 await test(found)
 
     trio.run(main)
+
+
+def test_a_follower_without_a_block_names_no_leader(tmp_path: Path) -> None:
+    async def test(town: Pair) -> None:
+        town.listed = {}
+        follower = await town.start("follower")
+        view = await follower.client.consensus()
+        assert (view["certified_height"], view["leader"]) == (0, None)
+        assert "Block 0 is certified; this node waits for the next certified block." in sentences(view)[-1]
+
+    play(tmp_path, test)
 
 
 @pytest.mark.slow

@@ -30,17 +30,23 @@ FIRST, SECOND = payment(0), payment(1)
 
 @dataclass(slots=True)
 class Machine:
-    """Stands for what runs transactions; ran: all, in order."""
+    """Stands for what runs transactions; ran: all, in order. done: those that somebody saw through, which compiles."""
 
     leader: str | None = None
     open: bool = False
     orphans: list[bytes] = field(default_factory=list)
     ran: list[SignedTransaction] = field(default_factory=list)
+    done: list[SignedTransaction] = field(default_factory=list)
+    compiled: trio.Event | None = None
+    """What is seen through waits for it."""
 
     async def send(self, signed: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
         self.ran += signed
 
         async def answers() -> list[Any]:
+            if self.compiled is not None:
+                await self.compiled.wait()
+            self.done += signed
             return [Receipt(one.id, 1, 0, "done", "", 5, 7, (), (), (0, 0)).encode() for one in signed]
 
         return answers
@@ -209,6 +215,38 @@ def test_what_the_mempool_gave_waits_there_again_when_this_node_leads() -> None:
                 assert machine.ran == [], "they were let in here before, and are not once more"
 
     run(main)
+
+
+def test_what_runs_again_or_for_somebody_who_has_left_is_seen_through() -> None:
+    """By the clock on the wall: signers are recovered on a thread."""
+
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            machine, other = Machine(orphans=[FIRST.raw], open=True), hub.join("other")
+            machine.compiled = trio.Event()
+            with forwarding(nursery, machine, hub.join("new")):
+                asking = trio.CancelScope()
+
+                async def ask() -> None:
+                    with asking:
+                        await other.request("new", PROTOCOL, codec.encode((SECOND.raw,)), 60.0)
+
+                await _until(lambda: machine.ran == [FIRST])
+                nursery.start_soon(ask)
+                await _until(lambda: machine.ran == [FIRST, SECOND])
+                asking.cancel()
+                await _until(lambda: asking.cancelled_caught)
+                assert machine.done == []
+                machine.compiled.set()
+                await _until(lambda: {one.id for one in machine.done} == {FIRST.id, SECOND.id})
+
+    trio.run(main)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    with trio.fail_after(60):
+        while not holds():
+            await trio.sleep(0.01)
 
 
 def raws(payload: bytes) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from node import keystore
 from node.app import run_node
 from node.config import render
+from node.gateway import port
 from node.store import Store
 from settlement.local import LocalSettlement
 from tests.node.running import SPEC, Node, config_of, running
@@ -157,3 +159,14 @@ def prepared(folder: Path) -> Path:
     path = folder / "node.toml"
     path.write_text(render(config_of(folder, keys__validator=str(key), keys__password_file=str(password))))
     return path
+
+
+def test_a_port_in_use_is_said_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a store nor a block is begun that would be for nothing."""
+    monkeypatch.setattr(port, "BIND_SECONDS", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1])
+        said = f"listen on 127.0.0.1:{number}: .*; set gateway.port"
+        with pytest.raises(Unavailable, match=said), running(tmp_path, market=False, gateway__port=number):
+            pass
+    assert list(tmp_path.iterdir()) == []

@@ -287,7 +287,8 @@ def test_what_a_dead_leader_had_run_is_run_by_the_next(tmp_path: Path) -> None:
 
 def all_well(views: list[dict[str, Any]]) -> bool:
     """Every node votes, is connected to all, and names the same leader."""
-    good = all(view["votes"] and view["why"] == "" for view in views) and len({view["leader"] for view in views}) == 1
+    assert all(view["votes"] == (view["why"] == "") for view in views)
+    good = all(view["votes"] for view in views) and len({view["leader"] for view in views}) == 1
     return good and all(one["connected"] for view in views for one in view["validators"])
 
 

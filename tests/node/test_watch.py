@@ -163,6 +163,17 @@ def test_a_burdened_node_says_so() -> None:
     assert "It leaves leading to others: its disk is slow." in sentences({**CONSENSUS, "burden": "its disk is slow"})
 
 
+def test_nobody_is_said_to_lead_where_nobody_has_led_yet() -> None:
+    told = {
+        **CONSENSUS,
+        "validator": None,
+        "leader": None,
+        "certified_height": 0,
+        "waits_for": "the next certified block",
+    }
+    assert sentences(told)[-1] == "Block 0 is certified; this node waits for the next certified block."
+
+
 @pytest.mark.parametrize(
     ("phase", "said", "stands"),
     [
