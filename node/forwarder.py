@@ -137,9 +137,9 @@ class Forwarder:
                 await self._once_more(leader)
             if leader is None:
                 await self._run_orphans()
-                self._home.set()
                 if self._queue:
-                    await self._bring_home()
+                    await self._bring_home()  # ahead of what comes in now
+                self._home.set()
             if leader is None or not (self._queue or len(self._mempool)):
                 await self._rest()
                 continue

@@ -138,6 +138,8 @@ class Bench:
             try:
                 async with connect(self.nodes[number].url) as client, trio.open_nursery() as nursery:
                     programs = await Programs.load(client)
+                    while not (await client.consensus())["votes"]:
+                        await trio.sleep(LOOK_S)  # behind the others, it tells sequences that are used
                     wallet = await Wallet.open(client, development_key(key))
                     call = programs["bank"].call("transfer", 0, development_address(6), "0.01")
                     next_s = trio.current_time()
