@@ -113,16 +113,17 @@ class Site:
         self._addresses = [address_of(validator_key(number)) for number in range(validators)]
 
     async def leader(self) -> int:
-        """Whoever leads, as the first node sees it that answers."""
+        """Whoever leads, as the first node sees it that answers and knows."""
         for url in self.urls:
             with trio.move_on_after(ANSWER_S):
                 try:
                     async with connect(url) as client:
-                        leader = str((await client.consensus())["leader"])
-                        return self._addresses.index(bytes.fromhex(leader[2:]))
+                        leader = (await client.consensus())["leader"]
+                        if leader is not None:
+                            return self._addresses.index(bytes.fromhex(leader[2:]))
                 except* (TenorError, OSError):
                     pass
-        raise Unavailable("no node answers")
+        raise Unavailable("no node says who leads")
 
     async def until_level(self, number: int) -> None:
         """A node votes, level with the others. Raises Unavailable when it does not within LEVEL_S."""

@@ -28,7 +28,10 @@ from settlement.local_chain import LocalChain
 from settlement.local_tables import Tables, sqlite_errors
 
 FEE_BASE = 50_000_000_000_000
-"""Raw 10⁻¹⁸ of the chain's coin per commitment; FEE_BYTE per byte of it. Invented, of the size of a cheap EVM chain."""
+"""Raw 10⁻¹⁸ of the chain's coin per commitment; FEE_BYTE per byte of it. Invented, of the size of a cheap EVM chain.
+
+Charged to nobody: whoever posts has no account here.
+"""
 FEE_BYTE = 16_000_000_000
 
 Clock = Callable[[], int]

@@ -221,18 +221,19 @@ class Bench:
         raise Unavailable(f"Node {number} did not vote within {seconds:.0f} s of its start.")
 
     async def leader(self) -> int:
-        """As the first node sees it that answers."""
+        """As the first node sees it that answers and knows."""
         found: list[int] = []
         for node in self.nodes:
             try:
                 async with connect(node.url) as client:
                     view = await client.consensus()
-                    found.append(sorted(one["address"] for one in view["validators"]).index(view["leader"]))
+                    if view["leader"] is not None:
+                        found.append(sorted(one["address"] for one in view["validators"]).index(view["leader"]))
             except* (TenorError, OSError):
                 pass
             if found:
                 return found[0]
-        raise Unavailable("No node answers.")
+        raise Unavailable("No node says who leads.")
 
 
 async def measure(kills: int, seconds: int, validators: int) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 Arguments typed by a person, by the ABI's types: text in, client values of `execution.compiler.abi_values` out.
 
 Decimals stay text; accounts are addresses, `dev:N` or program names; enums go by member name; assets by symbol;
-durations as 250ms, 5s, 2m, 1h; times in ms, or `now`, `now+1h`; structs as JSON; an absent Optional is `none`.
+durations as 250ms, 5s, 2m, 1h; times in ms, or `now`, `now+1h`; an absent Optional is `none`; structs and arrays are
+JSON, text in it as above.
 """
 
 from __future__ import annotations
@@ -60,9 +61,28 @@ def parse_value(of: t.Type, text: str, name: str, names: Names) -> Any:
             numbers = {member: number for number, member in enumerate(members)}
             return _one_of(numbers, text.upper() if text.upper() in numbers else text, name)
         case t.StructType() | t.TupleType() | t.ArrayType():
-            return _json(text, name)
+            return _inside(of, _json(text, name), name, names)
         case _:
             return _whole(text, name)
+
+
+def _inside(of: t.Type, value: Any, name: str, names: Names) -> Any:
+    """What JSON holds, its texts read like ones typed alone; what is of no such type is left to `pack` to refuse."""
+    match of, value:
+        case t.StructType(_, fields), dict():
+            of_member = dict(fields)
+            return {
+                member: _inside(of_member[member], one, f"{name}.{member}", names) if member in of_member else one
+                for member, one in value.items()
+            }
+        case t.ArrayType(item), list():
+            return [_inside(item, one, f"{name}[{index}]", names) for index, one in enumerate(value)]
+        case t.StructType() | t.ArrayType() | t.TupleType(), _:
+            return value
+        case _, str():
+            return parse_value(of, value, name, names)
+        case _:
+            return value
 
 
 def _one_of(values: dict[str, Any], text: str, name: str) -> Any:

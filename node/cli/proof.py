@@ -41,14 +41,20 @@ def value(
     url: Url = URL,
     json: Json = False,
 ) -> None:
-    """Ask a node for a value in a program's storage, with the proof that it is there, or that it is not."""
+    """
+    Ask a node for a value in a program's storage, with the proof that it is there, or that it is not.
+
+    Whole, to be saved and checked, with --json; for people the value as the node tells it, and what the proof weighs.
+    """
     from node.cli.session import Names
     from node.client import blocking
 
     async def ask(client: Client) -> dict[str, Any]:
         names = await Names.load(client)
         known = names.programs[program]
-        return await client.value_proof(known.address, field, *_steps(known.abi, field, path or [], names))
+        steps, of = _steps(known.abi, field, path or [], names)
+        answer = await client.value_proof(known.address, field, *steps)
+        return answer if json else _outline(answer, of)
 
     show(blocking(url, ask), json)
 
@@ -89,13 +95,37 @@ def check(
         show(_receipt(answer, spec, stakes, settlement), json)
 
 
+def _outline(answer: Mapping[str, Any], of: t.Type) -> dict[str, Any]:
+    """An answer in a few lines: the value, of the type `of`, and what the proof of it consists of."""
+    from node.views import parse_bytes
+
+    def weight(row: Mapping[str, Any]) -> dict[str, int]:
+        page, *way = (len(parse_bytes(part)) for part in row["proof"])
+        return {"page": row["page"], "bytes": page, "proof bytes": sum(way)}
+
+    stated = answer["value"]
+    return {
+        "program": answer["program"], "height": answer["height"], "field": stated["field"], "path": stated["path"],
+        "value": _content(of, parse_bytes(stated["data"])) if stated["address"] else None,
+        "header_bytes": len(parse_bytes(answer["header"])),
+        "certificate_bytes": len(parse_bytes(answer["certificate"])), "pages": [weight(row) for row in answer["pages"]],
+    }  # fmt: skip
+
+
+def _content(of: t.Type, data: bytes) -> Any:
+    """A value's image as one reads it; of containers and records, which are not read whole, the bytes."""
+    from execution.compiler import types as t
+    from execution.compiler.abi_values import read
+    from node.catalogue import readable
+
+    whole = isinstance(of, (*t.CONTAINERS, t.RecordType))
+    return data if whole else readable(of, read(of, data))
+
+
 def _state(
     answer: Mapping[str, Any], spec: ChainSpec, stakes: Mapping[bytes, int], source: Path | None
 ) -> dict[str, Any]:
-    from execution.compiler.abi_values import read
-    from execution.compiler.types import CONTAINERS, RecordType
     from genesis.verify import verify_state
-    from node.catalogue import readable
     from node.proofs import check_value
 
     proven = verify_state(answer, spec.chain_id, stakes)
@@ -113,9 +143,7 @@ def _state(
         progress("no layout of this code is at hand: the bytes are proven, not that they are this value; use --source")
         return view | {"named": False, "address": stated["address"], "data": stated["data"]}
     place = check_value(abi, answer, proven)
-    flat = not isinstance(place.type, (*CONTAINERS, RecordType))
-    data = proven.read(place.address, place.size) if place.address else b""
-    content = None if not place.address else readable(place.type, read(place.type, data)) if flat else data
+    content = _content(place.type, proven.read(place.address, place.size)) if place.address else None
     return view | {"named": True, "field": stated["field"], "path": stated["path"], "value": content}
 
 
@@ -193,13 +221,17 @@ def _layout(code_hash: bytes, spec: ChainSpec, source: Path | None) -> Abi | Non
     return found[0] if found else None
 
 
-def _steps(abi: Abi, field: str, texts: list[str], names: Names) -> list[bytes | str]:
-    """Typed by a person, packed as the path takes them; what does not fit is left to the node to refuse."""
+def _steps(abi: Abi, field: str, texts: list[str], names: Names) -> tuple[list[bytes | str], t.Type]:
+    """
+    Typed by a person, packed as the path takes them, and the type of what they lead to.
+
+    What does not fit is left to the node to refuse.
+    """
     from execution.compiler import types as t
     from execution.compiler.abi_values import image, to_plain
     from node.cli.arguments import parse_value
 
-    of: t.Type | None = next((kind for name, kind, _ in abi.fields if name == field), None)
+    of: t.Type = next((kind for name, kind, _ in abi.fields if name == field), t.NONE)
     steps: list[bytes | str] = []
     for text in texts:
         match of:
@@ -214,7 +246,7 @@ def _steps(abi: Abi, field: str, texts: list[str], names: Names) -> list[bytes |
                 steps.append(text)
                 below = t.NONE
         of = below
-    return steps
+    return steps, of
 
 
 def _read(file: Path) -> Mapping[str, Any]:

@@ -2,7 +2,8 @@
 Who may be connected: so many clients as there is room for, and none that says nothing in the place of one that does.
 
 When the room is full, whoever has not asked anything yet goes first, the oldest before; then whoever has been idle for
-longest. Who is being answered stays. Only when all are at work is a new one turned away, with the reason.
+longest. Who is being answered stays. Only when all are at work is a new one turned away, with the reason. Who begins a
+request, byte by byte perhaps, must end it in time, and before its head fills the memory.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
 from node.watch.samples import Sample, sample
 
-FIRST_REQUEST_S = 20.0
-"""A connection has so long for its first whole request."""
+REQUEST_S = 20.0
+"""A connection has so long for its first whole request, and for each that it begins."""
+HEAD_BYTES_MAX = 32 << 10
+"""Of a request beside its body, about: what one read brings is looked at first."""
 LOOK_S = 1.0
 TRY_AGAIN_LATER = 1013
 FULL = "The gateway is full, and this connection was idle for longest; connect again."
@@ -35,9 +38,10 @@ class Doorway:
 
     def __init__(self, connections_max: int) -> None:
         self._max = connections_max
-        self._new: OrderedDict[Guest, float] = OrderedDict()
+        self._new: OrderedDict[Guest, None] = OrderedDict()
         self._idle: OrderedDict[Guest, None] = OrderedDict()
         self._busy: set[Guest] = set()
+        self._begun_s: dict[Guest, float] = {}
         self._refused = self._shown_out = 0
 
     def enter(self, guest: Guest) -> bool:
@@ -45,8 +49,17 @@ class Doorway:
         if len(self) >= self._max and not self._make_room():
             self._refused += 1
             return False
-        self._new[guest] = asyncio.get_running_loop().time()
+        self._new[guest] = None
+        self.begin(guest)
         return True
+
+    def begin(self, guest: Guest) -> None:
+        """It has begun to ask, and must come to the end in time."""
+        self._begun_s.setdefault(guest, asyncio.get_running_loop().time())
+
+    def end(self, guest: Guest) -> None:
+        """What it has begun to ask is whole."""
+        self._begun_s.pop(guest, None)
 
     def work(self, guest: Guest) -> None:
         """It has asked, and is being answered."""
@@ -60,13 +73,14 @@ class Doorway:
 
     def leave(self, guest: Guest) -> None:
         self._drop(guest)
+        self.end(guest)
 
     async def watch(self) -> None:
-        """Show out who does not come to ask, until cancelled."""
+        """Show out who does not come to ask, or to the end of it, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
-            late_s = asyncio.get_running_loop().time() - FIRST_REQUEST_S
-            for guest in [guest for guest, since_s in self._new.items() if since_s < late_s]:
+            late_s = asyncio.get_running_loop().time() - REQUEST_S
+            for guest in [guest for guest, since_s in self._begun_s.items() if since_s < late_s]:
                 self._show_out(guest)
 
     def samples(self) -> Iterator[Sample]:
@@ -86,7 +100,7 @@ class Doorway:
         return False
 
     def _show_out(self, guest: Guest) -> None:
-        self._drop(guest)
+        self.leave(guest)
         self._shown_out += 1
         guest.show_out()
 
@@ -105,30 +119,50 @@ class HttpGuest(HttpToolsProtocol):
     def __init__(self, doorway: Doorway, **given: Any) -> None:
         super().__init__(**given)
         self._doorway = doorway
+        self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if not self._doorway.enter(self):
             text = f"The gateway has {len(self._doorway)} connections, all of them at work; try again in a moment."
-            transport.write(
-                b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 1\r\n"
-                b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(text), text.encode())
-            )
-            transport.close()
+            self._refuse("503 Service Unavailable", text, "retry-after: 1\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        """The parser keeps what neither ends a head nor is of a body: a head so far, a trailer, a chunk's length."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+            text = f"A request has at most {HEAD_BYTES_MAX} bytes beside its body; send fewer headers."
+            self._refuse("431 Request Header Fields Too Large", text)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._doorway.leave(self)
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._doorway.begin(self)
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._head_bytes = 0
+        self._doorway.end(self)
         cycle: RequestResponseCycle | None = self.cycle  # none, if this asks for a WebSocket
         if cycle is not None and not cycle.response_complete:
             self._doorway.work(self)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self.transport.is_closing():
+        pipelined = self.pipeline or not (self.cycle.response_complete or self.cycle.more_body)
+        if not self.transport.is_closing() and not pipelined:
             self._doorway.rest(self)
 
     def handle_websocket_upgrade(self) -> None:
@@ -136,6 +170,11 @@ class HttpGuest(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def show_out(self) -> None:
+        self.transport.close()
+
+    def _refuse(self, status: str, text: str, headers: str = "") -> None:
+        head = f"HTTP/1.1 {status}\r\ncontent-type: text/plain\r\n{headers}connection: close\r\n"
+        self.transport.write(f"{head}content-length: {len(text)}\r\n\r\n{text}".encode())
         self.transport.close()
 
 
@@ -149,6 +188,7 @@ class WebSocketGuest(WSProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._doorway.enter(self)  # in the place that its HTTP connection has just left
+        self._doorway.end(self)
         self._doorway.rest(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,8 +1,9 @@
 """
 For whoever operates the node: `GET /metrics` for Prometheus, `GET /status` for people.
 
-By default only this machine is answered (`gateway.metrics`): from a loopback address and not through a proxy that says
-so. A proxy in front of the gateway must not pass these two paths on.
+By default only this machine is answered (`gateway.metrics`): from a loopback address, not through a proxy that says so,
+and under a name of this machine, since a browser here asks whatever a page makes a foreign name mean (DNS rebinding).
+A proxy in front of the gateway must not pass these two paths on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -27,6 +29,10 @@ from node.watch.samples import Sample, sample
 
 LOCAL, ALL, OFF = "local", "all", "off"
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+MISDIRECTED = """\
+This path answers under a name of this machine alone, localhost or 127.0.0.1, and to no page from elsewhere.
+Ask for it there, or set gateway.metrics to "all" in the node's configuration.
+"""
 ANSWER_S = 5.0
 """A core that takes longer counts as silent: Prometheus waits ten seconds by default."""
 
@@ -52,32 +58,44 @@ def operator_routes(link: Link, counted: Sequence[Counted], whom: str) -> list[R
         return [*map(tuple, core), *own, *chain.from_iterable(one.samples() for one in counted)], consensus
 
     async def metrics(request: Request) -> Response:
-        if not _welcome(request, whom):
-            return _elsewhere()
+        if refusal := _refusal(request, whom):
+            return refusal
         samples, _ = await gather()
         text = await asyncio.to_thread(exposition, samples)
         return Response(text, media_type=CONTENT_TYPE)
 
     async def status(request: Request) -> Response:
-        if not _welcome(request, whom):
-            return _elsewhere()
+        if refusal := _refusal(request, whom):
+            return refusal
         samples, consensus = await gather()
         return HTMLResponse(status_page(consensus, samples, time.time()))
 
     return [Route("/metrics", metrics, methods=["GET"]), Route("/status", status, methods=["GET"])]
 
 
-def _welcome(request: Request, whom: str) -> bool:
-    if whom != LOCAL:
-        return whom == ALL
-    host = request.client.host if request.client else ""
+def _refusal(request: Request, whom: str) -> Response | None:
+    """For others it is as if there were nothing here; who is here under a foreign name learns why."""
+    if whom == ALL:
+        return None
+    address = request.client.host if request.client else ""
+    if whom == OFF or not _loopback(address) or any(name in request.headers for name in FORWARDED):
+        return PlainTextResponse("Not Found", 404)
+    hosts = [f"//{host}" for host in request.headers.getlist("host")]
+    foreign = [name for name in (*hosts, *request.headers.getlist("origin")) if not _here(name)]
+    return PlainTextResponse(MISDIRECTED, 421) if foreign else None
+
+
+def _here(url: str) -> bool:
+    """Whether its host is this machine, whatever names mean today."""
     try:
-        local = ipaddress.ip_address(host).is_loopback
+        host = urlsplit(url).hostname or ""
     except ValueError:
-        local = False
-    return local and not any(name in request.headers for name in FORWARDED)
+        return False
+    return host == "localhost" or _loopback(host)
 
 
-def _elsewhere() -> Response:
-    """As if there were nothing here."""
-    return PlainTextResponse("Not Found", 404)
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

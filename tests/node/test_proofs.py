@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def held(node: Node, account: bytes) -> Json:
 
 
 def moved(node: Node, amount: str, wait: str = "certified") -> Json:
-    """A transfer's receipt with its proof, once it has come to a stage."""
+    """A transfer's receipt with its proof, once it has come to a stage; settlement out of reach leaves it certified."""
+    node.do(node.settlement.set_outage, wait == "certified")
     receipt: Receipt = node.do(node.send, 6, node.programs["bank"].call("transfer", 0, RICH, amount))
 
     async def there() -> Any:
@@ -52,6 +54,7 @@ def moved(node: Node, amount: str, wait: str = "certified") -> Json:
         return view if view["stage"] == wait else None
 
     view: Json = node.do(node.until, there)
+    node.do(node.settlement.set_outage, False)
     return view
 
 
@@ -169,6 +172,20 @@ def test_answers_are_checked_on_the_command_line(node: Node, run: Callable[..., 
     shown = run("tx", "receipt", receipt["transaction"], "--proof", "--url", url).result
     checked = run("proof", "check", saved(tmp_path, shown)).result
     assert (checked["transaction"], checked["standing"]) == (receipt["transaction"], "not asked")
+
+
+def test_people_are_shown_the_value_and_the_weight_of_its_proof(
+    node: Node, run: Callable[..., Ran], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = node.url.replace("http", "ws") + "/ws"
+    words = ("proof", "value", "bank", "balances", json.dumps({"account": "dev:8", "asset": "USD"}), "--url", url)
+    whole = run(*words).result
+    assert whole["value"]["path"] == held(node, RICH)["value"]["path"], "accounts and assets go by their names in a key"
+    shown = tenor(capsys, *words)
+    lines = {name: text.strip() for name, _, text in (line.partition("  ") for line in shown.out.splitlines())}
+    assert Decimal(lines["value"]) == Decimal(node.do(node.client.account, RICH)["balances"]["USD"])
+    assert len(shown.out) < 2_000 < len(json.dumps(whole)) and "0" * 100 not in shown.out
+    assert all(str(row["page"]) in shown.out for row in whole["pages"])
 
 
 @pytest.mark.parametrize(

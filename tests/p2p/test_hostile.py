@@ -18,6 +18,7 @@ import pytest
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair as ed25519_pair
 from libp2p.io.exceptions import ConnectionClosedError
+from libp2p.peer.id import ID
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 
 from genesis.errors import Unavailable
@@ -106,6 +107,16 @@ class Attack:
         channel = await self.link.open(protocol)
         await channel.write(data)
         return channel
+
+    async def unasked(self, protocol: str, data: bytes) -> None:
+        """Name a protocol and send what belongs to it in one go; returns once the node has ended the stream."""
+        channel = Channel(await self.link._yamux.open_stream(), protocol)
+        wanted = (f"{name}\n".encode() for name in ("/multistream/1.0.0", protocol))
+        with suppress(Unavailable), trio.fail_after(SURELY_S):
+            await channel.write(b"".join(bytes([len(name)]) + name for name in wanted) + data)
+            await channel.finish()
+            while await channel.read():
+                pass
 
 
 @asynccontextmanager
@@ -368,25 +379,57 @@ def test_random_frames_end_nothing_but_their_connection(run: Run, seed: int) -> 
     run(test)
 
 
+def varint(number: int) -> bytes:
+    return bytes([number & 0x7F | 0x80]) + varint(number >> 7) if number > 0x7F else bytes([number])
+
+
+def field(number: int, *parts: bytes) -> bytes:
+    """A field of protobuf: bytes, text, or a message of fields."""
+    body = b"".join(parts)
+    return varint(number << 3 | 2) + varint(len(body)) + body
+
+
+def gossip(sender: bytes, *key: bytes) -> bytes:
+    """An RPC of gossipsub that publishes b"data" on the topic "t" under a signature of zeros."""
+    return field(2, field(1, sender), field(2, b"data"), field(3, bytes(8)), field(4, b"t"), field(5, bytes(64)), *key)
+
+
 GOSSIPSUB = {
     "no protobuf": b"\xff" * 50,
-    "an undecodable key": bytes.fromhex("120a0a0161 1201623a02ffff".replace(" ", "")),
-    "an empty sender": bytes.fromhex("12080a00120162 3a0101".replace(" ", "")),
+    "an undecodable key": gossip(ID.from_base58(ATTACKER.peer).to_bytes(), field(6, b"\xff\xff")),
+    "an empty sender": gossip(b"", field(6, b"\x08\x01\x12\x01\x01")),
     "an endless varint": b"\xff" * 2000,
+    "a bad from_id": gossip(b"\xff" * 34),
+    "a bad senderRecord": field(4, b"\xff" * 200),
+    "a bad PX record": field(3, field(4, field(1, b"t"), field(2, field(1, b"\xff" * 34), field(2, b"\xff" * 200)))),
+    "IHAVE of junk": field(3, field(1, field(1, b"t"), *(field(2, b"\xff" * 20) for _ in range(5000)))),
+    "identify push of junk": b"".join(field(number, b"\xff" * 40) for number in (1, 2, 4, 5, 8)),
 }
+OF_OTHER_NODES = ("/meshsub/1.1.0", "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/kad/1.0.0", "")
 
 
 @pytest.mark.parametrize("packet", GOSSIPSUB.values(), ids=GOSSIPSUB.keys())
 def test_packets_that_end_a_gossipsub_end_nothing_here(run: Run, packet: bytes) -> None:
+    """After the name of a protocol that this node does not speak they are nothing to it; on its own, an offence."""
+    framed = varint(len(packet)) + packet
+
     async def test(scene: Scene) -> None:
         scene.node.listen("votes")
         async with attack(scene) as attacker:
-            for protocol in ("/meshsub/1.1.0", "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/kad/1.0.0", ""):
+            for protocol in OF_OTHER_NODES:
                 with pytest.raises(Unavailable):
                     await attacker.link.open(protocol)
-            for protocol in ("/ipfs/ping/1.0.0", REQUEST_PROTOCOL, PUBLISH_PROTOCOL, STREAM_PROTOCOL + "votes"):
-                with suppress(Unavailable):
-                    await attacker.stream(protocol, len(packet).to_bytes(1 + (len(packet) > 255), "big") + packet)
+                await attacker.unasked(protocol, framed)
+            assert scene.node.statistics().offences == 0
+            assert ATTACKER.peer in scene.node.peers()
+        while not scene.node.statistics().bans:
+            async with attack(scene) as attacker:
+                for protocol in ("/ipfs/ping/1.0.0", STREAM_PROTOCOL + "votes", REQUEST_PROTOCOL, PUBLISH_PROTOCOL):
+                    with suppress(Unavailable):
+                        await attacker.stream(protocol, framed)
+                while ATTACKER.peer in scene.node.peers():
+                    await trio.sleep(0.005)
+        assert scene.node.statistics().offences <= 2
 
     run(test)
 
