@@ -77,6 +77,7 @@ class Forwarder:
         self._woken = trio.Event()
         self._asked: Peer | None = None
         self._asking = trio.CancelScope()
+        self._noted: tuple[Peer | None, str] | None = None
         self.forwarded = 0
 
     def statistics(self) -> dict[str, int]:
@@ -136,9 +137,9 @@ class Forwarder:
                 await self._once_more(leader)
             if leader is None:
                 await self._run_orphans()
-                self._home.set()
                 if self._queue:
-                    await self._bring_home()
+                    await self._bring_home()  # ahead of what comes in now
+                self._home.set()
             if leader is None or not (self._queue or len(self._mempool)):
                 await self._rest()
                 continue
@@ -177,17 +178,23 @@ class Forwarder:
         try:
             answers = await self._ask(leader, [pending.signed for pending in frame])
         except (Invalid, Unavailable) as error:
-            log.info("leader takes no transactions now; they wait", leader=leader, reason=str(error))
+            self._note(leader, str(error))
             self._queue.extendleft(reversed(put_back(frame)))
             await trio.sleep(RETRY_S)
             return
-        self.forwarded += len(frame)
+        self.forwarded, self._noted = self.forwarded + len(frame), None
         for pending, answer in zip(frame, answers, strict=True):
             if pending.lane is not None:
                 self._mempool.settle(pending, leaves_free(answer))
             if isinstance(answer, Receipt) and pending.signed.id in self._on_way:
                 self._keep(pending.signed)
             pending.done(answer)
+
+    def _note(self, leader: Peer | None, reason: str) -> None:
+        """Log, once until it changes: it is asked again many times a second."""
+        if (leader, reason) != self._noted:
+            self._noted = leader, reason
+            log.info("leader takes no transactions now; they wait", leader=leader, reason=reason)
 
     async def _settle_in(self) -> None:
         """If this node leads: wait until it has taken over, or begun, a block."""
@@ -206,7 +213,7 @@ class Forwarder:
             try:
                 await (self._run_again(frame) if leader is None else self._ask(leader, frame))
             except Unavailable as error:
-                log.info("leader takes no transactions now", leader=leader, reason=str(error))
+                self._note(leader, str(error))
                 await trio.sleep(RETRY_S)
                 continue
             except Invalid as error:

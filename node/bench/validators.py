@@ -10,6 +10,8 @@ Last line with --json, times in ms from the moment named:
     idle_cpu_percent                     of one core, per node, gateway included, while blocks are empty
     reverted_share                       of receipts told as executed under load without faults, that came to nothing
     reverted_in_flight_share             the same of what was not certified yet when a leader was killed
+    refused                              transactions, by the refusal's code, kills included
+    refused_though_run                   of them, how many are in the chain all the same
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -118,7 +121,8 @@ class Bench:
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.nodes = nodes
         self.sent: list[Sent] = []
-        self.refused = 0
+        self.refused: list[tuple[bytes, str]] = []
+        """Transactions, each with the refusal's code."""
 
     # Load
 
@@ -134,6 +138,8 @@ class Bench:
             try:
                 async with connect(self.nodes[number].url) as client, trio.open_nursery() as nursery:
                     programs = await Programs.load(client)
+                    while not (await client.consensus())["votes"]:
+                        await trio.sleep(LOOK_S)  # behind the others, it tells sequences that are used
                     wallet = await Wallet.open(client, development_key(key))
                     call = programs["bank"].call("transfer", 0, development_address(6), "0.01")
                     next_s = trio.current_time()
@@ -150,8 +156,8 @@ class Bench:
         at_s = time.monotonic()
         try:
             self.sent.append(Sent(number, at_s, await client.send(signed)))
-        except Invalid:
-            self.refused += 1
+        except Invalid as error:
+            self.refused.append((signed.id, error.code))
 
     def latencies_ms(self, sent: Sequence[Sent]) -> list[float]:
         """From sending to the certificate, as the sender's node told both."""
@@ -160,6 +166,15 @@ class Bench:
             done = self.nodes[one.node].certified.get(one.receipt.height)
             if done is not None:
                 found.append(1_000 * (done - one.at_s))
+        return found
+
+    async def refused_though_run(self, node: int) -> int:
+        """How many that were refused are in the chain all the same."""
+        found = 0
+        async with connect(self.nodes[node].url) as client:
+            for transaction, _ in self.refused:
+                with suppress(Invalid, Unavailable):
+                    found += (await client.receipt(transaction)).stage in ("certified", "posted", "final")
         return found
 
     async def reverted(self, sent: Sequence[Sent], node: int) -> int:
@@ -243,6 +258,7 @@ async def measure(kills: int, seconds: int, validators: int) -> dict[str, Any]:
                     await _kill_leader(bench, figures)
                     _say(f"kill {number + 1} of {kills}: next block after {figures.failovers_ms[-1]:.0f} ms")
                 nursery.cancel_scope.cancel()
+            ran = await bench.refused_though_run(await bench.leader())
             _say("all are killed at once")
             restart_all = await _restart_all(bench)
     return {
@@ -252,7 +268,8 @@ async def measure(kills: int, seconds: int, validators: int) -> dict[str, Any]:
         "rejoin_ms": _percentile(figures.rejoins_ms, 50), "restart_all_ms": round(restart_all),
         "idle_cpu_percent": idle, "reverted_share": round(reverted / max(1, len(calm)), 5),
         "reverted_in_flight_share": round(figures.reverted_in_flight / max(1, figures.in_flight), 5),
-        "transactions": len(calm), "tx_per_s": round(len(calm) / seconds, 1), "refused": bench.refused,
+        "transactions": len(calm), "tx_per_s": round(len(calm) / seconds, 1),
+        "refused": dict(Counter(code for _, code in bench.refused)), "refused_though_run": ran,
         "kills": kills, "validators": validators,
     }  # fmt: skip
 
