@@ -179,7 +179,7 @@ class _Bench:
     async def _sum(self, metric: str) -> float:
         """Over all labels, as /metrics says."""
         async with await trio.open_tcp_stream("127.0.0.1", self._site.port) as stream:
-            await stream.send_all(b"GET /metrics HTTP/1.1\r\nhost: node\r\n\r\n")
+            await stream.send_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
             text = (await body_of(stream)).decode()
         return sum(map(float, re.findall(rf"^{metric}(?:{{.*}})? (\S+)$", text, re.MULTILINE)))
 

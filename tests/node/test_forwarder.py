@@ -20,9 +20,12 @@ from node.mempool import Mempool, Pending
 from p2p.memory import open_memory_network
 from tests.node.running import SPEC, transaction
 
+LATE_MS = 1 << 52
+"""Whenever these tests run, it is not over."""
+
 
 def payment(sequence: int) -> SignedTransaction:
-    return transaction(6, [Call(b"p" * 20, b"abcd", b"")], sequence=sequence)
+    return transaction(6, [Call(b"p" * 20, b"abcd", b"")], sequence=sequence, expiry=LATE_MS)
 
 
 FIRST, SECOND = payment(0), payment(1)
