@@ -75,6 +75,27 @@ class Ready:
     stop: Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What the services of a node share, as long as it runs."""
+
+    config: Config
+    spec: ChainSpec
+    signer: Signer | None
+    place: Place | None
+    leaps: Leaps
+    store: Store
+    engine: EngineThread
+    executor: Executor
+    adapter: SettlementAdapter
+    gateway: Gateway
+    entrance: Entrance
+    meters: Meters
+    genesis_root: bytes
+    mempool: Mempool
+    stages: Stages
+
+
 async def run_node(
     config: Config,
     spec: ChainSpec,
@@ -140,88 +161,75 @@ async def _run(
                     leaps.behind_blocks if again else config.sync.snapshot_blocks, again, meters.sync,
                     partial(nursery.start_soon, entrance.open),
                 )  # fmt: skip
-                await _serve(
+                opened = _Opened(
                     config, spec, signer, place, leaps, store, engine, executor, adapter, gateway, entrance, meters,
-                    root, recovered, task_status,
+                    root, Mempool(spec, config.sequencer.mempool_transactions_max), Stages(),
                 )  # fmt: skip
+                await _serve(opened, recovered, task_status)
                 nursery.cancel_scope.cancel()
 
 
-async def _serve(
-    config: Config,
-    spec: ChainSpec,
-    signer: Signer | None,
-    place: Place | None,
-    leaps: Leaps,
-    store: Store,
-    engine: EngineThread,
-    executor: Executor,
-    adapter: SettlementAdapter,
-    gateway: Gateway,
-    entrance: Entrance,
-    meters: Meters,
-    genesis_root: bytes,
-    recovered: Recovered,
-    task_status: trio.TaskStatus[Ready],
-) -> None:
-    poll_s = config.settlement.block_time_ms / 1000 / SETTLEMENT_POLLS_A_BLOCK
+async def _serve(opened: _Opened, recovered: Recovered, task_status: trio.TaskStatus[Ready]) -> None:
+    o = opened
     async with trio.open_nursery() as nursery:
-        mempool = Mempool(spec, config.sequencer.mempool_transactions_max)
-        stages = Stages()
-        service = Service(spec, store, engine, executor, mempool, stages, meters.sync)
-        service.link = entrance.link
+        service = Service(o.spec, o.store, o.engine, o.executor, o.mempool, o.stages, o.meters.sync)
+        service.link = o.entrance.link
 
         async def answer(method: str, payload: Any) -> Any:
             return await vitals.report() if method == WATCH else await service.handle(method, payload)
 
-        life: Life | Following
-        if signer is not None:
-            newest, alone = recovered.tip.header, place is None
-            subject = Subject(config.node.folder, spec, signer, adapter, newest, alone)
-            checked = CheckedSigner(signer, partial(look, subject))
-            await checked.look()
-            nursery.start_soon(checked.run)
-            life = Life(
-                spec, config.sequencer, checked, store, engine, executor, adapter, mempool, service, stages, poll_s,
-                genesis_root, meters, place,
-            )  # fmt: skip
-            if isinstance(signer, Successive):
-                signer.in_set = life.certifies
-        else:
-            assert place is not None, "who follows has somebody to follow"
-            life = Following(
-                spec, config.sequencer, store, engine, executor, adapter, service, stages, poll_s, place, meters,
-                partial(capture, spec, genesis_hash(spec, genesis_root), ZERO_ADDRESS),
-            )  # fmt: skip
-        check = StoreCheck(store)
+        def end() -> None:
+            o.gateway.stop()
+            nursery.cancel_scope.cancel()
+
+        life = await _life(o, service, recovered, nursery)
+        check = StoreCheck(o.store)
         vitals = Vitals(
-            spec, config.node.folder, store, engine, executor, mempool, stages, meters, life,
-            config.settlement.block_time_ms, check,
+            o.spec, o.config.node.folder, o.store, o.engine, o.executor, o.mempool, o.stages, o.meters, life,
+            o.config.settlement.block_time_ms, check,
         )  # fmt: skip
         await life.begin(recovered)
 
         async def live(task_status: trio.TaskStatus[None]) -> None:
             await life.run(task_status=task_status)
-            gateway.stop()
-            nursery.cancel_scope.cancel()
-
-        await nursery.start(live)
+            end()
 
         async def leap(network: Network) -> None:
-            behind = config.sync.snapshot_blocks
-            await Leap(spec, store, network, adapter, behind, life, leaps, meters.sync).wait_due()
-            gateway.stop()
-            nursery.cancel_scope.cancel()
+            behind = o.config.sync.snapshot_blocks
+            await Leap(o.spec, o.store, network, o.adapter, behind, life, o.leaps, o.meters.sync).wait_due()
+            end()
 
-        await nursery.start(Pruner(spec, store, config.sync, stages).run)
-        await nursery.start(check.run)
-        await nursery.start(vitals.run)
-        entrance.answer, meters.sync.begun = answer, ""
-        port = await entrance.open()
-        task_status.started(Ready(port, store.head() or 0, recovered.replayed, life.stop))
-        log.info("node runs", port=port, height=store.head() or 0, replayed=recovered.replayed)
-        if place is not None:
-            nursery.start_soon(leap, place.network)
+        for task in (live, Pruner(o.spec, o.store, o.config.sync, o.stages).run, check.run, vitals.run):
+            await nursery.start(task)
+        o.entrance.answer, o.meters.sync.begun = answer, ""
+        port = await o.entrance.open()
+        task_status.started(Ready(port, o.store.head() or 0, recovered.replayed, life.stop))
+        log.info("node runs", port=port, height=o.store.head() or 0, replayed=recovered.replayed)
+        if o.place is not None:
+            nursery.start_soon(leap, o.place.network)
+
+
+async def _life(opened: _Opened, service: Service, recovered: Recovered, nursery: trio.Nursery) -> Life | Following:
+    """A validator's, who looks at itself before and while it signs; or that of a node that only follows."""
+    o = opened
+    poll_s = o.config.settlement.block_time_ms / 1000 / SETTLEMENT_POLLS_A_BLOCK
+    if o.signer is None:
+        assert o.place is not None, "who follows has somebody to follow"
+        return Following(
+            o.spec, o.config.sequencer, o.store, o.engine, o.executor, o.adapter, service, o.stages, poll_s, o.place,
+            o.meters, partial(capture, o.spec, genesis_hash(o.spec, o.genesis_root), ZERO_ADDRESS),
+        )  # fmt: skip
+    subject = Subject(o.config.node.folder, o.spec, o.signer, o.adapter, recovered.tip.header, o.place is None)
+    checked = CheckedSigner(o.signer, partial(look, subject))
+    await checked.look()
+    nursery.start_soon(checked.run)
+    life = Life(
+        o.spec, o.config.sequencer, checked, o.store, o.engine, o.executor, o.adapter, o.mempool, service, o.stages,
+        poll_s, o.genesis_root, o.meters, o.place,
+    )  # fmt: skip
+    if isinstance(o.signer, Successive):
+        o.signer.in_set = life.certifies
+    return life
 
 
 @contextmanager

@@ -88,54 +88,45 @@ class Intake:
     async def _take(self, frame: _Frame, again: bool) -> Any:
         if self.forwarder is not None and self.forwarder.takes():
             return self._pass_on(frame)
-        deployments: list[tuple[int, Pending]] = []
-        refused = await self._admit(frame, tuple(enumerate(frame.signed)), again, deployments)
+        refused = await self._admit(frame, range(len(frame.signed)), again)
         if again and refused:
             async with self.line.turn:  # nothing runs meanwhile: what has run has its receipt, and the rest can wait
-                new = [(index, one) for index, one, _ in refused if not await self._answer_as_before(frame, index, one)]
-                refused = await self._admit(frame, new, again, deployments)
-        for index, _, reason in refused:
+                new = [index for index in refused if not await self._answer_as_before(frame, index)]
+                refused = await self._admit(frame, new, again)
+        for index, reason in refused.items():
             frame.put(index, refusal(reason))
-        return frame.answers if frame.left == 0 else Later(partial(self._finish, frame, deployments))
+        return frame.answers if frame.left == 0 else Later(partial(self._finish, frame))
 
-    async def _admit(
-        self,
-        frame: _Frame,
-        transactions: Sequence[tuple[int, SignedTransaction]],
-        again: bool,
-        deployments: list[tuple[int, Pending]],
-    ) -> list[tuple[int, SignedTransaction, Invalid | Unavailable]]:
-        """
-        Let a frame's transactions in, each by its index, deployments among them to be compiled; those that are refused.
-        again: what waits here already is answered together.
-        """
-        signed = [one for _, one in transactions]
+    async def _admit(self, frame: _Frame, indexes: Sequence[int], again: bool) -> dict[int, Invalid | Unavailable]:
+        """Let these of a frame in, deployments to be compiled; those that are refused. again: what waits is joined."""
+        signed = [frame.signed[index] for index in indexes]
         self._mempool.forget(signed)
         while keys := self._mempool.unknown(signed):
             self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
         now_ms = time.time_ns() // 1_000_000
-        refused: list[tuple[int, SignedTransaction, Invalid | Unavailable]] = []
-        for index, one in transactions:
-            if again and self._mempool.join(one.id, frame.executed(index)):
+        refused: dict[int, Invalid | Unavailable] = {}
+        for index, one in zip(indexes, signed, strict=True):
+            answer = frame.executed(index)
+            if again and self._mempool.join(one.id, answer):
                 continue
-            pending = Pending(one, self._settled(one.id, frame.executed(index)))
+            pending = Pending(one, self._settled(one.id, answer))
             try:
                 if not isinstance(one.transaction, Transaction):
                     check(one, self._spec)
                     self._mempool.hold(pending, now_ms)
-                    deployments.append((index, pending))
+                    frame.deployments.append((index, pending))
                 else:
                     self._mempool.admit(pending, now_ms)
                     frame.received(index)
                 self._outcomes.waiting.add(one.id)
             except (Invalid, Unavailable) as error:
-                refused.append((index, one, error))
+                refused[index] = error
         return refused
 
-    async def _answer_as_before(self, frame: _Frame, index: int, one: SignedTransaction) -> bool:
+    async def _answer_as_before(self, frame: _Frame, index: int) -> bool:
         """Whether a transaction has run already, and so has its receipt. Needs the line's turn."""
         with suppress(Invalid):  # its block is pruned
-            receipt = await self._outcomes.ran(one.id)
+            receipt = await self._outcomes.ran(frame.signed[index].id)
             if receipt is not None:
                 frame.executed(index)(receipt)
                 return True
@@ -179,10 +170,10 @@ class Intake:
 
         return told
 
-    async def _finish(self, frame: _Frame, deployments: Sequence[tuple[int, Pending]]) -> list[Any]:
+    async def _finish(self, frame: _Frame) -> list[Any]:
         """Compile a frame's deployments, while their lanes wait for them; then wait for all outcomes."""
         async with trio.open_nursery() as nursery:
-            for index, pending in deployments:
+            for index, pending in frame.deployments:
                 nursery.start_soon(self._compile, frame, index, pending)
         return await frame.wait()
 
@@ -206,14 +197,16 @@ class _Frame:
     """
     Answers to transactions sent together, and an event for when all are there.
 
-    until_executed: an answer is the receipt, encoded; else the id, as soon as the transaction is taken in.
+    until_executed: an answer is the receipt, encoded; else the id, as soon as the transaction is taken in. deployments:
+    those let in that are to be compiled, by their index.
     """
 
-    __slots__ = ("_done", "_until_executed", "answers", "left", "signed")
+    __slots__ = ("_done", "_until_executed", "answers", "deployments", "left", "signed")
 
     def __init__(self, signed: Sequence[SignedTransaction], until_executed: bool) -> None:
         self.signed, self._until_executed = signed, until_executed
         self.answers: list[Any] = [None] * len(signed)
+        self.deployments: list[tuple[int, Pending]] = []
         self.left = len(signed)
         self._done = trio.Event()
 

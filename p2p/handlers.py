@@ -43,11 +43,15 @@ class Handlers:
                     self._ended.set()
         raise Unavailable(f"{self._own} is leaving; ask another peer.")
 
-    async def retire(self) -> None:
-        """As `Network.retire`."""
+    def stop(self) -> None:
+        """Cancel what is at work; whoever asks gets Unavailable from now on."""
         self._handlers.clear()
         for scope in self._at_work:
             scope.cancel()
+
+    async def retire(self) -> None:
+        """As `Network.retire`."""
+        self.stop()
         while self._at_work:
             self._ended = trio.Event()
             await self._ended.wait()

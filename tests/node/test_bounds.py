@@ -24,7 +24,7 @@ from node.receipts import Recent
 from p2p.memory import open_memory_network
 from tests.node.recovery_script import pay
 from tests.node.running import transaction
-from tests.node.test_forwarder import FIRST, SECOND, Machine, answered, forwarding, raws
+from tests.node.test_forwarder import FIRST, SECOND, Machine, answered, forwarding, runs_all, sent
 from tests.node.test_heritage import Node, play
 
 ARENAS = """
@@ -106,28 +106,14 @@ def test_what_was_certified_before_the_leader_answered_is_not_kept_for_the_next(
 
 def test_what_has_expired_is_not_kept_for_the_next_leader(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main(machine: Machine, hub: Any, nursery: trio.Nursery) -> None:
-        taken = list[bytes]()
-
-        async def old(_: str, payload: bytes) -> bytes:
-            return answered(payload)
-
-        async def new(_: str, payload: bytes) -> bytes:
-            taken.extend(raws(payload))
-            return answered(payload)
-
-        hub.join("leader").serve(PROTOCOL, old)
-        hub.join("next").serve(PROTOCOL, new)
+        runs_all(hub, "leader")
+        taken = runs_all(hub, "next")
         with forwarding(nursery, machine, hub.join("node")) as forwarder:
-            told = list[Receipt]()
-            forwarder.submit(Pending(FIRST, told.append))
-            while not told:
-                await trio.sleep(0.01)
+            await sent(forwarder, FIRST)
             assert forwarder.statistics()["kept"] == 1
             monkeypatch.setattr("node.forwarder.time", _clock_after(FIRST))
             machine.leader = "next"
-            forwarder.submit(Pending(SECOND, told.append))
-            while len(told) < 2:
-                await trio.sleep(0.01)
+            await sent(forwarder, SECOND)
             assert taken == [SECOND.raw]
             assert forwarder.statistics()["kept"] == 1
 

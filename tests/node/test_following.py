@@ -34,7 +34,7 @@ from p2p.identity import NodeKey
 from p2p.memory import Hub, open_memory_network
 from tests.node.command import tenor
 from tests.node.running import SPEC, config_of, transaction
-from tests.node.test_validators import Town, pruned
+from tests.node.test_validators import Town, look_often, pruned
 from tests.node.test_validators import play as play_four
 
 VALIDATOR = development_address(0)
@@ -233,8 +233,7 @@ def test_a_follower_that_was_cut_off_begins_again_from_a_snapshot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Blocks that it lacks are pruned by then; whoever asks at its port afterwards meets the same chain."""
-    monkeypatch.setattr("node.sync.pruning.GLANCE_S", 0.2)
-    monkeypatch.setattr("node.sync.leap.LOOK_S", 0.2)
+    look_often(monkeypatch)
 
     async def test(town: Pair) -> None:
         validator = await town.start("validator", sequencer__checkpoint_blocks="8", sync__keep_blocks="4")

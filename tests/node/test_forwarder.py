@@ -17,7 +17,7 @@ from genesis.crypto import ZERO_HASH
 from genesis.errors import Unavailable
 from node.forwarder import PROTOCOL, Forwarder
 from node.mempool import Mempool, Pending
-from p2p.memory import open_memory_network
+from p2p.memory import Hub, open_memory_network
 from tests.node.running import SPEC, transaction
 
 LATE_MS = 1 << 52
@@ -146,26 +146,18 @@ def test_what_the_last_leader_took_goes_to_the_next_ahead_of_what_came_since() -
             machine, taken = Machine(leader="old"), list[bytes]()
             refusals = [Unavailable("This node does not lead; ask whoever does.")] * 3
 
-            async def old(_: str, payload: bytes) -> bytes:
-                return answered(payload)
-
             async def new(_: str, payload: bytes) -> bytes:
                 if refusals:
                     raise refusals.pop()
                 taken.extend(raws(payload))
                 return answered(payload)
 
-            hub.join("old").serve(PROTOCOL, old)
+            runs_all(hub, "old")
             hub.join("next").serve(PROTOCOL, new)
             with forwarding(nursery, machine, hub.join("node")) as forwarder:
-                told = list[Receipt]()
-                forwarder.submit(Pending(FIRST, told.append))
-                while not told:
-                    await trio.sleep(0.01)
+                await sent(forwarder, FIRST)
                 machine.leader = "next"
-                forwarder.submit(Pending(SECOND, told.append))
-                while len(told) < 2:
-                    await trio.sleep(0.01)
+                await sent(forwarder, SECOND)
                 assert taken == [FIRST.raw, SECOND.raw]
 
     run(main)
@@ -179,15 +171,10 @@ async def silent(_: str, __: bytes) -> bytes:
 def test_who_leads_no_more_is_not_waited_for() -> None:
     async def main() -> None:
         async with open_memory_network() as hub, trio.open_nursery() as nursery:
-            machine = Machine(leader="cut off")
-
-            async def new(_: str, payload: bytes) -> bytes:
-                return answered(payload)
-
+            machine, told = Machine(leader="cut off"), list[Receipt]()
             hub.join("cut off").serve(PROTOCOL, silent)
-            hub.join("next").serve(PROTOCOL, new)
+            runs_all(hub, "next")
             with forwarding(nursery, machine, hub.join("node")) as forwarder:
-                told = list[Receipt]()
                 forwarder.submit(Pending(FIRST, told.append))
                 await trio.sleep(1)
                 machine.leader = "next"
@@ -250,6 +237,25 @@ async def _until(holds: Callable[[], bool]) -> None:
     with trio.fail_after(60):
         while not holds():
             await trio.sleep(0.01)
+
+
+def runs_all(hub: Hub, name: str) -> list[bytes]:
+    """A node that runs whatever it is sent, which is what is returned."""
+    taken = list[bytes]()
+
+    async def answer(_: str, payload: bytes) -> bytes:
+        taken.extend(raws(payload))
+        return answered(payload)
+
+    hub.join(name).serve(PROTOCOL, answer)
+    return taken
+
+
+async def sent(forwarder: Forwarder, signed: SignedTransaction) -> None:
+    """Submit it, and wait until whoever leads has answered."""
+    told = trio.Event()
+    forwarder.submit(Pending(signed, lambda _: told.set()))
+    await told.wait()
 
 
 def raws(payload: bytes) -> list[bytes]:

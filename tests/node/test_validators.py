@@ -231,8 +231,7 @@ def test_a_dead_leader_is_replaced_and_comes_back(tmp_path: Path) -> None:
 def test_a_validator_that_was_cut_off_begins_again_from_a_snapshot_and_votes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.sync.pruning.GLANCE_S", 0.2)
-    monkeypatch.setattr("node.sync.leap.LOOK_S", 0.2)
+    look_often(monkeypatch)
     monkeypatch.setattr(Town, "flags", {"sequencer__checkpoint_blocks": "8", "sync__keep_blocks": "4"})
 
     async def test(town: Town) -> None:
@@ -259,6 +258,12 @@ def test_a_validator_that_was_cut_off_begins_again_from_a_snapshot_and_votes(
             assert (await again.consensus())["sync"]["pieces"] > 0, "of a snapshot; and the others need its votes now"
 
     play(tmp_path, test)
+
+
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to prune, and whether the others are far ahead."""
+    monkeypatch.setattr("node.sync.pruning.GLANCE_S", 0.2)
+    monkeypatch.setattr("node.sync.leap.LOOK_S", 0.2)
 
 
 async def pruned(client: Client, height: int) -> bool:
