@@ -78,10 +78,16 @@ class Forwarder:
         self._asked: Peer | None = None
         self._asking = trio.CancelScope()
         self._noted: tuple[Peer | None, str] | None = None
+        self._in_hand = 0
+        """Transactions that the leader is asked for now."""
         self.forwarded = 0
 
     def statistics(self) -> dict[str, int]:
         return {"forwarded": self.forwarded, "waiting": len(self._queue), "kept": len(self._kept)}
+
+    def idle(self) -> bool:
+        """Whether nothing waits here, to be carried or to be answered."""
+        return not (self._queue or self._in_hand or len(self._mempool))
 
     def takes(self) -> bool:
         """Whether transactions go to another node now."""
@@ -174,12 +180,13 @@ class Forwarder:
         self, leader: Peer, frame: Sequence[Pending], put_back: Callable[[Sequence[Pending]], list[Pending]]
     ) -> None:
         """put_back: takes them again if the leader does not; those that it returns wait here."""
-        self._on_way = {pending.signed.id for pending in frame}
+        self._on_way, self._in_hand = {pending.signed.id for pending in frame}, len(frame)
         try:
             answers = await self._ask(leader, [pending.signed for pending in frame])
         except (Invalid, Unavailable) as error:
             self._note(leader, str(error))
             self._queue.extendleft(reversed(put_back(frame)))
+            self._in_hand = 0
             await trio.sleep(RETRY_S)
             return
         self.forwarded, self._noted = self.forwarded + len(frame), None
@@ -189,6 +196,7 @@ class Forwarder:
             if isinstance(answer, Receipt) and pending.signed.id in self._on_way:
                 self._keep(pending.signed)
             pending.done(answer)
+        self._in_hand = 0
 
     def _note(self, leader: Peer | None, reason: str) -> None:
         """Log, once until it changes: it is asked again many times a second."""

@@ -2,21 +2,23 @@
 What a leader has begun, on its way to whoever leads next: its block's opening, and every batch before it runs.
 
 The next leader goes on under the same opening, so that what clients were told as executed comes out the same to the
-bit. It believes nothing: signers are recovered, and the opening must satisfy what a proposal's must. What cannot go on
-as it stands is left as `orphans`: transactions that are to run again, whoever had run them.
+bit. It believes nothing: signers are recovered, and the opening must satisfy what a proposal's must. A proposal tells
+all of its block, whatever of its batches was lost. What cannot go on as it stands, or comes when another block has
+begun, is left as `orphans`: transactions that are to run again, whoever had run them.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, Protocol
 
 import trio
 
 from execution.executor import Opening
+from execution.transition import opening_of
 from genesis import codec, crypto
 from genesis.chain import Block, InboxEntry, SignedTransaction, decode, inbox_entry
 from genesis.errors import Invalid, Unavailable
@@ -65,6 +67,12 @@ class Heirs(Protocol):
     async def left(self, tip: Tip, before: Sequence[bytes]) -> Left | None:
         """What one of these, the first that did, had begun above `tip`; each block is given once."""
 
+    async def takes_over(self, block: Block, parent: Tip, before: Sequence[bytes]) -> bool:
+        """
+        Whether to propose again, as it is, what was executed here and failed: not if it is voted for no more, or one of
+        these, who led after its proposer, had begun something else. What was begun on it is `left`.
+        """
+
 
 class NoHeirs:
     """Of a validator alone."""
@@ -75,11 +83,17 @@ class NoHeirs:
     async def left(self, tip: Tip, before: Sequence[bytes]) -> Left | None:
         return None
 
+    async def takes_over(self, block: Block, parent: Tip, before: Sequence[bytes]) -> bool:
+        return False
+
     def meet(self, peers: Mapping[bytes, Peer]) -> None:
         return
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
+
+    def proposed(self, block: Block) -> None:
+        return
 
     def certified(self, block: Block) -> None:
         return
@@ -105,9 +119,17 @@ class _Head:
 
 @dataclass(slots=True)
 class _Begun:
+    """
+    batches: from the first on, without a gap. loose: of batches behind a gap. sealed: all of them are here. taken: this
+    node has gone on with it, or could not.
+    """
+
     head: _Head
     batches: list[Sequence[bytes]]
     size: int = 0
+    loose: list[Sequence[bytes]] = field(default_factory=list)
+    sealed: bool = False
+    taken: bool = False
 
 
 class Heritage:
@@ -128,8 +150,8 @@ class Heritage:
         self._begun: dict[bytes, dict[int, _Begun]] = {address: {} for address in peers}
         self._orphans: deque[tuple[int, bytes]] = deque(maxlen=ORPHANS_MAX)
         """With the height that each was run at."""
-        self._goes_on: tuple[bytes, int, int] | None = None
-        """Whose sealed block was taken over last, its height and time."""
+        self._goes_on: tuple[tuple[bytes, ...], int, int] | None = None
+        """Whose sealed block was taken over last, and who led before; its height and time."""
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         async with trio.open_nursery() as nursery:
@@ -177,18 +199,37 @@ class Heritage:
         rows = codec.expect_array(raws, None, "A batch's transactions")
         if not all(type(raw) is bytes for raw in rows):
             raise Invalid("A batch's transactions are bytes.", "malformed")
-        if number == 0:
+        if number == 0 and not _is_sealed(begun.get(height), opening := _head_of(head)):
             for gone in [one for one in begun if one >= height]:
                 del begun[gone]
-            begun[height] = _Begun(_head_of(head), [])
-            while len(begun) > HEIGHTS_MAX:
-                del begun[min(begun)]
+            self._begin(begun, height, _Begun(opening, []))
         block = begun.get(height)
-        if block is None or len(block.batches) != number or number >= BATCHES_MAX:
+        if block is None or block.sealed or number >= BATCHES_MAX or block.size + len(payload) > BLOCK_BYTES_MAX:
             return
-        if block.size + len(payload) <= BLOCK_BYTES_MAX:
-            block.batches.append(rows)
-            block.size += len(payload)
+        block.size += len(payload)
+        if block.taken:
+            self._orphan(height, [rows])
+        else:
+            (block.batches if number == len(block.batches) else block.loose).append(rows)
+
+    def _begin(self, begun: dict[int, _Begun], height: int, block: _Begun) -> None:
+        begun[height] = block
+        while len(begun) > HEIGHTS_MAX:
+            del begun[min(begun)]
+
+    def proposed(self, block: Block) -> None:
+        """A block signed by its proposer, who may have told of all of it, of some, or of nothing yet."""
+        header, begun = block.header, self._begun.get(block.header.proposer)
+        if begun is None or _is_sealed(begun.get(header.height), head := _head_in(block)):
+            return
+        told, after = begun.get(header.height), begun.get(header.height + 1)
+        if told is not None and told.taken and told.head == head:
+            return
+        if after is not None and after.head.parent != block.hash():
+            for gone in [one for one in begun if one > header.height]:
+                del begun[gone]
+        batches: list[Sequence[bytes]] = [batch.transactions for batch in block.body.batches]
+        self._begin(begun, header.height, _Begun(head, batches, sealed=True))
 
     def certified(self, block: Block) -> None:
         """A block is for good; what others than its proposer had begun up to it, and is not in it, is orphaned."""
@@ -196,9 +237,10 @@ class Heritage:
         for author, begun in self._begun.items():
             for gone in [one for one in begun if one <= height]:
                 other = begun.pop(gone)
-                if author != block.header.proposer and any(other.batches):
+                batches = [batch for batch in (*other.batches, *other.loose) if batch]
+                if author != block.header.proposer and batches:
                     there = {raw for batch in block.body.batches for raw in batch.transactions}
-                    self._orphan(gone, [[raw for raw in batch if raw not in there] for batch in other.batches])
+                    self._orphan(gone, [[raw for raw in batch if raw not in there] for batch in batches])
         while self._orphans and self._orphans[0][0] + ORPHAN_BLOCKS_MAX < height:
             self._orphans.popleft()
 
@@ -210,20 +252,37 @@ class Heritage:
         height, goes_on = tip.height + 1, self._goes_on
         own = tip.header is not None and tip.header.proposer == self._own
         follows = goes_on is not None and own and goes_on[1:] == (tip.height, tip.time_ms)
-        authors = ((goes_on[0],) if goes_on is not None and follows else ()) + tuple(before)
+        followed = goes_on[0] if goes_on is not None and follows else ()
         self._goes_on = None
-        for number, author in enumerate(authors):
+        for number, author in enumerate((*followed, *before)):
             begun = self._begun.get(author, {})
-            block = begun.pop(height, None)
-            if block is None:
+            block = begun.get(height)
+            if block is None or block.taken:
                 continue
-            if block.head.parent == tip.hash or (follows and number == 0):
-                found = await self._judged(block, tip, height + 1 in begun)
+            begun[height] = _Begun(block.head, [], block.size, taken=True)
+            if block.head.parent == tip.hash or number < len(followed):
+                found = await self._judged(block, tip, block.sealed or height + 1 in begun)
                 if found is not None:
-                    self._goes_on = (author, height, found.opening.time_ms) if found.complete else None
+                    self._orphan(height, block.loose)
+                    if found.complete:
+                        self._goes_on = (author, *before), height, found.opening.time_ms
                     return found
-            self._orphan(height, block.batches)
+            self._orphan(height, (*block.batches, *block.loose))
         return None
+
+    async def takes_over(self, block: Block, parent: Tip, before: Sequence[bytes]) -> bool:
+        header, batches = block.header, [batch.transactions for batch in block.body.batches]
+        for author in takewhile(lambda one: one != header.proposer, before):
+            begun = self._begun.get(author, {}).get(header.height)
+            if begun is not None and any(begun.batches) and begun.batches != batches[: len(begun.batches)]:
+                return False
+        try:
+            await self._judge.check_opening(opening_of(block, ()), _head_in(block).anchor, parent)
+        except (Invalid, Unavailable) as error:
+            log.info("what failed cannot be proposed again", height=header.height, reason=str(error))
+            return False
+        self._goes_on = (header.proposer, *before), header.height, header.time_ms
+        return True
 
     async def _judged(self, block: _Begun, tip: Tip, complete: bool) -> Left | None:
         """None when it cannot be taken over at all. A deployment would have to be compiled first, and ends it."""
@@ -250,6 +309,17 @@ class Heritage:
 
 def _needs_no_compiler(batch: Sequence[SignedTransaction]) -> bool:
     return all(signed.transaction.kind not in KINDS_WITH_SOURCE for signed in batch)
+
+
+def _is_sealed(block: _Begun | None, head: _Head) -> bool:
+    """Whether all of this very block is here: what was told of it on another stream comes late."""
+    return block is not None and block.sealed and block.head == head
+
+
+def _head_in(block: Block) -> _Head:
+    header = block.header
+    anchor = Anchor(header.anchor_number, header.anchor_hash, header.inbox_count)
+    return _Head(header.time_ms, header.parent, block.body.inbox, anchor)
 
 
 def _head_of(members: object) -> _Head:

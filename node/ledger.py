@@ -48,9 +48,10 @@ class ChainLedger:
         judge: Judge,
         view_floor: int,
         capture: Capture,
+        proposed: Callable[[Block], None] = lambda _: None,
     ) -> None:
-        """capture: see `faults.capture`."""
-        self._capture = capture
+        """capture: see `faults.capture`. proposed: told of each proposal that this node looks at."""
+        self._capture, self._proposed = capture, proposed
         self._line, self._sequencer, self._store, self._mempool = line, sequencer, store, mempool
         self._membership, self._judge, self._view_floor = membership, judge, view_floor
         self._untidy = trio.Event()
@@ -101,6 +102,8 @@ class ChainLedger:
         self._line.prepare(block)
 
     async def execute(self, block: Block, vouched: bool) -> bool:
+        if not vouched:
+            self._proposed(block)
         if self._line.holds(block.hash()):
             return True
         if block.hash() in self._line.refused:

@@ -7,6 +7,7 @@ Gateway, service and mempool live through it: clients see receipts become "rever
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -50,8 +51,8 @@ NEWS_S = 1.0
 """How often a node looks for others it did not know."""
 LEFT_LOOK_S = 0.05
 """How often a node that stops looks whether the others have left before it."""
-DRAIN_S = 5.0
-"""How long a node that stops waits for the others to certify what it has proposed."""
+DRAIN_S = 10.0
+"""How long a node that stops waits until what it told as executed is certified, or handed on to whoever leads next."""
 
 log = logger("life")
 
@@ -102,6 +103,8 @@ class Life:
         self._poll_s, self._genesis_root = poll_s, genesis_root
         self._asked = trio.Event()
         self._told = False
+        self._reverted_s = -math.inf
+        """When receipts last came to nothing."""
 
     @property
     def line(self) -> Line:
@@ -157,6 +160,7 @@ class Life:
         self._ledger = ChainLedger(
             line, self._sequencer, self._store, self._mempool, sets, judge, view_floor,
             partial(capture, spec, genesis_hash(spec, self._genesis_root), self._signer.address),
+            self._heritage.proposed,
         )  # fmt: skip
         await self._service.attach(line)
         if self._asked.is_set():
@@ -193,6 +197,8 @@ class Life:
                 nursery.start_soon(self._leave_alone, nursery.cancel_scope)
                 nursery.start_soon(self._tell_opened, task_status)
                 await self._sequencer.run()
+                if self._asked.is_set():
+                    self._consensus.leave()
                 await self._drain()
                 nursery.cancel_scope.cancel()
             if self._asked.is_set():
@@ -233,11 +239,22 @@ class Life:
         scope.cancel()
 
     async def _drain(self) -> None:
-        """Let what was proposed become certified, if that can still be."""
+        """Let what was proposed become certified, and what came to nothing reach the next leader, if that can be."""
+        height = self._line.newest().height
         with trio.move_on_after(DRAIN_S):
-            while self._line.above():
+            while self._line.tip.height < height:
                 await self._line.grown.wait()
             await self._line.written()
+            while self._asked.is_set() and self._network is not None and not self._handed_on():
+                await trio.sleep(LEFT_LOOK_S)
+
+    def _handed_on(self) -> bool:
+        """
+        Whether this node has nothing left that had been told as executed, and came to nothing. Whoever waits for
+        anything else sends it again.
+        """
+        lately = trio.current_time() < self._reverted_s + DRAIN_S
+        return self._sequencer.open_block is None and (self._forwarder.idle() or not lately)
 
     async def _halt_when_lost(self, inbox: Inbox, sequencer: Sequencer) -> None:
         await inbox.lost.wait()
@@ -265,6 +282,8 @@ class Life:
 
     async def reverted(self, receipts: Sequence[Receipt]) -> None:
         self._meters.reverted += len(receipts)
+        if receipts:
+            self._reverted_s = trio.current_time()
         await self._service.reverted(receipts)
 
     async def _go_back(self) -> Recovered:

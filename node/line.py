@@ -229,9 +229,14 @@ class Line:
         Run somebody else's block on its parent; None if something its header says did not come out. With it the blocks
         that had to be taken back. Needs `turn`, and no open block.
 
+        What differs from the newest block in nothing but who proposed it and when, as what a new leader takes over
+        does, has been run.
+
         Raises:
             Unavailable: its parent is not here.
         """
+        if self._is_newest_again(block):
+            return self.propose_again(block), []
         _, opened = self._prepared.pop(block.hash(), (0, None))
         if opened is None:
             opened = await trio.to_thread.run_sync(_open, block)
@@ -251,6 +256,27 @@ class Line:
         for receipts, result in executed.results:
             await self._listener.executed(executed.open_block, receipts, result)
         return executed, fallen
+
+    def _is_newest_again(self, block: Block) -> bool:
+        newest = self.undecided_on(block.header.parent)
+        if newest is None:
+            return False
+        header = replace(newest.block.header, proposer=block.header.proposer, view=block.header.view)
+        return header == block.header and newest.block.body == block.body
+
+    def undecided_on(self, parent: bytes) -> Executed | None:
+        """The newest block executed here, if that is its parent, and it may still fall."""
+        newest = self._above[-1] if self._above else None
+        falls = newest is not None and newest.tip.hash != self._decided and newest.block.header.parent == parent
+        return newest if falls else None
+
+    def propose_again(self, block: Block) -> Executed:
+        """Another block of what the newest one holds takes its place; either may be certified yet. Needs `turn`."""
+        before = self._above.pop()
+        self._aside[before.tip.hash] = before
+        tip = advance(before.parent, block, before.tip.span_withdrawals, self._spec)
+        self._above.append(executed := replace(before, block=block, tip=tip))
+        return executed
 
     async def take(self, executed: Executed) -> None:
         """A block just sealed here becomes the newest. Needs `turn`."""

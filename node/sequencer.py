@@ -12,14 +12,14 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import trio
 
 from execution.executor import BatchResult, Executor, Opening
 from genesis import chain
-from genesis.chain import Block, Deployment, Receipt, SignedTransaction, Withdrawal
+from genesis.chain import Block, Deployment, Header, Receipt, SignedTransaction, Withdrawal
 from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
 from node.config import SequencerConfig
@@ -280,10 +280,31 @@ class Sequencer:
             turn = self._turn
             if self.open_block is not None and turn is not None and turn.parent != self.open_block.opening.parent:
                 await self.release()
+            if self.open_block is None and turn is not None and await self._propose_again(turn):
+                return False
             if self.open_block is None and self.in_office and (turn is None or await self._stand_on(turn)):
                 await self._begin()
             height = self.open_block.opening.height if self.open_block else 0
             return height + 1 in self._left or height == self._complete
+
+    async def _propose_again(self, turn: Turn) -> bool:
+        """What a leader before this one had sealed, and was run here, needs no more than a signature; whether it is."""
+        found = self._line.undecided_on(turn.parent)
+        if found is None or found.block.header.validators != turn.validators:
+            return False
+        if not await self._heirs.takes_over(found.block, found.parent, turn.before) or self._turn is not turn:
+            return False
+        self._turn, self._goes_on = None, turn.again
+        header = replace(found.block.header, proposer=self._signer.address, view=turn.view)
+        signature = await self._signed(header)
+        if signature is None:
+            self._goes_on = False
+            return True
+        block = Block(header, found.block.body, signature)
+        self._line.propose_again(block)
+        log.info("proposes another leader's block again", height=header.height, receipts=len(found.open_block.receipts))
+        turn.built(block)
+        return True
 
     async def _stand_on(self, turn: Turn) -> bool:
         """Whether the state could be brought to the parent; if not, the chain went on without this turn."""
@@ -443,10 +464,8 @@ class Sequencer:
             withdrawals = span_withdrawals(parent, block.opening.height, self._spec, burnt)
             version = self._inbox.validators(parent.anchor, block.anchor)
             header = block.header(sealed, withdrawals, self._signer.address, version, turn.view)
-            try:
-                signature = await self._signer.propose(header)
-            except (Invalid, Unavailable) as error:
-                log.error("a proposal is not signed", height=header.height, view=turn.view, reason=str(error))
+            signature = await self._signed(header)
+            if signature is None:
                 self._goes_on, self.open_block = False, block
                 await self.release()
                 return
@@ -455,6 +474,13 @@ class Sequencer:
             await self._line.take(Executed(signed, tip, parent, block, burnt, sealed))
             log.debug("sealed", height=block.opening.height, batches=len(block.batches), **self._medians())
             turn.built(signed)
+
+    async def _signed(self, header: Header) -> bytes | None:
+        try:
+            return await self._signer.propose(header)
+        except (Invalid, Unavailable) as error:
+            log.error("a proposal is not signed", height=header.height, view=header.view, reason=str(error))
+            return None
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:

@@ -145,6 +145,7 @@ class Consensus:
         """Called when another view has begun."""
         self._declined = -1
         """Certified height at which leading was last left to others."""
+        self._leaving = False
         self._fault = ""
         """Where what may tell why is kept."""
 
@@ -170,6 +171,16 @@ class Consensus:
                 nursery.start_soon(self._find_voice, self._recall)
             task_status.started()
             await self._loop()
+
+    def leave(self) -> None:
+        """Leave leading to others from now on, and at once if this node leads; it votes on."""
+        self._leaving = True
+
+        def event(now_ms: int) -> list[Action]:
+            leads = self.machine.standing().leads
+            return self.machine.resign(now_ms) if leads and self._declines() else []
+
+        self._event(event)
 
     def meet(self, peers: Mapping[bytes, Peer]) -> None:
         """The others are these from now on."""
@@ -418,9 +429,11 @@ class Consensus:
 
     def _declines(self) -> bool:
         """
-        Whether to leave leading to others, for this node would be slow at it. Once for a height: they may be, too.
+        Whether to leave leading to others, for this node is leaving, or would be slow at it. Once for a height: they
+        may be, too.
         """
-        burden, height = self._ledger.burden(), self.machine.committed.height
+        burden = "this node is leaving" if self._leaving else self._ledger.burden()
+        height = self.machine.committed.height
         if not burden or not self._peers or height == self._declined:
             return False
         self._declined = height

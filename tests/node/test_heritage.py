@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,22 @@ from execution.executor import Opening
 from execution.standard import standard_plan
 from execution.vm.machine import Machine
 from genesis import codec
-from genesis.chain import Block, Receipt, SignedTransaction
+from genesis.chain import Block, Receipt, SignedTransaction, sign_block
 from genesis.crypto import address_of
 from genesis.devkeys import development_key
 from genesis.errors import Invalid
 from genesis.spec import genesis_hash
+from node.consensus.doors import Certified, Kept
 from node.engine import EngineThread
-from node.heritage import BATCHES, HEIGHTS_MAX, Heritage
+from node.heritage import BATCHES, HEIGHTS_MAX, Heritage, _Begun, _head_in
 from node.mempool import Mempool, Pending
 from node.open_block import Anchor
 from node.recovery import recover
+from node.sequencer import Turn
 from node.store import Store
 from node.tip import Tip
 from p2p.memory import Hub, Weather, open_memory_network
-from tests.node.leading import Leading
+from tests.node.leading import Leading, certified
 from tests.node.recovery_script import START_MS, TEST_SPEC, pay, script
 from tests.node.test_recovery import CONFIG, Deposits, Nobody
 
@@ -231,6 +233,101 @@ def test_what_another_block_left_out_runs_again_soon_or_never(tmp_path: Path) ->
         assert set(heir.heritage.orphans(100)) == left - {first.raw}
 
     play(tmp_path, test)
+
+
+def test_a_proposal_tells_all_of_its_block_whatever_of_its_batches_was_lost(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        await heir.heard(blocks=2, batches=4)
+        begun = heir.heritage._begun[GONE]
+        begun[1].batches.pop()  # as if it had not come
+        heir.heritage.proposed(sealed)
+        assert set(begun) == {1, 2}, "nor is the one begun on it forgotten"
+        await heir.leading.open(GONE)
+        assert await heir.leading.sequencer._open(), "it had been sealed: nothing comes on top"
+        await heir.leading.seal()
+        (again,) = heir.leading.built
+        assert again.body == sealed.body and again.header.receipts_root == sealed.header.receipts_root
+
+    play(tmp_path, test)
+
+
+def test_batches_that_come_after_their_block_was_taken_over_run_again(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        await _two_blocks(gone)
+        await heir.heard(blocks=2, batches=4)
+        begun, late = heir.heritage._begun[GONE], pay(3, "7")[0].raw
+        ahead = pay(4, "8")[0].raw
+        heir.heritage._take_in(begun, codec.encode((1, 4, None, (ahead,))))  # one before it is on its way, or lost
+        await heir.leading.open(GONE)
+        assert heir.heritage.orphans(10) == [ahead]
+        heir.heritage._take_in(begun, codec.encode((1, 2, None, (late,))))
+        assert heir.heritage.orphans(10) == [late]
+
+    play(tmp_path, test)
+
+
+def test_a_block_that_another_leader_proposes_again_is_not_run_again(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        ledger, line = heir.leading.ledger, heir.leading.line
+        assert await ledger.execute(sealed, vouched=True)
+        told = list(heir.told.receipts)
+        header = replace(sealed.header, proposer=address_of(development_key(13)), view=sealed.header.view + 1)
+        again = sign_block(header, sealed.body, development_key(13))
+        assert await ledger.execute(again, vouched=True)
+        assert heir.told.receipts == told, "nobody is told twice"
+        assert line.newest().hash == again.hash() and line.holds(sealed.hash())
+        await ledger.keep(Kept(committed=(Certified(sealed, certified(sealed, TEST_SPEC)),)))
+        assert line.tip.hash == sealed.hash(), "the first one may be certified after all"
+
+    play(tmp_path, test)
+
+
+def test_what_was_run_here_is_proposed_again_as_it_is_and_what_was_begun_on_it_goes_on(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        await heir.heard(blocks=2, batches=4)
+        assert await heir.leading.ledger.execute(sealed, vouched=True)
+        line, told = heir.leading.line, list(heir.told.receipts)
+        heir.leading.sequencer.lead(Turn(2, line.tip.hash, heir.leading.built.append, again=True, before=(GONE,)))
+        await heir.leading.sequencer._open()
+        (again,) = heir.leading.built
+        assert heir.told.receipts == told, "it is not run again"
+        assert again.body == sealed.body and again.header.proposer == address_of(KEYS["heir"])
+        assert line.newest().hash == again.hash()
+        await heir.leading.sequencer._open()
+        assert heir.told.receipts == gone.told.receipts, "the open one comes after it"
+
+    play(tmp_path, test)
+
+
+def test_what_a_later_leader_had_begun_goes_before_an_earlier_one_s_block(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        assert await heir.leading.ledger.execute(sealed, vouched=True)
+        await heir.heard(blocks=2, batches=4)
+        later, parent = address_of(development_key(13)), heir.leading.line.tip
+        heir.heritage._begun[later] = {1: _begun(sealed, (pay(9, "9")[0].raw,))}
+        assert not await heir.heritage.takes_over(sealed, parent, (later, GONE))
+        assert await heir.heritage.takes_over(sealed, parent, (GONE, later)), "that one led before it"
+        heir.heritage._begun[later] = {1: _begun(sealed, sealed.body.batches[0].transactions)}
+        assert await heir.heritage.takes_over(sealed, parent, (later, GONE)), "it had begun the same"
+
+    play(tmp_path, test)
+
+
+def test_what_would_be_voted_for_no_more_is_not_proposed_again(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        late = Block(replace(sealed.header, inbox_count=7), sealed.body, sealed.signature)
+        assert not await heir.heritage.takes_over(late, heir.leading.line.tip, (GONE,))
+
+    play(tmp_path, test)
+
+
+def _begun(block: Block, batch: Sequence[bytes]) -> _Begun:
+    return _Begun(_head_in(block), [batch])
 
 
 def test_nonsense_and_too_much_are_not_kept(tmp_path: Path) -> None:

@@ -48,17 +48,18 @@ class Member:
 class Town:
     """
     keys: of all who may ever live here; the first COUNT of them begin. flags: of every node's configuration. lasting:
-    numbers of those that begin again by themselves, as a process does; lives: of these.
+    numbers of those that begin again by themselves, as a process does; lasting_first: from the start; lives: of these.
     """
 
     flags: Mapping[str, str] = {}
+    lasting_first: frozenset[int] = frozenset()
 
     def __init__(
         self, folder: Path, hub: Hub, nursery: trio.Nursery, spec: ChainSpec, keys: tuple[int, ...] = KEYS
     ) -> None:
         self.folder, self.hub, self.nursery, self.spec, self.keys = folder, hub, nursery, spec, keys
         self.members: dict[int, Member] = {}
-        self.lasting: set[int] = set()
+        self.lasting = set(self.lasting_first)
         self.lives: dict[int, Lives] = {}
         self.failed: dict[int, BaseException] = {}
         """Nodes whose disk or engine has ended them, and how."""
@@ -136,6 +137,10 @@ class Town:
         member.scope.cancel()
         await member.ended.wait()
 
+    def left(self, number: int) -> bool:
+        """Whether a node has ended, and is no more in the network."""
+        return f"v{number}" not in self.hub._nodes
+
     async def height(self, number: int) -> int:
         return int((await self.members[number].client.chain_info())["height"])
 
@@ -176,7 +181,7 @@ async def town(
             for number in range(COUNT):
                 starting.start_soon(found.start, number)
         yield found
-        for number in found.members:
+        for number in [one for one in found.members if not found.left(one)]:
             hub.crash(f"v{number}")
         nursery.cancel_scope.cancel()
 
