@@ -1,5 +1,6 @@
 """
-The devnet's nodes: processes like any operator's, started again when one dies.
+The devnet's nodes: processes like any operator's, started again when one dies. They leave when the devnet ends,
+however it ends.
 
 The first time they are forks of this process, which has imported what they need, and so are quick to start; whoever is
 started again is `tenor node run`, as on any machine.
@@ -24,6 +25,7 @@ import trio
 from genesis.errors import Unavailable
 from node.cli import edge
 from node.cli.nodes import run_configured
+from node.leash import Leash, leash
 
 STOP_S = 20.0
 RESTART_S = 0.2
@@ -68,7 +70,7 @@ class NodeProcess:
         threads = len(list(Path("/proc/self/task").iterdir()))
         assert threads == 1, f"{threads} threads: what another one holds would be held for ever in a fork"
         fork = multiprocessing.get_context("fork").Process
-        run_it = fork(target=_run_node, args=(self._config, self._flags, self._log), daemon=True)
+        run_it = fork(target=_run_node, args=(self._config, self._flags, self._log, leash()), daemon=True)
         self._forked = run_it
         run_it.start()
 
@@ -119,7 +121,7 @@ class NodeProcess:
         command = [sys.executable, "-m", *module, "node", "run", "--config", str(self._config), *flags]
         with _written_to(self._log) as out:
             self._process = await trio.lowlevel.open_process(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, process_group=0
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, process_group=0, **leash().process_options()
             )
         return await self._process.wait()
 
@@ -191,12 +193,13 @@ def _written_to(log: Path | None) -> Iterator[int]:
         yield file.fileno()
 
 
-def _run_node(config: Path, flags: Mapping[str, str], log: Path | None) -> None:
+def _run_node(config: Path, flags: Mapping[str, str], log: Path | None, leash: Leash) -> None:
     """
     In the fork: `tenor node run --config`, its result with its log. A process group of its own: Ctrl-C in a terminal
     is for the devnet, which asks its nodes to leave.
     """
     os.setpgid(0, 0)
+    leash.put_on()
     with _written_to(log) as out:
         for own in (sys.stdout.fileno(), sys.stderr.fileno()):
             os.dup2(out, own)

@@ -2,7 +2,7 @@
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
-        entrance · gateway process · vitals · pruner · store check ·
+        entrance · gateway process · vitals · pruner · store check · disk pace ·
         life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
         or, of a node that follows, following: line · batcher · ranges · sending
 
@@ -199,7 +199,13 @@ async def _serve(opened: _Opened, recovered: Recovered, task_status: trio.TaskSt
             await Leap(o.spec, o.store, network, o.adapter, behind, life, o.leaps, o.meters.sync).wait_due()
             end()
 
-        for task in (live, Pruner(o.spec, o.store, o.config.sync, o.stages).run, check.run, vitals.run):
+        for task in (
+            live,
+            Pruner(o.spec, o.store, o.config.sync, o.stages).run,
+            check.run,
+            o.store.pace.run,
+            vitals.run,
+        ):
             await nursery.start(task)
         o.entrance.answer, o.meters.sync.begun = answer, ""
         port = await o.entrance.open()

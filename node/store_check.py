@@ -25,12 +25,15 @@ PAUSE_S = STEP_BYTES / BYTES_A_SECOND
 """Between two steps, at least."""
 REST_S = 6 * 3_600.0
 """Between the end of a pass and the next one."""
+NOTE_S = 60.0
+"""How often the store notes how far a pass has come, so that the next life goes on there: a node may never live long."""
+CURSOR = "store check"
 
 log = logger("store")
 
 
 class StoreCheck:
-    """checked_s: Unix time at which the last whole pass ended, 0 before the first of this life."""
+    """checked_s: Unix time at which a whole pass, begun by whichever life, last ended; 0 before the first of this one."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -44,12 +47,19 @@ class StoreCheck:
             await trio.sleep(REST_S)
 
     async def read_through(self) -> None:
-        """One pass. Raises Corrupt."""
-        key: bytes | None = b""
-        read_bytes = 0
+        """One pass, from where an earlier life's came to. Raises Corrupt."""
+        key: bytes | None = self._store.cursor(CURSOR) or b""
+        read_bytes, noted_s = 0, trio.current_time()
         while key is not None:
             key, size = await trio.to_thread.run_sync(self._store.read_behind, key, STEP_ROWS, STEP_BYTES)
             read_bytes += size
             await trio.sleep(max(PAUSE_S, size / BYTES_A_SECOND))
+            if key is not None and trio.current_time() >= noted_s + NOTE_S:
+                await self._note(key)
+                noted_s = trio.current_time()
+        await self._note(b"")
         self.checked_s = time.time()
         log.info("the store was read through, and is sound", bytes=read_bytes)
+
+    async def _note(self, key: bytes) -> None:
+        await trio.to_thread.run_sync(self._store.put_cursors, {CURSOR: key})

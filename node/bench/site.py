@@ -30,6 +30,7 @@ from genesis.transaction import Call
 from node import keystore
 from node.client import Client, connect
 from node.config import load, render
+from node.leash import leash
 from node.programs import Programs
 from node.wallet import Wallet
 
@@ -110,11 +111,11 @@ async def open_site(
 
 @contextmanager
 def node_process(config: Path, log: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`tenor node run --config … words` as a process, its log in a file; ended on leaving."""
+    """`tenor node run --config … words` as a process, its log in a file; ended on leaving, and with this process."""
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-c", _COMMAND, "node", "run", "--config", str(config), *words],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, **leash().process_options(),
         )  # fmt: skip
     try:
         yield process

@@ -39,6 +39,7 @@ from genesis.errors import Invalid, TenorError, Unavailable
 from node.bench.figures import show
 from node.bench.site import process_cpu_s
 from node.client import Client, connect
+from node.leash import leash
 from node.localnet import free_ports, validator_key, write_folders
 from node.programs import Programs
 from node.wallet import Wallet
@@ -89,8 +90,9 @@ class Node:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log
-            )
+                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+                **leash().process_options(),
+            )  # fmt: skip
 
     def kill(self) -> None:
         assert self.process is not None

@@ -158,7 +158,10 @@ app.command()(repair)
 
 
 async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[str, Any]:
-    """The first signal asks the node to leave, a second one makes it; one that comes up need not be asked."""
+    """
+    The first signal asks the node to leave, a second one makes it; one that comes up need not be asked. The end of
+    whoever holds its leash is a first one.
+    """
     import signal
 
     import trio
@@ -166,6 +169,7 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
     from node import arenas
     from node.chains import load_chain
     from node.collector import settle
+    from node.leash import let_go
     from node.lives import Lives
     from node.log import Format, configure
     from node.place import open_place
@@ -192,7 +196,13 @@ async def _run_until_signal(config: Config, file: Path, follow: bool) -> dict[st
                     await anext(signals)
                 nursery.cancel_scope.cancel()
 
+            async def leave_alone() -> None:
+                await let_go()
+                if not lives.stop():
+                    nursery.cancel_scope.cancel()
+
             nursery.start_soon(leave)
+            nursery.start_soon(leave_alone)
             ready = await nursery.start(node)
             settle()
             progress(f"node runs at ws://{config.gateway.host}:{ready.port}/ws, height {ready.height}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +21,7 @@ from execution.vm.machine import Machine
 from genesis.errors import Corrupt
 from genesis.spec import genesis_hash
 from node import app
-from node.disk import SLOW_FOR_S, SLOW_S, SyncPace
+from node.disk import BEAT_S, SLOW_FOR_S, SLOW_S, SyncPace
 from node.engine import on_engine_stack
 from node.genesis_code import folder_plan
 from node.repair import repair
@@ -91,6 +94,53 @@ def test_slow_syncs_are_told_while_they_last_and_a_while_after() -> None:
     with pace.timed():
         now += SLOW_S / 2
     assert pace.burden() == "" and (pace.count, pace.longest_s) == (2, 3.0)
+
+
+def test_time_in_which_the_process_stood_still_is_not_the_disk_s() -> None:
+    now = 100.0
+    pace = SyncPace(lambda: now)
+    pace.beat()
+    with pace.timed():
+        now += 3 * SLOW_S
+        assert pace.burden() == "", "nobody could note the time"
+    assert pace.burden() == "", "whether the sync ends before the time is noted"
+    with pace.timed():
+        now += 3 * SLOW_S
+        pace.beat()
+    assert pace.burden() == "", "or after"
+    with pace.timed():
+        for _ in range(round(3 * SLOW_S / BEAT_S)):
+            now += BEAT_S
+            pace.beat()
+        assert "has taken 3.0 s so far" in pace.burden()
+    assert "a sync took 3.0 s" in pace.burden()
+
+
+STOPPED = f"""
+import time, trio
+from node.disk import SyncPace
+async def main():
+    pace = SyncPace()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(pace.run)
+        await trio.to_thread.run_sync(sync, pace)
+        nursery.cancel_scope.cancel()
+def sync(pace):
+    with pace.timed():
+        print("syncs", flush=True)
+        time.sleep({SLOW_S / 2})
+    print(repr(pace.burden()))
+trio.run(main)
+"""
+
+
+def test_a_process_that_was_stopped_does_not_take_its_disk_for_slow() -> None:
+    with subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "syncs\n"
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(2 * SLOW_S)
+        process.send_signal(signal.SIGCONT)
+        assert process.stdout.read() == "''\n"
 
 
 def test_a_log_whose_end_is_gone_is_found(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from trio.testing import MockClock
 from execution.vm.machine import Machine
 from genesis.errors import Corrupt
 from genesis.spec import genesis_hash
-from node import store
+from node import store, store_check
 from node.engine import on_engine_stack
 from node.genesis_code import folder_plan
 from node.store import PAGE_BYTES, Pages, Store
-from node.store_check import BYTES_A_SECOND, PAUSE_S, STEP_ROWS, StoreCheck
+from node.store_check import BYTES_A_SECOND, CURSOR, NOTE_S, PAUSE_S, STEP_ROWS, StoreCheck
 from tests.node.running import SPEC, running
 
 CHAIN = b"g" * 32
@@ -81,6 +81,27 @@ def test_damage_that_nobody_reads_is_named_in_whichever_table(filled: Path, monk
         flip(table, at)
     with Store(filled, CHAIN) as opened:
         passed(opened)
+
+
+def test_a_pass_goes_on_where_an_earlier_life_came_to(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short the lives are, the last row is reached; then it begins anew."""
+    monkeypatch.setattr(store_check, "BYTES_A_SECOND", 32 << 10)
+    began: list[bytes] = []
+
+    async def live(check: StoreCheck) -> None:
+        with trio.move_on_after(1.5 * NOTE_S):
+            await check.read_through()
+
+    checked_s = 0.0
+    while not checked_s:
+        with Store(filled, CHAIN) as opened:
+            began.append(opened.cursor(CURSOR) or b"")
+            check = StoreCheck(opened)
+            trio.run(live, check, clock=MockClock(autojump_threshold=0))
+            checked_s = check.checked_s
+            last = opened.cursor(CURSOR)
+    assert len(began) > 2 and began[0] == b"" and began == sorted(set(began))
+    assert last == b""
 
 
 def test_bits_that_flip_while_the_store_is_open_are_met_at_the_next_pass(filled: Path) -> None:
