@@ -16,9 +16,14 @@ from node.bench.site import write_folder
 from node.leash import let_go
 
 LOOK_S = 0.05
-STARTED = "import sys; from pathlib import Path; from node.bench.site import node_process\n" + (
-    "with node_process(Path(sys.argv[1]), Path(sys.argv[2])) as process: print(process.pid, flush=True); input()"
-)
+STARTED = """
+import sys
+from pathlib import Path
+from node.bench.site import node_process
+with node_process(Path(sys.argv[1]), Path(sys.argv[2])) as process:
+    print(process.pid, flush=True)
+    input()
+"""
 
 
 def gone(pid: int) -> bool:
