@@ -26,14 +26,14 @@ PAUSE_S = STEP_BYTES / BYTES_A_SECOND
 REST_S = 6 * 3_600.0
 """Between the end of a pass and the next one."""
 NOTE_S = 60.0
-"""How often the store notes how far a pass has come, so that the next life goes on there: a node may never live long."""
+"""How often it is noted how far a pass has come: the next life goes on there, for a node may never live long."""
 CURSOR = "store check"
 
 log = logger("store")
 
 
 class StoreCheck:
-    """checked_s: Unix time at which a whole pass, begun by whichever life, last ended; 0 before the first of this one."""
+    """checked_s: Unix time at which a pass, begun by whichever life, last ended; 0 before the first of this one."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
