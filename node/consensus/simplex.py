@@ -38,7 +38,7 @@ from node.consensus.words import NO_BLOCK, Ballot, Link, Quorum, Rules, Said
 
 NOTARISE, NULLIFY, FINALISE = VoteKind.NOTARISE, VoteKind.NULLIFY, VoteKind.FINALISE
 BACK_OFF_ROUNDS_MAX = 5
-"""Time-outs double that often at most."""
+"""Time-outs double that often at most: with each round of leaders that failed, and each block that came too late."""
 REMINDERS_A_TIMEOUT = 2
 CERTIFICATES_LATE_MAX = 2
 """So many final blocks may wait for a certificate of their own before peers are asked for the first one's."""
@@ -118,6 +118,8 @@ class Simplex:
         """Views in a row that brought no block and whose time this node saw pass."""
         self._late = False
         """Whether the present view's time has passed."""
+        self._hurried = 0
+        """Views in a row that brought a block, but after their time: nobody may have voted to finalise it."""
         self.gone: set[bytes] = set()
         """Validators whose connection broke and has not come back."""
         self._diverged = False
@@ -307,7 +309,10 @@ class Simplex:
         """A quorum of any kind ends its view and all before it."""
         view = self._tally.newest
         if view >= self.view:
-            self._failed = 0 if self._decided(view) else self._failed + self._late
+            if self._decided(view) is None:
+                self._failed += self._late
+            else:
+                self._failed, self._hurried = 0, self._hurried + 1 if self._late else 0
             self._enter(view + 1, now_ms)
 
     def _find_final(self) -> None:
@@ -436,7 +441,7 @@ class Simplex:
         self._fetched.clear()
 
     def _timeout_ms(self) -> int:
-        rounds = min(self._failed // len(self.rules.stakes), BACK_OFF_ROUNDS_MAX)
+        rounds = min(self._failed // len(self.rules.stakes) + self._hurried, BACK_OFF_ROUNDS_MAX)
         return min(self.rules.timeout_ms << rounds, self.rules.timeout_ms_max)
 
     def _nullify(self, view: int) -> None:

@@ -44,6 +44,20 @@ def test_a_dead_leader_costs_one_timeout() -> None:
     assert town.height() > height + 50
 
 
+@pytest.mark.parametrize("delay_ms", [200, 300, 600])
+def test_a_network_that_is_slower_than_its_time_out_certifies_all_the_same(delay_ms: int) -> None:
+    """Blocks come, each after its view was given up: notarised, and never final, did the time-out not grow."""
+    town = Town(3)
+    town.weather = Weather(delay_ms=delay_ms, jitter_ms=delay_ms // 2)
+    town.run(60_000)
+    assert not town.broken
+    assert town.height() > 10
+    town.weather = Weather()
+    height = town.height()
+    town.run(town.now + 10_000)
+    assert town.height() > height + 50, "and is quick again when the network is"
+
+
 def test_a_leader_that_resigns_is_not_waited_for() -> None:
     town = Town(5, rules=replace(rules_of(4, lease_views=4), timeout_ms=5_000))
     town.members[1].tired = True
