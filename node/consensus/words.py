@@ -112,7 +112,8 @@ class Rules:
 
     stakes: address → stake; validators lead in order of address. version: of the set. lease_views: views after which a
     leader hands over although it works. timeout_ms: of a view; doubles with every full round of leaders that failed,
-    and with every block that came too late, up to timeout_ms_max. until: settlement height where the next set begins, None while none is known.
+    and with every block that came too late, up to timeout_ms_max. until: settlement height where the next set begins,
+    None while none is known.
     """
 
     chain: int
