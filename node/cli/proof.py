@@ -79,8 +79,8 @@ def check(
 
     Believed are the chain's id and its validators: the first ones, those of --validators, or with --settlement those of
     the set that the block names, if it can have certified it. Of a devnet the first ones are as many as it was started
-    with: their keys are published, and so many prove as much as one. A named value is found again in the pages, by the storage
-    layout of --source or of this Tenor's own programs, if that is the code which the state names.
+    with: their keys are published, and so many prove as much as one. A named value is found again in the pages, by the
+    storage layout of --source or of this Tenor's own programs, if that is the code which the state names.
     """
     from node.chains import load_chain
 
