@@ -79,4 +79,4 @@ def test_the_tutorial_ends_with_an_own_payoff_traded(tmp_path: Path) -> None:
 
 
 def test_the_set_up_is_the_makefiles() -> None:
-    assert devnet_line(Path("/home/reader")) == "tenor devnet --keep /home/reader/tenor-hour"
+    assert devnet_line(Path("/home/reader")) == "tenor devnet --keep /home/reader/tenor-hour --validators 1"
