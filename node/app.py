@@ -136,8 +136,9 @@ async def _run(
     folder = config.node.folder
     again, leaps.due = leaps.due, False
     open_settlement = open_local(
-        config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
-    )
+        config.settlement.file, Terms.of(spec), config.settlement.block_time_ms, wall_clock_ms,
+        poster=signer.address if signer else None,
+    )  # fmt: skip
     gateway = Gateway(config.gateway, link_path(folder))
     await gateway.check_port()
     async with trio.open_nursery() as beside, _engine() as engine:
@@ -187,7 +188,7 @@ async def _serve(opened: _Opened, recovered: Recovered, task_status: trio.TaskSt
         check = StoreCheck(o.store)
         vitals = Vitals(
             o.spec, o.config.node.folder, o.store, o.engine, o.executor, o.mempool, o.stages, o.meters, life,
-            o.config.settlement.block_time_ms, check,
+            o.config.settlement.block_time_ms, check, o.adapter,
         )  # fmt: skip
         await life.begin(recovered)
 

@@ -1,4 +1,4 @@
-"""Whatever is done about validators, through reorganisations: every unit adds up, no set is rewritten."""
+"""Whatever is done about validators and posting costs, through reorganisations: units add up, no set is rewritten."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from genesis.errors import Invalid
 from genesis.membership import STAKE_UNIT, Evidence, ValidatorSet, possession_digest
 from settlement.actions import Action, Announce, Claim, Exit, Force, Register, Replace, RotateKey
 from settlement.local import LocalSettlement
-from tests.settlement.test_adapter_contract import ADMIN, CHAIN, TERMS, Chain, blocks, local
+from settlement.local_fees import COIN, FEE_BASE
+from tests.settlement.test_adapter_contract import ADMIN, CHAIN, POSTER, TERMS, Chain, blocks, local
 
 SEEDS, STEPS = 6, 150
+FEES_FUNDED = 4
 OWNERS = (6, 7)
 KEYS = range(16)
 WRONG = (
@@ -71,7 +73,8 @@ async def walk(folder: Path, seed: int) -> dict[str, int]:
             blocks(dice.choice((0, 0, 1, 2, 5, 9)))
             settled = await _look(s, dice, settled)
             if step % 10 == 9:
-                await _commit(s, chain)
+                await s.set_fees(dice.random() < 0.8)
+                await _commit(s, chain, done)
     return done
 
 
@@ -91,8 +94,11 @@ async def _look(s: LocalSettlement, dice: random.Random, settled: tuple[Validato
     return sets
 
 
-async def _commit(s: LocalSettlement, chain: Chain) -> None:
-    """The rest of a span, committed at the tip by everybody who validates there, all of the inbox consumed."""
+async def _commit(s: LocalSettlement, chain: Chain, done: dict[str, int]) -> None:
+    """
+    The rest of a span, committed at the tip by everybody who validates there, all of the inbox consumed. A poster
+    whose money has run out gets some.
+    """
     head = await s.head()
     now = (await s.validator_sets(0, head.settlement_height))[-1]
     keys = tuple(key for key in KEYS if development_address(key) in now.stakes)
@@ -101,7 +107,14 @@ async def _commit(s: LocalSettlement, chain: Chain) -> None:
     chain.height = committed.height
     count = 4 - committed.height % 4
     changes: dict[str, Any] = {"count": count, "keys": keys, "validators": now.version}
-    await s.submit(chain.commit(head, **changes))
+    paid = "paid"
+    try:
+        await s.submit(chain.commit(head, **changes))
+    except Invalid as error:
+        assert error.code == "insufficient_balance", error
+        await s.fund(POSTER, COIN, FEES_FUNDED * FEE_BASE)
+        paid = "unpaid"
+    done[paid] = done.get(paid, 0) + 1
 
 
 def test_every_unit_adds_up_whatever_happens(tmp_path: Path) -> None:
@@ -110,5 +123,5 @@ def test_every_unit_adds_up_whatever_happens(tmp_path: Path) -> None:
         (tmp_path / str(seed)).mkdir()
         for name, count in trio.run(partial(walk, tmp_path / str(seed), seed), clock=MockClock()).items():
             done[name] = done.get(name, 0) + count
-    wanted = {"Register", "Exit", "Claim", "RotateKey", "Evidence", "Announce", "Force"}
+    wanted = {"Register", "Exit", "Claim", "RotateKey", "Evidence", "Announce", "Force", "paid", "unpaid"}
     assert wanted <= done.keys(), done
