@@ -151,6 +151,7 @@ async def _run(
             if place is None:
                 assert signer is not None, "who follows has somebody to follow"
                 check_validator(spec, store, signer.address)
+            check_settlement(config.settlement.file, spec, store, signer.address if signer else None)
             async with open_settlement as adapter, _answering(place), trio.open_nursery() as nursery:
                 if place is not None:
                     snapshots = Snapshots(store, place.network)
@@ -281,6 +282,21 @@ def check_validator(spec: ChainSpec, store: Store, address: bytes) -> None:
     """Raise Invalid unless the address is of some validator set, as far as this node knows them."""
     if not any(address in one.stakes for one in stored_sets(spec, store)):
         raise Invalid(f"0x{address.hex()} is no validator of this chain; use the key of one.", "not_validator")
+
+
+def check_settlement(file: Path, spec: ChainSpec, store: Store, address: bytes | None) -> None:
+    """
+    Raise Unavailable when the settlement chain is missing and this node is none that begins it: an empty one of its own
+    would tell it nothing of who validates, or take its postings.
+
+    Args:
+        address: the validator's, None for a node that only follows.
+    """
+    if not file.exists() and (address not in spec.stakes or store.head()):
+        raise Unavailable(
+            f"There is no settlement chain at {file}, and this node's chain has one: name its file with "
+            "settlement.file, or bring it back."
+        )
 
 
 def store_path(folder: Path) -> Path:

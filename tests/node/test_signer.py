@@ -327,6 +327,7 @@ def test_a_node_folder_is_made_for_a_signer_and_checked_with_it(
     monkeypatch.setattr("node.signing.remote.BEGIN_S", 0.1)
     away = tenor(capsys, "node", "init", node, "--signer", at, "--json")
     assert away.code == 3 and "tenor signer run" in away.result["error"]
+    assert not node.exists(), "nothing is left half made"
     with process(folder):
         monkeypatch.undo()
         made = tenor(capsys, "node", "init", node, "--signer", at, "--json").result
@@ -334,6 +335,15 @@ def test_a_node_folder_is_made_for_a_signer_and_checked_with_it(
         assert not (node / "validator.json").exists() and f'signer = "{at}"' in (node / "node.toml").read_text()
         checked = tenor(capsys, "node", "check", "--config", node / "node.toml", "--json").result
         assert checked["votes"] and checked["checks"][0]["found"] == f"signs as {checksum_address(ADDRESS)}"
+
+
+@pytest.mark.parametrize("command", ["show", "run"])
+def test_another_folder_is_no_signers(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        ran = tenor(capsys, "signer", command, folder, "--json")
+        assert (ran.code, ran.result["code"]) == (1, "not_found")
+        assert "is no signer's folder; make one with `tenor signer init`" in ran.result["error"]
+        assert list(tmp_path.iterdir()) == []
 
 
 # With a node
