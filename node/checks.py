@@ -14,6 +14,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,7 +192,8 @@ def _sync_ms(folder: Path) -> tuple[float, int]:
     except OSError as error:
         raise Unavailable(f"{folder} cannot be written: {error.strerror}") from error
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
 
 
 async def _clock(subject: Subject) -> str:

@@ -45,6 +45,8 @@ WRITE_BUFFER_BYTES = 32 << 20
 CACHE_BYTES = 64 << 20
 BLOOM_BITS = 10
 TABLE_SUFFIX = ".ldb"
+LOCK_HELD = "IO error: lock "
+"""So begins what LevelDB says when another process has the store; not when the lock's file cannot be made."""
 REMEDY = " Run `tenor node repair`: it keeps what is whole, the rest comes from other validators."
 TABLES_SEARCHED_MAX = 32
 """So many tables, of 2 MiB, are looked through for the damage that a read has met: seconds."""
@@ -740,11 +742,11 @@ class Store:
             raise Corrupt(self._damage(what, self._damaged_file(key) or _said(error))) from error
         except (plyvel.IOError, OSError) as error:
             text = _said(error)
-            if "lock" in text.lower():
+            if text.startswith(LOCK_HELD):
                 raise Unavailable(f"{self.path} is open in another process; stop that node first.") from error
-            if TABLE_SUFFIX in text:
-                raise Corrupt(self._damage(what, self._damaged_file(key) or text)) from error
             full = (isinstance(error, OSError) and error.errno == ENOSPC) or strerror(ENOSPC) in text
+            if TABLE_SUFFIX in text and not full:
+                raise Corrupt(self._damage(what, self._damaged_file(key) or text)) from error
             remedy = "The disk is full: free space" if full else "Look at the disk and replace it if need be"
             raise Corrupt(
                 f"{self.path}: the disk failed (tried to {what}): {text}. {remedy}, then start again."

@@ -89,6 +89,7 @@ Usage = namedtuple("Usage", "total used free")
     [
         ("sign", "no signer answers", True, {"signer": "away"}),
         ("disk", "cannot be written", True, {"folder": Path("/proc/none")}),
+        ("disk", "cannot be written", True, {"folder": Path(__file__)}),
         ("clock", "980 ms behind block 1", True, {"now_ms": lambda: NOW_MS - 980}),
         ("settlement", "no connection", False, {"adapter": Settlement(away=True)}),
         ("settlement", "no settlement chain", False, {"adapter": None}),

@@ -139,6 +139,7 @@ def play(folder: Path, test: Callable[[Pair], Awaitable[None]]) -> None:
 def test_a_follower_without_a_block_names_no_leader(tmp_path: Path) -> None:
     async def test(town: Pair) -> None:
         town.listed = {}
+        (town.folder / "settlement.sqlite").touch()
         follower = await town.start("follower")
         view = await follower.client.consensus()
         assert (view["certified_height"], view["leader"]) == (0, None)
