@@ -114,6 +114,10 @@ class Life:
         return self._consensus
 
     @property
+    def signer(self) -> Signer:
+        return self._signer
+
+    @property
     def peers(self) -> Mapping[bytes, Peer]:
         return self._peers
 
@@ -202,6 +206,15 @@ class Life:
     def _leader(self) -> Peer | None:
         """Who leads now, unless it is this node."""
         return self._peers.get(self._consensus.machine.standing().leader)
+
+    def unready(self) -> str:
+        """See `Consensus.unready`."""
+        return self._consensus.unready()
+
+    def entered(self, key: bytes) -> bool:
+        """Whether the chain has come to a set with a key, which it may have left since."""
+        anchor = self._line.tip.anchor.number
+        return any(key in one.stakes and one.from_height <= anchor for one in self._membership.sets)
 
     def certifies(self, key: bytes) -> bool:
         """Whether a key is in the set that certifies the next block."""

@@ -10,26 +10,26 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from genesis.chain import VoteKind, sign_vote
+from genesis.chain import Commitment, VoteKind, sign_vote
 from genesis.crypto import sign
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid
 from genesis.membership import STAKE_UNIT, Evidence, ValidatorSet, possession_digest
 from settlement.actions import Action, Announce, Claim, Exit, Force, Register, Replace, RotateKey
 from settlement.local import LocalSettlement
-from tests.settlement.test_adapter_contract import ADMIN, CHAIN, TERMS, Chain, blocks, local
+from tests.settlement.test_adapter_contract import ADMIN, CHAIN, TERMS, Chain, blocks, local, readiness
 
 SEEDS, STEPS = 6, 150
 OWNERS = (6, 7)
 KEYS = range(16)
 WRONG = (
-    "insufficient_balance", "key_used", "last_validator", "left", "not_announced", "not_lost", "not_owner",
-    "nothing_held", "still_held", "time_lock", "unknown_validator",
+    "active", "insufficient_balance", "key_used", "last_validator", "left", "not_announced", "not_lost", "not_owner",
+    "nothing_held", "pending", "stale_commitment", "still_held", "time_lock", "unknown_validator",
 )  # fmt: skip
 """What a random action may run into; nothing else may happen."""
 
 
-def some_action(dice: random.Random, owner: int) -> Force | Action:
+def some_action(dice: random.Random, owner: int, newest: Commitment | None) -> Force | Action:
     key, other = dice.choice(KEYS), dice.choice(KEYS)
     digest = possession_digest(CHAIN, development_address(owner))
     consent = sign(digest, development_key(other))
@@ -46,6 +46,8 @@ def some_action(dice: random.Random, owner: int) -> Force | Action:
         (2, Replace()),
         (1, Force(bytes([key + 1]))),
     )
+    if newest is not None:
+        choices = (*choices, (8, readiness(key, newest)))
     return dice.choices([action for _, action in choices], [weight for weight, _ in choices])[0]
 
 
@@ -56,10 +58,10 @@ async def walk(folder: Path, seed: int) -> dict[str, int]:
         for owner in OWNERS:
             await s.fund(development_address(owner), 0, 60 * STAKE_UNIT)
         settled: tuple[ValidatorSet, ...] = ()
-        chain = Chain()
+        chain, newest = Chain(), None
         for step in range(STEPS):
             owner = dice.choice(OWNERS)
-            action = some_action(dice, owner)
+            action = some_action(dice, owner, newest)
             by = ADMIN if isinstance(action, Announce) else development_address(owner)
             if isinstance(action, Exit | Claim) and dice.random() < 0.3:
                 by = action.key  # of a first validator, which is its own owner
@@ -71,7 +73,7 @@ async def walk(folder: Path, seed: int) -> dict[str, int]:
             blocks(dice.choice((0, 0, 1, 2, 5, 9)))
             settled = await _look(s, dice, settled)
             if step % 10 == 9:
-                await _commit(s, chain)
+                newest = await _commit(s, chain)
     return done
 
 
@@ -82,6 +84,7 @@ async def _look(s: LocalSettlement, dice: random.Random, settled: tuple[Validato
     sets = await s.validator_sets(0, tip)
     assert sets[: len(settled)] == settled, "a set that holds was rewritten"
     assert [one.version for one in sets] == list(range(len(sets)))
+    assert not set(await s.pending_validators()) & set(sets[-1].stakes), "who is not ready is in no set"
     assert all(one.stakes for one in await s.validator_sets(0, 10**9)), "somebody always certifies"
     if tip > 1 and dice.random() < 0.1:
         depth = dice.randint(1, min(tip, TERMS.challenge_blocks))
@@ -91,7 +94,7 @@ async def _look(s: LocalSettlement, dice: random.Random, settled: tuple[Validato
     return sets
 
 
-async def _commit(s: LocalSettlement, chain: Chain) -> None:
+async def _commit(s: LocalSettlement, chain: Chain) -> Commitment:
     """The rest of a span, committed at the tip by everybody who validates there, all of the inbox consumed."""
     head = await s.head()
     now = (await s.validator_sets(0, head.settlement_height))[-1]
@@ -101,7 +104,9 @@ async def _commit(s: LocalSettlement, chain: Chain) -> None:
     chain.height = committed.height
     count = 4 - committed.height % 4
     changes: dict[str, Any] = {"count": count, "keys": keys, "validators": now.version}
-    await s.submit(chain.commit(head, **changes))
+    commitment = chain.commit(head, **changes)
+    await s.submit(commitment)
+    return commitment
 
 
 def test_every_unit_adds_up_whatever_happens(tmp_path: Path) -> None:
@@ -110,5 +115,5 @@ def test_every_unit_adds_up_whatever_happens(tmp_path: Path) -> None:
         (tmp_path / str(seed)).mkdir()
         for name, count in trio.run(partial(walk, tmp_path / str(seed), seed), clock=MockClock()).items():
             done[name] = done.get(name, 0) + count
-    wanted = {"Register", "Exit", "Claim", "RotateKey", "Evidence", "Announce", "Force"}
+    wanted = {"Register", "Activate", "Exit", "Claim", "RotateKey", "Evidence", "Announce", "Force"}
     assert wanted <= done.keys(), done
