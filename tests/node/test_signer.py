@@ -259,14 +259,8 @@ def test_who_does_not_speak_the_protocol_is_cut_off(path: Path, monkeypatch: pyt
             assert await answered(at, (wire.FRAME_BYTES_MAX + 1).to_bytes(4, "big")) == b""
             assert await answered(at, b"\0\0\0\2\xc1\xc1") == b""
             assert await answered(at, b"\0\0") == b""  # half a frame, until its time is over
-            for malformed in (
-                (),
-                (wire.VOTE,),
-                (99, CHAIN),
-                (wire.VOTE, CHAIN, 0, 7, 1, 1, ONE),
-                (wire.PROBE, CHAIN),
-                (wire.READY, CHAIN, 8, b"short"),
-            ):
+            half = ((wire.PROBE, CHAIN), (wire.READY, CHAIN, 8), (wire.READY, CHAIN, 8, b"short"))
+            for malformed in ((), (wire.VOTE,), (99, CHAIN), (wire.VOTE, CHAIN, 0, 7, 1, 1, ONE), *half):
                 assert b"malformed" in await answered(at, wire.frame(*malformed))
             callers = [await trio.open_unix_socket(str(at)) for _ in range(server.CALLERS_MAX)]
             await trio.testing.wait_all_tasks_blocked(0.01)
