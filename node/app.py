@@ -210,8 +210,8 @@ async def _serve(opened: _Opened, recovered: Recovered, task_status: trio.TaskSt
             nursery.start_soon(leap, o.place.network)
         if isinstance(life, Life):
             candidacy = Candidacy(
-                o.spec, o.adapter, o.store, life.signer, o.stages, life.unready, life.entered,
-                o.config.settlement.block_time_ms / 1000,
+                o.spec, o.adapter, o.store, life.signer, o.stages, life.unready, life.sets,
+                lambda: life.line.tip.anchor.number, o.config.settlement.block_time_ms / 1000,
             )  # fmt: skip
             service.entering = lambda: candidacy.told
             nursery.start_soon(candidacy.run)

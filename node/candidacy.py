@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from genesis.errors import Invalid, Unavailable
-from genesis.membership import Readiness
+from genesis.membership import Readiness, ValidatorSet
 from genesis.spec import ChainSpec
 from node.batcher import Stages
 from node.consensus.doors import Signer
@@ -24,6 +24,7 @@ from settlement.actions import Activate
 from settlement.adapter import SettlementAdapter
 
 HEIGHT_MAX = (1 << 63) - 1
+_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 
 log = logger("candidacy")
 
@@ -39,16 +40,17 @@ class Candidacy:
         signer: Signer,
         stages: Stages,
         unready: Callable[[], str],
-        entered: Callable[[bytes], bool],
+        sets: Callable[[], Sequence[ValidatorSet]],
+        anchor: Callable[[], int],
         poll_s: float,
     ) -> None:
         """
         Args:
             unready: what would keep this node's votes from counting, "" for nothing.
-            entered: whether a key is, or was, in a set that the chain has come to.
+            sets: those that this node has read, by version. anchor: of the chain's newest block.
         """
         self._spec, self._adapter, self._store, self._signer, self._stages = spec, adapter, store, signer, stages
-        self._unready, self._entered, self._poll_s = unready, entered, poll_s
+        self._unready, self._sets, self._anchor, self._poll_s = unready, sets, anchor, poll_s
         self._postings: dict[bytes, bytes] = {}
         self.told = ""
 
@@ -62,13 +64,19 @@ class Candidacy:
             await trio.sleep(self._poll_s)
         self._tell("")
 
+    def _entered(self, key: bytes) -> bool:
+        """Whether the chain has come to a set with a key, which it may have left since."""
+        anchor = self._anchor()
+        return any(key in one.stakes and one.from_height <= anchor for one in self._sets())
+
     def _tell(self, told: str) -> None:
-        if told and told != self.told:
+        if told and told.translate(_DIGITS) != self.told.translate(_DIGITS):  # heights that grow are no news
             log.info("registered, waiting to enter", waits_for=told)
         self.told = told
 
     async def _look(self, keys: Sequence[bytes]) -> str:
-        sets = await self._adapter.validator_sets(0, HEIGHT_MAX)
+        known = self._sets()
+        sets = (*known, *await self._adapter.validator_sets(len(known), HEIGHT_MAX))
         pending = await self._adapter.pending_validators()
         told = []
         for key in keys:

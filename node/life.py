@@ -18,6 +18,7 @@ import trio
 from execution.executor import BatchResult, Executor
 from genesis.chain import Block, Certificate, Receipt
 from genesis.errors import Corrupt, Unavailable
+from genesis.membership import ValidatorSet
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
@@ -211,10 +212,9 @@ class Life:
         """See `Consensus.unready`."""
         return self._consensus.unready()
 
-    def entered(self, key: bytes) -> bool:
-        """Whether the chain has come to a set with a key, which it may have left since."""
-        anchor = self._line.tip.anchor.number
-        return any(key in one.stakes and one.from_height <= anchor for one in self._membership.sets)
+    def sets(self) -> Sequence[ValidatorSet]:
+        """Those that this node has read, by version."""
+        return self._membership.sets
 
     def certifies(self, key: bytes) -> bool:
         """Whether a key is in the set that certifies the next block."""

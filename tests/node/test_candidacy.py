@@ -15,7 +15,7 @@ from genesis import codec
 from genesis.crypto import recover
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid, Unavailable
-from genesis.membership import STAKE_UNIT, Readiness
+from genesis.membership import STAKE_UNIT, Readiness, ValidatorSet
 from genesis.spec import Validator
 from node.batcher import Stages
 from node.candidacy import Candidacy
@@ -137,7 +137,8 @@ class Stage:
     store: Stored
     chain: Chain
     now_ms: list[int]
-    entered: set[bytes]
+    anchor: list[int]
+    sets: list[ValidatorSet]
     lacks: list[str]
 
     def blocks(self, count: int) -> None:
@@ -170,16 +171,17 @@ class Stage:
 
 @asynccontextmanager
 async def staged(folder: Path, signer: Signer | None = None) -> AsyncIterator[Stage]:
-    now_ms, store, stages, entered, lacks = [0], Stored(), Stages(), set[bytes](), [""]
+    now_ms, store, stages, lacks, anchor = [0], Stored(), Stages(), [""], [0]
+    sets = [ValidatorSet(0, 0, ALONE.stakes)]
     own = Balky(development_key(JOINING))
     terms = Terms.of(ALONE)
     async with open_local(folder / "settlement.sqlite", terms, 500, lambda: now_ms[0]) as settlement:
         candidacy = Candidacy(
-            ALONE, settlement, store, signer or own, stages, lambda: lacks[0], entered.__contains__, 0.005,  # type: ignore[arg-type]
-        )  # fmt: skip
+            ALONE, settlement, store, signer or own, stages, lambda: lacks[0], lambda: sets, lambda: anchor[0], 0.005
+        )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(candidacy.run)
-            yield Stage(settlement, candidacy, own, stages, store, Chain(), now_ms, entered, lacks)
+            yield Stage(settlement, candidacy, own, stages, store, Chain(), now_ms, anchor, sets, lacks)
             nursery.cancel_scope.cancel()
 
 
@@ -209,7 +211,10 @@ def test_it_says_what_a_registered_key_waits_for(tmp_path: Path) -> None:
         await s.tells("settlement was told that it is ready")
         await s.is_coming()
         await s.tells("begins with settlement block")
-        s.entered.add(development_address(JOINING))
+        s.sets[:] = [*await s.settlement.validator_sets(0, 10**9)]
+        await trio.sleep(0.05)
+        assert "begins with" in s.candidacy.told, "the chain has not come to it yet"
+        s.anchor[0] = s.sets[1].from_height
         await s.tells("")
 
     rehearse(tmp_path, test)
@@ -304,7 +309,6 @@ def test_the_next_key_of_a_signer_is_readied_while_the_first_signs(tmp_path: Pat
     async def main() -> None:
         with trio.fail_after(120):
             async with staged(tmp_path, signer) as s:
-                s.entered.add(old)
                 await s.commit()
                 rotated = RotateKey(old, development_address(ROTATED), consent(ROTATED, old))
                 await s.settlement.act(old, rotated, b"")
