@@ -2,7 +2,7 @@
 The node, drawn on one screen: what is opened, in which order, and what runs beside what.
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
-        entrance · gateway process · vitals · pruner · store check ·
+        entrance · gateway process · vitals · pruner · store check · bound of what is mapped ·
         life: inbox · batcher · line · ledger · consensus · forwarder · sequencer, candidacy beside it
         or, of a node that follows, following: line · batcher · ranges · sending
 
@@ -41,6 +41,7 @@ from node.gateway_process import Gateway
 from node.genesis_code import folder_plan
 from node.life import Life, Place
 from node.log import logger
+from node.mapped import keep_small
 from node.membership import stored_sets
 from node.mempool import Mempool
 from node.meters import Meters
@@ -136,8 +137,9 @@ async def _run(
     folder = config.node.folder
     again, leaps.due = leaps.due, False
     open_settlement = open_local(
-        config.settlement.file, Terms.of(spec), block_time_ms=config.settlement.block_time_ms, clock=wall_clock_ms
-    )
+        config.settlement.file, Terms.of(spec), config.settlement.block_time_ms, wall_clock_ms,
+        poster=signer.address if signer else None,
+    )  # fmt: skip
     gateway = Gateway(config.gateway, link_path(folder))
     await gateway.check_port()
     async with trio.open_nursery() as beside, _engine() as engine:
@@ -187,7 +189,7 @@ async def _serve(opened: _Opened, recovered: Recovered, task_status: trio.TaskSt
         check = StoreCheck(o.store)
         vitals = Vitals(
             o.spec, o.config.node.folder, o.store, o.engine, o.executor, o.mempool, o.stages, o.meters, life,
-            o.config.settlement.block_time_ms, check,
+            o.config.settlement.block_time_ms, check, o.adapter,
         )  # fmt: skip
         await life.begin(recovered)
 
@@ -200,7 +202,8 @@ async def _serve(opened: _Opened, recovered: Recovered, task_status: trio.TaskSt
             await Leap(o.spec, o.store, network, o.adapter, behind, life, o.leaps, o.meters.sync).wait_due()
             end()
 
-        for task in (live, Pruner(o.spec, o.store, o.config.sync, o.stages).run, check.run, vitals.run):
+        pruner = Pruner(o.spec, o.store, o.config.sync, o.stages)
+        for task in (live, pruner.run, check.run, partial(keep_small, o.store.path), vitals.run):
             await nursery.start(task)
         o.entrance.answer, o.meters.sync.begun = answer, ""
         port = await o.entrance.open()

@@ -67,6 +67,8 @@ class Batcher:
             posts: whether this node hands in commitments, or only follows what others have handed in.
         """
         self._alone, self._given_up, self._posts = alone, given_up, posts
+        self._too_little: int | None = None
+        """What the poster held when it was last said to be too little; None while it may suffice."""
         self._spec, self._store, self._adapter = spec, store, adapter
         self.stages, self._changed, self._poll_s = stages, changed, poll_s
 
@@ -74,7 +76,7 @@ class Batcher:
         return {"posted": self.stages.posted, "final": self.stages.final}
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Post and follow until cancelled; an outage is logged once and waited out."""
+        """Post and follow until cancelled; an outage, and a poster without money, are logged once and waited out."""
         task_status.started()
         reachable = True
         while True:
@@ -111,12 +113,31 @@ class Batcher:
             try:
                 await self._adapter.submit(Commitment(first, header, certificate))
             except Invalid as error:
+                if error.code == "insufficient_balance":
+                    await self._out_of_money(error)
+                    return
                 if error.code == "not_next" or await self._undecided(error, header, committed.height):
                     return  # the chain was reorganised since `committed`; asked again at the next poll
                 raise Corrupt(
                     f"settlement refuses blocks {first} to {last}: {error} What was sealed since cannot be posted."
                 ) from error
             log.info("posted", first=first, last=last)
+            if self._too_little is not None and await self._held() != self._too_little:
+                self._too_little = None
+
+    async def _out_of_money(self, error: Invalid) -> None:
+        """Say so once for each balance, however often it is tried; of a top-up that is too small it is said again."""
+        held = await self._held()
+        if held != self._too_little:
+            log.warning(
+                "no money to post with; commitments wait until there is some, others may post them meanwhile",
+                reason=str(error), remedy="on `local`: tenor validator fund ACCOUNT N --coin",
+            )  # fmt: skip
+        self._too_little = held
+
+    async def _held(self) -> int:
+        poster = await self._adapter.poster()
+        return poster.balance if poster else 0
 
     async def _undecided(self, error: Invalid, header: Header, committed: int) -> bool:
         """

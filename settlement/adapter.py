@@ -29,6 +29,10 @@ ENTRIES_MAX = 1_024
 """Entries one call of `inbox` returns at most."""
 
 
+COIN_UNIT = 10**18
+"""Raw in one of the settlement chain's own coin, which postings are paid in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """A block of the settlement chain."""
@@ -56,19 +60,29 @@ class Reorganisation:
     head: Head
 
 
+@dataclass(frozen=True, slots=True)
+class Poster:
+    """Who pays for this node's postings. balance: raw 10⁻¹⁸ of the settlement chain's own coin."""
+
+    account: bytes
+    balance: int
+
+
 class SettlementAdapter(Protocol):
     """The node's side. Every method raises Unavailable while the settlement chain cannot be reached."""
 
     async def submit(self, commitment: Commitment) -> bytes:
         """
-        Hand over a commitment; return the posting id (`commitment.id`). The same commitment twice counts once.
+        Hand over a commitment; return the posting id (`commitment.id`). The same commitment twice counts once, and is
+        paid for once, by whoever hands it in first. What was paid for one that a reorganisation drops is lost.
 
         Raises:
             Invalid: "not_next" when it does not follow the last one or leaves its span, "wrong_validators" when it
             names a set that cannot have certified it (`genesis.membership.eligible`), "no_quorum" and the other codes
             of `check_certificate`, "bad_anchor" when its anchor is not on the chain or below the last one's,
             "bad_inbox" when it claims more entries than its anchor shows or fewer than the last one, "forced_overdue"
-            when forced transactions have waited longer than they may and it does not take them in.
+            when forced transactions have waited longer than they may and it does not take them in,
+            "insufficient_balance" when nothing else is wrong and the poster holds less than it costs now.
         """
         ...
 
@@ -122,7 +136,14 @@ class SettlementAdapter(Protocol):
         ...
 
     async def quote_fee(self, commitment_bytes: int) -> int:
-        """Return what a commitment of this size would cost now, in raw 10⁻¹⁸ of the settlement chain's own coin."""
+        """
+        Return what a commitment of this size would cost now, in raw 10⁻¹⁸ of the settlement chain's own coin; 0 where
+        posting costs nothing.
+        """
+        ...
+
+    async def poster(self) -> Poster | None:
+        """Tell who pays for what is posted here, and what they hold; None where it costs nothing, or nobody posts."""
         ...
 
 

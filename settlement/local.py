@@ -21,18 +21,12 @@ from genesis.chain import Commitment, InboxEntry, Withdrawal, WithdrawalProof
 from genesis.errors import Unavailable
 from genesis.membership import ValidatorSet
 from settlement.actions import Action, Activate, Force
-from settlement.adapter import Committed, Head, Reorganisation, Standing
+from settlement.adapter import Committed, Head, Poster, Reorganisation, Standing
 from settlement.contract import Terms
 from settlement.local_audit import audit
 from settlement.local_chain import LocalChain
+from settlement.local_fees import COIN
 from settlement.local_tables import Tables, sqlite_errors
-
-FEE_BASE = 50_000_000_000_000
-"""
-Raw 10⁻¹⁸ of the chain's coin per commitment; FEE_BYTE per byte of it. Invented, of the size of a cheap EVM chain, and
-charged to nobody: whoever posts has no account here.
-"""
-FEE_BYTE = 16_000_000_000
 
 Clock = Callable[[], int]
 """Milliseconds that only grow, the same for all processes that share a file."""
@@ -46,10 +40,15 @@ def wall_clock_ms() -> int:
 
 
 class LocalSettlement:
-    """Both sides of the door, and the controls of a test chain: `fund`, `reorganise`, `set_outage`, `audit`."""
+    """
+    Both sides of the door, and the controls of a test chain: `fund`, `reorganise`, `set_outage`, `set_fees`, `audit`.
+    """
 
-    def __init__(self, tables: Tables, terms: Terms, block_time_ms: int | None, clock: Clock) -> None:
+    def __init__(
+        self, tables: Tables, terms: Terms, block_time_ms: int | None, clock: Clock, poster: bytes | None
+    ) -> None:
         self._tables = tables
+        self._poster = poster
         self._clock = clock
         self._chain = LocalChain(tables, terms, block_time_ms)
         self._writer = trio.CapacityLimiter(1)
@@ -60,7 +59,7 @@ class LocalSettlement:
         await self._thread(lambda: self._chain.begin(now_ms))
 
     async def submit(self, commitment: Commitment) -> bytes:
-        return await self._reached(lambda: self._chain.books.post_commitment(commitment, self._tip()))
+        return await self._reached(lambda: self._chain.books.post_commitment(commitment, self._tip(), self._poster))
 
     async def standing(self, posting: bytes | int) -> Standing:
         return await self._reached(lambda: self._chain.books.standing(posting, self._tip()))
@@ -87,7 +86,15 @@ class LocalSettlement:
         return await self._reached(lambda: self._chain.reorganisation(since))
 
     async def quote_fee(self, commitment_bytes: int) -> int:
-        return await self._reached(lambda: FEE_BASE + FEE_BYTE * commitment_bytes)
+        return await self._reached(lambda: self._chain.books.fees.quote(commitment_bytes))
+
+    async def poster(self) -> Poster | None:
+        def ask() -> Poster | None:
+            if self._poster is None or not self._chain.books.fees.on:
+                return None
+            return Poster(self._poster, self._tables.balance(self._poster, COIN))
+
+        return await self._reached(ask)
 
     async def deposit(self, account: bytes, asset: int, amount: int, nonce: bytes) -> bytes:
         return await self._reached(lambda: self._chain.books.post_deposit(account, asset, amount, nonce))
@@ -102,7 +109,7 @@ class LocalSettlement:
         return await self._reached(lambda: self._tables.balance(account, asset))
 
     async def fund(self, account: bytes, asset: int, amount: int) -> None:
-        """Give an account money on this chain, raw 10⁻¹⁸."""
+        """Give an account money on this chain, raw 10⁻¹⁸; COIN is the asset of the chain's own coin."""
         await self._advanced(lambda: self._chain.books.fund(account, asset, amount))
 
     async def reorganise(self, depth: int) -> Head:
@@ -115,9 +122,14 @@ class LocalSettlement:
         """From now on (until off) every method of the door raises Unavailable, in all processes; blocks go on."""
         await self._advanced(lambda: self._tables.set_meta("outage", int(on)))
 
+    async def set_fees(self, on: bool) -> None:
+        """From now on (until off) posting costs `quote_fee`, taken from whoever posts, in all processes."""
+        await self._advanced(lambda: self._chain.books.fees.switch(on))
+
     async def audit(self) -> dict[int, int]:
         """Return what is locked per asset, recomputed from every posting. Raises Corrupt when it is not conserved."""
-        return await self._advanced(lambda: audit(self._tables, self._chain.books.validators))
+        books = self._chain.books
+        return await self._advanced(lambda: audit(self._tables, books.validators, books.fees))
 
     async def close(self) -> None:
         await trio.to_thread.run_sync(self._tables.close, limiter=self._writer)
@@ -154,13 +166,18 @@ class LocalSettlement:
 
 @asynccontextmanager
 async def open_local(
-    path: Path, terms: Terms, block_time_ms: int | None = None, clock: Clock = wall_clock_ms
+    path: Path,
+    terms: Terms,
+    block_time_ms: int | None = None,
+    clock: Clock = wall_clock_ms,
+    poster: bytes | None = None,
 ) -> AsyncIterator[LocalSettlement]:
     """
     Open the chain in a file, made when missing.
 
     Args:
         block_time_ms: between its blocks; None is what the file has, or BLOCK_TIME_MS in a new one.
+        poster: account that pays for what is posted here; None of who posts nothing.
 
     Raises:
         Invalid: "wrong_chain" when the file has other terms, or was begun by a later release. Unavailable, Corrupt: the
@@ -168,7 +185,7 @@ async def open_local(
     """
     with sqlite_errors():
         tables = await trio.to_thread.run_sync(Tables, path)
-    settlement = LocalSettlement(tables, terms, block_time_ms, clock)
+    settlement = LocalSettlement(tables, terms, block_time_ms, clock, poster)
     try:
         await settlement.begin()
         yield settlement

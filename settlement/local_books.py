@@ -19,6 +19,7 @@ from genesis.membership import STAKE_ASSET
 from settlement.actions import Action, Force
 from settlement.adapter import ENTRIES_MAX, Committed, Standing
 from settlement.contract import Standpoint, Terms, check_commitment, overdue_since
+from settlement.local_fees import Fees
 from settlement.local_tables import Kind, Tables
 from settlement.local_validators import LocalValidators, decode_posting, encode_posting
 
@@ -43,6 +44,7 @@ class Books:
         self._tables = tables
         self._terms = terms
         self.validators = LocalValidators(tables, terms)
+        self.fees = Fees(tables)
 
     def begin(self) -> None:
         """The first validators' stake, which counts as given out."""
@@ -95,11 +97,13 @@ class Books:
             self._post(posting, Kind.FORCED if isinstance(action, Force) else Kind.ACTION, payload, None)
         return posting
 
-    def post_commitment(self, commitment: Commitment, tip: int) -> bytes:
-        """See `SettlementAdapter.submit`."""
+    def post_commitment(self, commitment: Commitment, tip: int, poster: bytes | None) -> bytes:
+        """See `SettlementAdapter.submit`. poster: who pays, None for nobody."""
         if not self._known(commitment.id):
             check_commitment(commitment, self._terms, self._standpoint(commitment, self._last(mined=False), tip + 1))
-            self._post(commitment.id, Kind.COMMITMENT, commitment.encode(), commitment.last_height)
+            payload = commitment.encode()
+            self.fees.charge(poster, commitment.id, len(payload))
+            self._post(commitment.id, Kind.COMMITMENT, payload, commitment.last_height)
         return commitment.id
 
     def post_withdrawal(self, withdrawal: Withdrawal, proof: WithdrawalProof, tip: int) -> bytes:

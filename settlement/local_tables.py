@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS balance(
 CREATE TABLE IF NOT EXISTS registry(height INTEGER PRIMARY KEY, payload BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS moved(
     height INTEGER NOT NULL, source BLOB NOT NULL, target BLOB NOT NULL, amount TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS fee(posting BLOB NOT NULL, amount TEXT NOT NULL);
 """
 
 
@@ -60,7 +61,8 @@ def sqlite_errors() -> Iterator[None]:
 class Tables:
     """
     One connection. `place` of a deposit and of a forced transaction is its inbox index, of a commitment its last
-    height, of a withdrawal its index. registry: the validators after a block that changed them; moved: what that moved.
+    height, of a withdrawal its index. registry: the validators after a block that changed them; moved: what that
+    moved. fee: what postings have cost.
     """
 
     def __init__(self, path: Path) -> None:

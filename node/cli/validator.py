@@ -58,16 +58,25 @@ def list_(settlement: Settlement, chain: Chain = "devnet", json: Json = False) -
 @app.command()
 def fund(
     account: Annotated[str, typer.Argument(help="Address, or dev:N.")],
-    amount: Annotated[int, typer.Argument(min=1, help="Whole units of the asset that stakes are in.")],
-    settlement: Settlement, chain: Chain = "devnet", json: Json = False,
+    amount: Annotated[int, typer.Argument(min=1, help="Whole units of the asset that stakes are in, or of the coin.")],
+    settlement: Settlement, chain: Chain = "devnet",
+    coin: Annotated[bool, typer.Option("--coin", help="Give coin of that chain, which pays for posting.")] = False,
+    json: Json = False,
 ) -> None:  # fmt: skip
-    """Give an account money for a stake on the local settlement chain, where money comes from nowhere."""
+    """
+    Give an account money for a stake, or coin to post with, on the local settlement chain, where money comes from
+    nowhere.
+    """
     from genesis.membership import STAKE_ASSET, STAKE_UNIT
+    from settlement.adapter import COIN_UNIT
+    from settlement.local_fees import COIN
+
+    asset, unit = (COIN, COIN_UNIT) if coin else (STAKE_ASSET, STAKE_UNIT)
 
     async def give(local: LocalSettlement) -> dict[str, Any]:
         address = _address(account)
-        await local.fund(address, STAKE_ASSET, amount * STAKE_UNIT)
-        return {"account": address, "whole_units": await local.balance(address, STAKE_ASSET) // STAKE_UNIT}
+        await local.fund(address, asset, amount * unit)
+        return {"account": address, "whole_units": await local.balance(address, asset) // unit}
 
     show(on_settlement(settlement, chain, lambda local, _: give(local)), json)
 

@@ -1,12 +1,14 @@
 """
 The core's numbers, gathered when the gateway asks for them (`frames.WATCH`).
 
-What only the engine knows comes from its thread; when that is busy for longer than LOOK_S, what it said last stands.
+What only the engine knows comes from its thread, and what posting costs from settlement; when one of them is busy for
+longer than LOOK_S, or out of reach, what it said last stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -30,9 +32,11 @@ from node.store import Store
 from node.store_check import StoreCheck
 from node.vitals.disk import Disk
 from node.vitals.feeds import FeedTime, feed_times
+from node.vitals.posting import Purse, posting_samples, purse
 from node.watch.process import process_samples
 from node.watch.samples import Sample, sample
 from p2p.network import Statistics
+from settlement.adapter import SettlementAdapter
 
 LOOK_S = 1.0
 MS = 1000
@@ -68,13 +72,15 @@ class Vitals:
         life: Living,
         settlement_block_ms: int,
         check: StoreCheck,
+        adapter: SettlementAdapter,
     ) -> None:
         self._spec, self._store, self._engine, self._executor = spec, store, engine, executor
         self._mempool, self._stages, self._meters, self._life = mempool, stages, meters, life
-        self._settlement_block_ms, self._check = settlement_block_ms, check
+        self._settlement_block_ms, self._check, self._adapter = settlement_block_ms, check, adapter
         self._disk = Disk(folder)
         self._catalogue = Catalogue()
         self._seen = WaitingHooks(0, 0, 0), list[FeedTime]()
+        self._purse: Purse | None = None
         self._asked, self._looked = trio.Event(), trio.Event()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -97,14 +103,15 @@ class Vitals:
         gathered = [*self._chain(), *self._consensus(), *self._network(), *self._work(), *self._engine_told()]
         gathered += self._meters.sync.samples(self._life.lags())
         gathered += self._machine()
+        gathered += posting_samples(self._purse, self._spec)
         return [*gathered, *await trio.to_thread.run_sync(lambda: list(self._settlement()))]
 
     async def _look(self) -> None:
-        """Ask the engine. A node that stops, or has too many reads waiting, has no answer; the last one stands."""
-        try:
+        """Ask engine and settlement. A node that stops, or has too many reads waiting, has no answer."""
+        with suppress(Unavailable):
             self._seen = await self._engine.read(self._see)
-        except Unavailable:
-            return
+        with suppress(Unavailable):
+            self._purse = await purse(self._adapter, self._store)
 
     def _see(self) -> tuple[WaitingHooks, list[FeedTime]]:
         """On the engine's thread. An oracle of another layout has no feeds that could be read."""

@@ -58,6 +58,8 @@ METRICS: dict[str, tuple[Kind, str]] = {
     "tenor_oracle_age_max_seconds": ("gauge", "Age at which a feed's price counts no more."),
     "tenor_unposted_timestamp_seconds": ("gauge", "Time of the oldest certified block that settlement could have."),
     "tenor_settlement_block_seconds": ("gauge", "Between blocks of the settlement chain."),
+    "tenor_posting_balance": ("gauge", "What the poster holds of the settlement chain's own coin; none if it is free."),
+    "tenor_posting_runway_seconds": ("gauge", "How long that lasts, if this node posts all; none if posting is free."),
     "tenor_disk_free_bytes": ("gauge", "Free where the node's folder is."),
     "tenor_disk_used_bytes": ("gauge", "Taken by the node's folder."),
     "tenor_disk_damaged_bytes": ("gauge", "Taken by damaged stores that a repair has left beside the new one."),

@@ -73,6 +73,11 @@ RULES = (
         "See whether the settlement chain can be reached and takes commitments; the log says what it answers.",
     ),
     Rule(
+        "TenorPostingRunway", "tenor_posting_runway_seconds < 3 * 86400", "10m", "ticket",
+        "What pays for posting on the settlement chain lasts less than three days; then this node's commitments wait.",
+        "Send the account under `poster` more of that chain's coin; on `local`: `tenor validator fund … --coin`.",
+    ),
+    Rule(
         "TenorDiskBad", "tenor_disk_slow == 1", "0s", "page",
         "Writes take longer than a second to reach the disk: it is failing, or something else keeps it busy.",
         "Look at `dmesg` and SMART, and at what else writes; move the folder to a good disk before this one fails.",

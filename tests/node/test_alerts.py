@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -16,18 +17,23 @@ from execution.vm.kernel import places
 from execution.vm.machine import Machine
 from genesis.devkeys import development_address
 from genesis.errors import Corrupt
+from genesis.presets import preset_text
 from node import app
 from node.bench.storm_program import HANDLERS, SOURCE
 from node.disk import SLOW_S
 from node.store import Store
 from node.store_swap import ASIDE
 from node.vitals import disk
+from settlement.adapter import COIN_UNIT
+from settlement.contract import Terms
+from settlement.local import open_local
+from settlement.local_fees import COIN
 from tests.node.command import tenor
-from tests.node.running import ADMIN, REPORTERS, SPEC, Node, now_ms, running
+from tests.node.running import ADMIN, REPORTERS, SETTLEMENT_BLOCK_MS, SPEC, Node, now_ms, running
 from tests.node.stage import StubCore
 from tests.node.test_disks import Disk
-from tests.node.test_validators import Town, play
-from tests.node.watching import alerts, calls
+from tests.node.test_validators import KEYS, Town, play
+from tests.node.watching import alerts, calls, page, scrape
 
 HOOKS = 1_200
 """More than the rule for hooks that wait lets pass."""
@@ -70,6 +76,36 @@ def test_settlement_out_of_reach_calls_until_it_is_back(node: Node) -> None:
         await calls(node.url, lambda found: "TenorPostingLate" not in found)
 
     node.do(test)
+
+
+def test_little_money_for_posting_calls_until_there_is_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Then none is left; the node runs on, says so, and posts again once it has been funded."""
+    poster = development_address(0)
+    (tmp_path / "chain.toml").write_text(f"block_time_ms = 60\ncommitment_blocks = 4\n{preset_text('devnet')}")
+    where = ("--settlement", tmp_path / "settlement.sqlite", "--chain", tmp_path / "chain.toml", "--coin", "--json")
+    with running(tmp_path, market=False) as node:
+
+        async def posted(above: int) -> int:
+            info = await node.client.chain_info()
+            return info["posted_height"] if info["posted_height"] > above else 0
+
+        node.do(node.until, partial(posted, 0))
+        assert not runway(node), "posting is free"
+        node.do(node.settlement.fund, poster, COIN, COIN_UNIT // 1_000)
+        node.do(node.settlement.set_fees, True)
+        found = node.do(calls, node.url, lambda found: {"TenorPostingRunway", "TenorPostingLate"} <= found.keys())
+        assert found["TenorPostingRunway"] == [{"poster": f"0x{poster.hex()}"}]
+        assert runway(node) == [0] and f"TenorPostingRunway (poster 0x{poster.hex()})" in page(node.url)
+        stopped = node.do(node.settlement.committed).height
+        assert tenor(capsys, "validator", "fund", "dev:0", 10_000, *where).result["whole_units"] == 10_000
+        node.do(calls, node.url, quiet)
+        node.do(node.until, partial(posted, stopped))
+        assert runway(node)[0] > 3 * 86_400
+        node.do(node.settlement.audit)
+
+
+def runway(node: Node) -> list[float]:
+    return [value for name, _, value in scrape(node.url) if name == "tenor_posting_runway_seconds"]
 
 
 def test_more_hooks_than_blocks_have_room_for_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,5 +238,25 @@ def test_validators_that_are_lost_call_one_by_one(tmp_path: Path) -> None:
         await town.start(2)
         await town.start(3)
         await calls(url, quiet)
+
+    play(tmp_path, test)
+
+
+@pytest.mark.slow
+def test_validators_without_money_leave_posting_to_the_one_who_has_some(tmp_path: Path) -> None:
+    async def test(town: Town) -> None:
+        rich, *poor = (f"http://127.0.0.1:{town.members[number].ready.port}" for number in range(4))
+        account = development_address(KEYS[0])
+        async with open_local(tmp_path / "settlement.sqlite", Terms.of(town.spec), SETTLEMENT_BLOCK_MS) as settlement:
+            await settlement.fund(account, COIN, 10_000 * COIN_UNIT)
+            await settlement.set_fees(True)
+            wanted = (await settlement.committed()).height + 3 * town.spec.commitment_blocks
+            while (await town.members[1].client.chain_info())["final_height"] < wanted:
+                await trio.sleep(0.05)
+            assert await settlement.balance(account, COIN) < 10_000 * COIN_UNIT
+            await settlement.audit()
+        for url in poor:
+            await calls(url, lambda found: found.keys() == {"TenorPostingRunway"})
+        await calls(rich, quiet)
 
     play(tmp_path, test)

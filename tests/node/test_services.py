@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,13 +38,14 @@ from node import sequencer
 from node.batcher import Batcher, Stages
 from node.engine import EngineThread
 from node.inbox import Inbox
+from node.log import Format, configure, silence
 from node.membership import Membership
 from node.mempool import Mempool, Pending
 from node.open_block import Anchor
 from node.recovery import initial_tip
 from node.service import Service
 from node.store import Store
-from settlement.adapter import Committed, Head, Reorganisation
+from settlement.adapter import Committed, Head, Poster, Reorganisation
 from tests.node.running import SPEC, Node, running, transaction
 
 KEY = development_key(0)
@@ -275,6 +278,9 @@ class Contract:
         self.spans: list[tuple[int, int]] = []
         self.refusals: list[Invalid | Unavailable] = []
         self.asked = 0
+        self.money: int | None = None
+        """For so many commitments; None where they cost nothing."""
+        self.paid = self.tried = 0
 
     async def committed(self) -> Committed:
         return Committed(self.height, ZERO_HASH)
@@ -282,9 +288,20 @@ class Contract:
     async def submit(self, commitment: Commitment) -> bytes:
         if self.refusals:
             raise self.refusals.pop(0)
+        if commitment.last_height > self.height and self.money is not None:
+            self._pay()
         self.spans.append((commitment.first_height, commitment.last_height))
         self.height = commitment.last_height
         return commitment.id
+
+    def _pay(self) -> None:
+        self.tried += 1
+        if not self.money:
+            raise Invalid("The poster holds nothing.", "insufficient_balance")
+        self.money, self.paid = self.money - 1, self.paid + 1
+
+    async def poster(self) -> Poster | None:
+        return None if self.money is None else Poster(bytes(20), self.money)
 
     async def standing(self, height: int) -> str:
         self.asked += 1
@@ -358,6 +375,46 @@ def test_a_commitment_that_can_never_be_taken_is_corrupt() -> None:
     with pytest.raises(ExceptionGroup) as group:
         run_posting(contract, Sealed(SPAN), lambda: False)
     assert group.group_contains(Corrupt, match=f"refuses blocks 1 to {SPAN}: The anchor is gone")
+
+
+@pytest.fixture
+def said() -> Iterator[io.StringIO]:
+    """What the node logs."""
+    stream = io.StringIO()
+    configure("warning", Format.JSON, stream)
+    yield stream
+    silence()
+
+
+def test_a_poster_without_money_waits_says_it_once_and_goes_on_when_funded(said: io.StringIO) -> None:
+    contract = Contract()
+    contract.money = 1
+    run_posting(
+        contract, Sealed(4 * SPAN),
+        lambda: contract.tried > 20,
+        changed(lambda: setattr(contract, "money", 2)),
+        lambda: contract.paid == 3 and contract.tried > 40,
+    )  # fmt: skip
+    assert contract.spans == [(1, SPAN), (SPAN + 1, 2 * SPAN), (2 * SPAN + 1, 3 * SPAN)]
+    assert said.getvalue().count("no money to post with") == 2, "once for each time that it ran out"
+
+
+def test_what_another_has_posted_does_not_make_a_poor_poster_say_it_again(said: io.StringIO) -> None:
+    contract, sealed = Contract(), Sealed(2 * SPAN)
+    contract.money = 0
+
+    async def paid_by_another(commitment: Commitment) -> bytes:
+        contract.height = max(contract.height, commitment.last_height)
+        del contract.submit  # type: ignore[method-assign]
+        return commitment.id
+
+    run_posting(
+        contract, sealed,
+        lambda: contract.tried > 5,
+        changed(lambda: setattr(contract, "submit", paid_by_another)),
+        lambda: contract.height == SPAN and contract.tried > 20,
+    )  # fmt: skip
+    assert said.getvalue().count("no money to post with") == 1
 
 
 def test_marks_follow_the_standing_and_posted_may_fall_back_but_final_never() -> None:

@@ -14,18 +14,21 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from genesis.errors import Invalid
+from genesis.presets import load_preset
 from node.consensus import reasons
 from node.consensus.reasons import WORDS
 from node.gateway.watching import FORWARDED
 from node.meters import Histogram
 from node.sync_meter import SyncMeter
 from node.vitals import disk
+from node.vitals.posting import Purse, posting_samples
 from node.watch.expression import firing
 from node.watch.metrics import BOUNDS_S, METRICS, exposition
 from node.watch.page import status_page
 from node.watch.rules import RULES, rules_text
 from node.watch.samples import sample
 from node.watch.words import sentences
+from settlement.adapter import Poster
 from tests.node.command import tenor
 from tests.node.stage import StubCore
 
@@ -103,6 +106,14 @@ def test_the_command_writes_the_rules(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 # Numbers
+
+
+def test_money_for_posting_lasts_for_as_many_whole_fees_as_there_are() -> None:
+    spec = load_preset("devnet")
+    found = Purse(Poster(b"\1" * 20, 3 * 7 + 6), 7)
+    assert found.runway_s(spec) * 1_000 == 3 * spec.commitment_blocks * spec.block_time_ms
+    assert {name for name, _, _ in posting_samples(found, spec)} <= METRICS.keys()
+    assert not list(posting_samples(None, spec))
 
 
 def test_prometheus_reads_back_every_kind_of_metric() -> None:

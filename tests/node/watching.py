@@ -28,6 +28,12 @@ def scrape(url: str) -> list[Sample]:
     return [sample("up", 1), *read]
 
 
+def page(url: str) -> str:
+    """What /status says."""
+    with urllib.request.urlopen(f"{url}/status", timeout=ANSWER_S) as answer:
+        return str(answer.read().decode())
+
+
 def alerts(url: str) -> dict[str, list[dict[str, Any]]]:
     """The rules that hold now, with the labels of what they hold of."""
     samples, now_s = scrape(url), time.time()

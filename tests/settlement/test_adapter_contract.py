@@ -36,18 +36,20 @@ from settlement.actions import Activate, Announce, Claim, Exit, Force, Register,
 from settlement.adapter import Head
 from settlement.contract import FORCED_PATIENCE, Terms
 from settlement.local import LocalSettlement, open_local
+from settlement.local_fees import COIN
 from settlement.validators import BURNT, READINESS_COMMITMENTS, REWARD_PPM
 
 BLOCK_TIME_MS = 500
 CHAIN = 7357
 ALICE, BOB, ADMIN = development_address(6), development_address(7), development_address(11)
+POSTER, OTHER = development_address(0), development_address(1)
 TERMS = Terms(CHAIN, 4, 4, {development_address(i): 1 for i in range(4)}, admin=ADMIN)
 
 
 @asynccontextmanager
-async def local(folder: Path) -> AsyncIterator[LocalSettlement]:
+async def local(folder: Path, poster: bytes | None = POSTER) -> AsyncIterator[LocalSettlement]:
     clock = lambda: int(trio.current_time() * 1000)  # noqa: E731
-    async with open_local(folder / "settlement.sqlite", TERMS, BLOCK_TIME_MS, clock) as settlement:
+    async with open_local(folder / "settlement.sqlite", TERMS, BLOCK_TIME_MS, clock, poster) as settlement:
         yield settlement
 
 
@@ -276,7 +278,7 @@ def test_an_outage_is_unavailable_and_loses_nothing(run: Callable[[Test], None])
     async def test(s: LocalSettlement) -> None:
         commitment = Chain().commit(await s.head())
         await s.set_outage(True)
-        for call in (s.submit(commitment), s.head(), s.inbox(0, 1), s.standing(1), s.quote_fee(1)):
+        for call in (s.submit(commitment), s.head(), s.inbox(0, 1), s.standing(1), s.quote_fee(1), s.poster()):
             with pytest.raises(Unavailable):
                 await call
         blocks(3)
@@ -363,9 +365,106 @@ def test_a_paid_withdrawal_survives_a_reorganisation_paid_once(run: Callable[[Te
     run(test)
 
 
+# What posting costs
+
+
+async def fee_of(s: LocalSettlement, commitment: Commitment) -> int:
+    return await s.quote_fee(len(commitment.encode()))
+
+
+async def held(s: LocalSettlement) -> int:
+    """The poster's coin."""
+    poster = await s.poster()
+    assert poster is not None and poster.account == POSTER
+    return poster.balance
+
+
+def test_where_posting_is_free_nobody_is_asked_for_a_purse(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        assert (await s.quote_fee(1_000), await s.poster()) == (0, None)
+        await s.submit(Chain().commit(await s.head()))
+
+    run(test)
+
+
 def test_the_fee_grows_with_the_commitment(run: Callable[[Test], None]) -> None:
     async def test(s: LocalSettlement) -> None:
+        await s.set_fees(True)
         assert 0 < await s.quote_fee(100) < await s.quote_fee(1_000)
+
+    run(test)
+
+
+def test_a_commitment_costs_its_fee_once_and_that_is_burnt(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await s.set_fees(True)
+        commitment = Chain().commit(await s.head())
+        fee = await fee_of(s, commitment)
+        await s.fund(POSTER, COIN, 3 * fee)
+        for _ in range(2):
+            await s.submit(commitment)
+            blocks(1)
+        assert (await held(s), await s.balance(BURNT, COIN)) == (2 * fee, fee)
+
+    run(test)
+
+
+def test_a_poster_without_money_is_refused_until_there_is_some(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await s.set_fees(True)
+        commitment = Chain().commit(await s.head())
+        fee = await fee_of(s, commitment)
+        await s.fund(POSTER, COIN, fee - 1)
+        assert await code_of(s.submit(commitment)) == "insufficient_balance"
+        assert (await s.committed()).height == 0
+        assert (await s.standing(commitment.id), await held(s)) == ("absent", fee - 1)
+        await s.fund(POSTER, COIN, 1)
+        await s.submit(commitment)
+        assert (await s.standing(commitment.id), await held(s)) == ("pending", 0)
+
+    run(test)
+
+
+def test_what_is_refused_costs_nothing_and_its_fault_is_told_before_the_poster_s(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await s.set_fees(True)
+        refused = Chain(height=8).commit(await s.head())
+        for amount in (0, 10**18):
+            await s.fund(POSTER, COIN, amount)
+            assert await code_of(s.submit(refused)) == "not_next"
+            assert await held(s) == amount
+
+    run(test)
+
+
+def test_a_reorganisation_gives_no_fee_back_and_takes_none_again(run: Callable[[Test], None]) -> None:
+    """Of one commitment that waits again, and of one that is dropped."""
+
+    async def test(s: LocalSettlement) -> None:
+        await s.set_fees(True)
+        await s.fund(POSTER, COIN, 10**18)
+        blocks(3)
+        chain = Chain()
+        early, late = chain.commit(await s.head(confirmations=2)), chain.commit(await s.head())
+        paid = await fee_of(s, early) + await fee_of(s, late)
+        await s.submit(early)
+        await s.submit(late)
+        blocks(1)
+        await s.reorganise(2)
+        await s.submit(early)
+        blocks(1)
+        assert [await s.standing(c.id) for c in (early, late)] == ["posted", "absent"]
+        assert (await held(s), await s.balance(BURNT, COIN)) == (10**18 - paid, paid)
+
+    run(test)
+
+
+def test_the_coin_is_no_asset_that_could_be_deposited(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await s.fund(ALICE, COIN, 1)
+        with pytest.raises(Invalid):
+            await s.deposit(ALICE, COIN, 1, b"")
+        assert await s.balance(ALICE, COIN) == 1
 
     run(test)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from execution.compiler.standard import source_of
 from genesis import codec
@@ -21,9 +22,13 @@ from genesis.errors import Corrupt, Invalid
 from genesis.membership import STAKE_UNIT, ValidatorSet
 from genesis.presets import load_preset
 from genesis.spec import SUPPLY_MAX
+from settlement.adapter import Poster
 from settlement.contract import Terms
 from settlement.local import open_local
+from settlement.local_fees import COIN
 from settlement.registry import Member, Registry
+from settlement.validators import BURNT
+from tests.settlement.test_adapter_contract import OTHER, POSTER, Chain, local
 
 TERMS = Terms(7357, 4, 4, {development_address(0): 1})
 ALICE = development_address(6)
@@ -137,6 +142,46 @@ def test_a_file_that_is_no_database_is_corrupt(tmp_path: Path) -> None:
 
     with pytest.raises(Corrupt, match="damaged"):
         trio.run(opening)
+
+
+def test_of_two_who_hand_in_the_same_commitment_the_first_pays(tmp_path: Path) -> None:
+    """Who has no money may hand in what another has paid for, and who posts nothing has no purse."""
+
+    async def main() -> None:
+        async with local(tmp_path) as first, local(tmp_path, OTHER) as second, local(tmp_path, None) as follower:
+            await first.set_fees(True)
+            await first.fund(POSTER, COIN, 10**18)
+            commitment = Chain().commit(await first.head())
+            with pytest.raises(Invalid, match="holds 0 of"):
+                await second.submit(commitment)
+            with pytest.raises(Invalid, match="no account here pays"):
+                await follower.submit(commitment)
+            for settlement in (first, second, follower):
+                assert await settlement.submit(commitment) == commitment.id
+            fee = await first.quote_fee(len(commitment.encode()))
+            assert await first.poster() == Poster(POSTER, 10**18 - fee)
+            assert (await second.poster(), await follower.poster()) == (Poster(OTHER, 0), None)
+            await first.audit()
+
+    trio.run(main, clock=MockClock())
+
+
+def test_coin_that_comes_from_nowhere_or_goes_there_is_found(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with local(tmp_path) as settlement:
+            await settlement.set_fees(True)
+            await settlement.fund(POSTER, COIN, 10**18)
+            await settlement.submit(Chain().commit(await settlement.head()))
+            await settlement.audit()
+            for account in (POSTER, BURNT):
+                for amount in (1, -1):
+                    settlement._tables.move(account, COIN, amount)
+                    with pytest.raises(Corrupt):
+                        await settlement.audit()
+                    settlement._tables.move(account, COIN, -amount)
+            await settlement.audit()
+
+    trio.run(main, clock=MockClock())
 
 
 def test_a_long_sleep_makes_few_blocks(tmp_path: Path) -> None:

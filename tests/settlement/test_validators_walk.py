@@ -1,4 +1,4 @@
-"""Whatever is done about validators, through reorganisations: every unit adds up, no set is rewritten."""
+"""Whatever is done about validators and posting costs, through reorganisations: units add up, no set is rewritten."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from genesis.errors import Invalid
 from genesis.membership import STAKE_UNIT, Evidence, ValidatorSet, possession_digest
 from settlement.actions import Action, Announce, Claim, Exit, Force, Register, Replace, RotateKey
 from settlement.local import LocalSettlement
-from tests.settlement.test_adapter_contract import ADMIN, CHAIN, TERMS, Chain, blocks, local, readiness
+from settlement.local_fees import COIN, FEE_BASE
+from tests.settlement.test_adapter_contract import ADMIN, CHAIN, POSTER, TERMS, Chain, blocks, local, readiness
 
 SEEDS, STEPS = 6, 150
+FEES_FUNDED = 4
 OWNERS = (6, 7)
 KEYS = range(16)
 WRONG = (
@@ -29,8 +31,9 @@ WRONG = (
 """What a random action may run into; nothing else may happen."""
 
 
-def some_action(dice: random.Random, owner: int, newest: Commitment | None) -> Force | Action:
-    key, other = dice.choice(KEYS), dice.choice(KEYS)
+def some_action(dice: random.Random, owner: int, newest: Commitment | None, around: list[int]) -> Force | Action:
+    """around: keys that are in the set or wait, which half of all actions are about."""
+    key, other = dice.choice(around if dice.random() < 0.5 else KEYS), dice.choice(KEYS)
     digest = possession_digest(CHAIN, development_address(owner))
     consent = sign(digest, development_key(other))
     vote = partial(sign_vote, VoteKind.NOTARISE, CHAIN, 5, dice.randrange(9), validators=0)
@@ -40,7 +43,7 @@ def some_action(dice: random.Random, owner: int, newest: Commitment | None) -> F
         (5, Register(asked, dice.randint(1, 3), consent)),
         (4, Exit(named)),
         (6, Claim(named)),
-        (3, RotateKey(named, asked, consent)),
+        (6, RotateKey(named, asked, consent)),
         (1, Evidence(votes[0], votes[1])),
         (2, Announce(tuple(development_address(first) for first in range(4) if first != key % 4))),
         (2, Replace()),
@@ -61,7 +64,7 @@ async def walk(folder: Path, seed: int) -> dict[str, int]:
         chain, newest = Chain(), None
         for step in range(STEPS):
             owner = dice.choice(OWNERS)
-            action = some_action(dice, owner, newest)
+            action = some_action(dice, owner, newest, await _around(s))
             by = ADMIN if isinstance(action, Announce) else development_address(owner)
             if isinstance(action, Exit | Claim) and dice.random() < 0.3:
                 by = action.key  # of a first validator, which is its own owner
@@ -73,8 +76,14 @@ async def walk(folder: Path, seed: int) -> dict[str, int]:
             blocks(dice.choice((0, 0, 1, 2, 5, 9)))
             settled = await _look(s, dice, settled)
             if step % 10 == 9:
-                newest = await _commit(s, chain)
+                await s.set_fees(dice.random() < 0.8)
+                newest = await _commit(s, chain, done) or newest
     return done
+
+
+async def _around(s: LocalSettlement) -> list[int]:
+    there = {*(await s.validator_sets(0, 10**9))[-1].stakes, *await s.pending_validators()}
+    return [key for key in KEYS if development_address(key) in there]
 
 
 async def _look(s: LocalSettlement, dice: random.Random, settled: tuple[ValidatorSet, ...]) -> tuple[ValidatorSet, ...]:
@@ -94,8 +103,11 @@ async def _look(s: LocalSettlement, dice: random.Random, settled: tuple[Validato
     return sets
 
 
-async def _commit(s: LocalSettlement, chain: Chain) -> Commitment:
-    """The rest of a span, committed at the tip by everybody who validates there, all of the inbox consumed."""
+async def _commit(s: LocalSettlement, chain: Chain, done: dict[str, int]) -> Commitment | None:
+    """
+    The rest of a span, committed at the tip by everybody who validates there, all of the inbox consumed. A poster
+    whose money has run out gets some, and None is returned.
+    """
     head = await s.head()
     now = (await s.validator_sets(0, head.settlement_height))[-1]
     keys = tuple(key for key in KEYS if development_address(key) in now.stakes)
@@ -105,7 +117,14 @@ async def _commit(s: LocalSettlement, chain: Chain) -> Commitment:
     count = 4 - committed.height % 4
     changes: dict[str, Any] = {"count": count, "keys": keys, "validators": now.version}
     commitment = chain.commit(head, **changes)
-    await s.submit(commitment)
+    try:
+        await s.submit(commitment)
+    except Invalid as error:
+        assert error.code == "insufficient_balance", error
+        await s.fund(POSTER, COIN, FEES_FUNDED * FEE_BASE)
+        done["unpaid"] = done.get("unpaid", 0) + 1
+        return None
+    done["paid"] = done.get("paid", 0) + 1
     return commitment
 
 
@@ -115,5 +134,6 @@ def test_every_unit_adds_up_whatever_happens(tmp_path: Path) -> None:
         (tmp_path / str(seed)).mkdir()
         for name, count in trio.run(partial(walk, tmp_path / str(seed), seed), clock=MockClock()).items():
             done[name] = done.get(name, 0) + count
-    wanted = {"Register", "Activate", "Exit", "Claim", "RotateKey", "Evidence", "Announce", "Force"}
+    names = "Register", "Activate", "Exit", "Claim", "RotateKey", "Evidence", "Announce", "Force"
+    wanted = {*names, "paid", "unpaid"}
     assert wanted <= done.keys(), done
