@@ -20,6 +20,7 @@ from genesis.chain import Block, Certificate, Receipt
 from genesis.errors import Corrupt, Unavailable
 from genesis.membership import ValidatorSet
 from genesis.spec import ChainSpec, genesis_hash
+from node.ahead import Ahead
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
 from node.consensus.doors import Signer
@@ -148,7 +149,9 @@ class Life:
             spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
             recovered.checkpoint, self._meters,
         )  # fmt: skip
-        judge = Judge(spec, self._adapter, sets, partial(self._engine.run, self._executor.programs))
+        judge = Judge(
+            spec, self._adapter, sets, partial(self._engine.run, self._executor.programs), self._service.intake.compiler
+        )
         self._heritage = (
             Heritage(spec, self._signer.address, self._network, self._peers, judge, _now_ms)
             if self._network is not None
@@ -189,10 +192,16 @@ class Life:
                     lambda: self._sequencer.open_block is not None,
                     lambda peer: peer not in self._peers.values(),
                 )  # fmt: skip
-                self._service.intake.forwarder, self._service.consensus = self._forwarder, self._consensus
+                intake = self._service.intake
+                ahead = Ahead(
+                    network, lambda: self._peers.values(), intake.check_ahead, intake.compile, intake.compiler.turn
+                )
+                intake.tell = ahead.tell
+                intake.forwarder, self._service.consensus = self._forwarder, self._consensus
                 self._consensus.moved = self._forwarder.wake
                 await nursery.start(self._consensus.run)
                 await nursery.start(self._forwarder.run)
+                await nursery.start(ahead.run)
                 nursery.start_soon(self._halt_when_lost, self._inbox, self._sequencer)
                 nursery.start_soon(self._meet)
                 nursery.start_soon(self._leave_alone, nursery.cancel_scope)

@@ -20,6 +20,8 @@ from p2p.identity import NodeKey
 
 CONFIG_NAME = "node.toml"
 PASSWORD = "devnet"
+VALIDATORS_MAX = 16
+"""Of a devnet, as `tenor devnet` takes them."""
 
 
 def validator_key(number: int) -> bytes:

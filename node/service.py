@@ -73,7 +73,7 @@ class Service:
         self._catalogue = Catalogue()
         self._reads = Reads(spec, self._query, self._catalogue)
         self._outcomes = Outcomes(store)
-        self.intake = Intake(spec, engine, executor, mempool, self._outcomes, self._reads.fee_balance)
+        self.intake = Intake(spec, engine, executor, mempool, self._outcomes, self._reads.unpaid)
         self._line: Line | None = None
         self._leaving = False
         self.consensus: Consensus | None = None
