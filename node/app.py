@@ -3,7 +3,7 @@ The node, drawn on one screen: what is opened, in which order, and what runs bes
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
         entrance · gateway process · vitals · pruner · store check · bound of what is mapped ·
-        life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
+        life: inbox · batcher · line · ledger · consensus · forwarder · sequencer, candidacy beside it
         or, of a node that follows, following: line · batcher · ranges · sending
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
@@ -26,6 +26,7 @@ from genesis.crypto import ZERO_ADDRESS
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Stages
+from node.candidacy import Candidacy
 from node.checks import CheckedSigner, Subject, look
 from node.compiled import genesis_code, give_engine
 from node.config import Config
@@ -211,6 +212,13 @@ async def _serve(opened: _Opened, recovered: Recovered, task_status: trio.TaskSt
         log.info("node runs", port=port, height=o.store.head() or 0, replayed=recovered.replayed)
         if o.place is not None:
             nursery.start_soon(leap, o.place.network)
+        if isinstance(life, Life):
+            candidacy = Candidacy(
+                o.spec, o.adapter, o.store, life.signer, o.stages, life.unready, life.sets,
+                lambda: life.line.tip.anchor.number, o.config.settlement.block_time_ms / 1000,
+            )  # fmt: skip
+            service.entering = lambda: candidacy.told
+            nursery.start_soon(candidacy.run)
 
 
 async def _life(opened: _Opened, service: Service, recovered: Recovered, nursery: trio.Nursery) -> Life | Following:
