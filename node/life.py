@@ -18,6 +18,7 @@ import trio
 from execution.executor import BatchResult, Executor
 from genesis.chain import Block, Certificate, Receipt
 from genesis.errors import Corrupt, Unavailable
+from genesis.membership import ValidatorSet
 from genesis.spec import ChainSpec, genesis_hash
 from node.ahead import Ahead
 from node.batcher import Batcher, Stages
@@ -113,6 +114,10 @@ class Life:
     def consensus(self) -> Consensus:
         """Once `run` has started."""
         return self._consensus
+
+    @property
+    def signer(self) -> Signer:
+        return self._signer
 
     @property
     def peers(self) -> Mapping[bytes, Peer]:
@@ -211,6 +216,14 @@ class Life:
     def _leader(self) -> Peer | None:
         """Who leads now, unless it is this node."""
         return self._peers.get(self._consensus.machine.standing().leader)
+
+    def unready(self) -> str:
+        """See `Consensus.unready`."""
+        return self._consensus.unready()
+
+    def sets(self) -> Sequence[ValidatorSet]:
+        """Those that this node has read, by version."""
+        return self._membership.sets
 
     def certifies(self, key: bytes) -> bool:
         """Whether a key is in the set that certifies the next block."""
