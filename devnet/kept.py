@@ -21,6 +21,7 @@ VERSION = 1
 VALIDATORS = 4
 """The fewest of which one may fail."""
 FILE_BYTES_MAX = 65_536
+PORT_MAX = 65_535
 SETTLEMENT_FILE = "settlement.sqlite"
 
 
@@ -58,10 +59,12 @@ class Wanted:
     port: int | None = None
 
     def new(self) -> Kept:
-        """A devnet that begins now."""
+        """A devnet that begins now. Raises Invalid "bad_port"."""
         usual = Kept()
         count = self.validators or usual.validators
         port = DEFAULT_PORT if self.port is None else self.port
+        if port + count - 1 > PORT_MAX:
+            raise Invalid(f"{count} validators need ports up to {port + count - 1}; name a lower --port.", "bad_port")
         return Kept(
             seed=usual.seed if self.seed is None else self.seed,
             feed=str(self.feed.resolve()) if self.feed else None,
@@ -93,12 +96,14 @@ def take_up(folder: Path | None, wanted: Wanted, resume: bool) -> Kept:
         folder: None for one that nobody keeps. resume: whether the folder must have one.
 
     Raises:
-        Invalid: "not_found", "damaged", "newer" or "other_options", with what to do instead.
+        Invalid: "not_found", "exists", "damaged", "newer", "other_options" or "bad_port", with what to do instead.
     """
     kept = _read(folder) if folder is not None else None
     if kept is None:
         if resume:
             raise Invalid(f"{folder} holds no devnet; `tenor devnet --keep {folder}` makes one there.", "not_found")
+        if folder is not None and folder.is_dir() and any(folder.iterdir()):
+            raise Invalid(f"{folder} holds other things, and no devnet; name a new folder.", "exists")
         return wanted.new()
     assert folder is not None, "it was read from there"
     difference = wanted.differs(kept)

@@ -36,7 +36,7 @@ from genesis.errors import Unavailable
 from genesis.presets import parse_spec
 from genesis.spec import ChainSpec
 from node.client import Client
-from node.localnet import chain_text, write_folders
+from node.localnet import chain_text, check_free, write_folders
 from settlement.contract import Terms
 from settlement.local import LocalSettlement, open_local
 
@@ -60,7 +60,12 @@ def run(kept: Kept, options: Options, started: float) -> int:
 
     Args:
         started: time.time() when the command began.
+
+    Raises:
+        Invalid: the feed does not read. Unavailable: a port is taken, or a node ended by itself.
     """
+    next(ticks_of(kept), None)  # a feed that does not read is told before anything has started
+    check_free(kept.ports)
     folder = options.folder or Path(tempfile.mkdtemp(prefix="tenor-devnet-"))
     try:
         devnet = _Devnet(kept, options, folder, started)

@@ -17,6 +17,7 @@ from genesis.errors import Invalid
 from genesis.settling import Vote, VoteKind
 
 POSSESSION_TAG = b"\x19Tenor validator v1\n"
+READINESS_TAG = b"\x19Tenor ready v1\n"
 EVIDENCE_BYTES_MAX = 1_024
 STAKE_ASSET = 0
 STAKE_UNIT = 10**18
@@ -78,6 +79,26 @@ def possession_digest(chain: int, owner: bytes) -> bytes:
     `owner`, so that nobody registers a key of somebody else.
     """
     return crypto.keccak256(POSSESSION_TAG + chain.to_bytes(8, "big") + owner)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """
+    What a validator's key signs once its node could vote: it names a commitment that settlement holds, so it has
+    followed the chain up to there, and says nothing once that commitment is an old one.
+
+    height: of the commitment's last block. block_hash: of that block, whose header holds the state root.
+    """
+
+    chain: int
+    key: bytes
+    height: int
+    block_hash: bytes
+
+    def digest(self) -> bytes:
+        """Return keccak256(READINESS_TAG ‖ chain u64 ‖ key ‖ height u64 ‖ block hash), big-endian."""
+        chain, height = (number.to_bytes(8, "big") for number in (self.chain, self.height))
+        return crypto.keccak256(READINESS_TAG + chain + self.key + height + self.block_hash)
 
 
 @dataclass(frozen=True, slots=True)

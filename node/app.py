@@ -3,7 +3,7 @@ The node, drawn on one screen: what is opened, in which order, and what runs bes
 
     engine, store, settlement → snapshots served · come level (recovery, or a snapshot from peers) → nursery:
         entrance · gateway process · vitals · pruner · store check · disk pace · bound of what is mapped ·
-        life: inbox · batcher · line · ledger · consensus · forwarder · sequencer
+        life: inbox · batcher · line · ledger · consensus · forwarder · sequencer, candidacy beside it
         or, of a node that follows, following: line · batcher · ranges · sending
 
 A failure of any service ends all; what was acknowledged is on disk, and the next start goes on from there.
@@ -26,6 +26,7 @@ from genesis.crypto import ZERO_ADDRESS
 from genesis.errors import Corrupt, Invalid, TenorError, Unavailable
 from genesis.spec import ChainSpec, genesis_hash
 from node.batcher import Stages
+from node.candidacy import Candidacy
 from node.checks import CheckedSigner, Subject, look
 from node.compiled import genesis_code, give_engine
 from node.config import Config
@@ -151,6 +152,7 @@ async def _run(
             if place is None:
                 assert signer is not None, "who follows has somebody to follow"
                 check_validator(spec, store, signer.address)
+            check_settlement(config.settlement.file, spec, store, signer.address if signer else None)
             async with open_settlement as adapter, _answering(place), trio.open_nursery() as nursery:
                 if place is not None:
                     snapshots = Snapshots(store, place.network)
@@ -210,6 +212,13 @@ async def _serve(opened: _Opened, recovered: Recovered, task_status: trio.TaskSt
         log.info("node runs", port=port, height=o.store.head() or 0, replayed=recovered.replayed)
         if o.place is not None:
             nursery.start_soon(leap, o.place.network)
+        if isinstance(life, Life):
+            candidacy = Candidacy(
+                o.spec, o.adapter, o.store, life.signer, o.stages, life.unready, life.sets,
+                lambda: life.line.tip.anchor.number, o.config.settlement.block_time_ms / 1000,
+            )  # fmt: skip
+            service.entering = lambda: candidacy.told
+            nursery.start_soon(candidacy.run)
 
 
 async def _life(opened: _Opened, service: Service, recovered: Recovered, nursery: trio.Nursery) -> Life | Following:
@@ -281,6 +290,21 @@ def check_validator(spec: ChainSpec, store: Store, address: bytes) -> None:
     """Raise Invalid unless the address is of some validator set, as far as this node knows them."""
     if not any(address in one.stakes for one in stored_sets(spec, store)):
         raise Invalid(f"0x{address.hex()} is no validator of this chain; use the key of one.", "not_validator")
+
+
+def check_settlement(file: Path, spec: ChainSpec, store: Store, address: bytes | None) -> None:
+    """
+    Raise Unavailable when the settlement chain is missing and this node is none that begins it: an empty one of its own
+    would tell it nothing of who validates, or take its postings.
+
+    Args:
+        address: the validator's, None for a node that only follows.
+    """
+    if not file.exists() and (address not in spec.stakes or store.head()):
+        raise Unavailable(
+            f"There is no settlement chain at {file}, and this node's chain has one: name its file with "
+            "settlement.file, or bring it back."
+        )
 
 
 def store_path(folder: Path) -> Path:

@@ -25,8 +25,12 @@ def load_chain(chain: str, folder: Path) -> ChainSpec:
         return load_preset(chain)
     path = folder / Path(chain).expanduser()
     try:
-        return parse_spec(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(
             f"{chain} is no preset ({', '.join(PRESETS)}) and no readable file ({error}); name one of them.", "bad_spec"
         ) from error
+    try:
+        return parse_spec(text)
+    except Invalid as error:
+        raise Invalid(f"{path}: {error}", error.code) from error

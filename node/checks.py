@@ -14,6 +14,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from execution.vm.machine import Machine
 from genesis.chain import Header
 from genesis.crypto import checksum_address
 from genesis.errors import Invalid, TenorError, Unavailable
+from genesis.membership import Readiness
 from genesis.spec import ChainSpec, genesis_hash
 from node.consensus.doors import Signer, Withheld
 from node.consensus.words import Rules, Said
@@ -125,6 +127,10 @@ class CheckedSigner:
     def address(self) -> bytes:
         return self._signer.address
 
+    @property
+    def addresses(self) -> tuple[bytes, ...]:
+        return self._signer.addresses
+
     async def sign(self, said: Said, rules: Rules) -> bytes:
         self._check()
         return await self._signer.sign(said, rules)
@@ -132,6 +138,10 @@ class CheckedSigner:
     async def propose(self, header: Header) -> bytes:
         self._check()
         return await self._signer.propose(header)
+
+    async def declare(self, ready: Readiness) -> bytes:
+        self._check()
+        return await self._signer.declare(ready)
 
     async def probe(self) -> None:
         await self._signer.probe()
@@ -191,7 +201,8 @@ def _sync_ms(folder: Path) -> tuple[float, int]:
     except OSError as error:
         raise Unavailable(f"{folder} cannot be written: {error.strerror}") from error
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
 
 
 async def _clock(subject: Subject) -> str:

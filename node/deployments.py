@@ -1,18 +1,12 @@
 """
-From a deployment's source to what a block records of it. Compilation runs in a process of its own, before the
-transaction is let into the mempool, so that nobody pays for a program that does not compile. The newest are remembered:
-a validator that has looked at a block compiles none of it again when the next leader proposes it, or when it leads.
+From a deployment's source to what a block records of it. It is compiled (`compiling`) before the transaction is let
+into the mempool, so that nobody pays for a program that does not compile.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from hashlib import sha256
 
-import msgpack
 import trio
 
 from execution.compiler.abi import parse_abi
@@ -31,25 +25,16 @@ from genesis.chain import (
     UpgradeTransaction,
     program_address,
 )
-from genesis.errors import Invalid, Unavailable
+from genesis.errors import Invalid
 from genesis.spec import ChainSpec
+from node.compiling import Compiler
 
 COMPILER = "tenor 1"
-COMPILE_SECONDS_MAX = 120
-"""On the wall: beyond it the machine is busy, and nothing is known. Its processor time the compiler watches itself."""
-COMPILED_KEPT_MAX = 16
-COMPILING_MAX = 1
-"""One at a time: the machine's other core belongs to trading."""
-
 Programs = Sequence[ProgramInfo]
-
-_limiter = trio.CapacityLimiter(COMPILING_MAX)
-_compiled: OrderedDict[bytes, tuple[bytes, bytes, str]] = OrderedDict()
-"""By the SHA-256 of the request; a pure function's results."""
 
 
 async def prepare(
-    signed: SignedTransaction, spec: ChainSpec, programs: Callable[[], Awaitable[Programs]]
+    signed: SignedTransaction, spec: ChainSpec, programs: Callable[[], Awaitable[Programs]], compiler: Compiler
 ) -> Deployment:
     """
     Compile a deployment; a kernel upgrade is unpacked and tried, a program's next version held against its present one.
@@ -69,7 +54,7 @@ async def prepare(
         return work
     if isinstance(t, UpgradeTransaction):
         check_admin(t, await programs())
-    ir_hash, wasm, abi = await compile_apart(dict(t.files), main_file(t), spec.gas_table)
+    ir_hash, wasm, abi = await compiler.compile(dict(t.files), main_file(t), spec.gas_table)
     if isinstance(t, UpgradeTransaction):
         check_growth(t, abi, check_admin(t, await programs()))
         return Deployment(
@@ -137,40 +122,3 @@ def main_file(transaction: SourceTransaction) -> str:
     if len(paths) == 1:
         return paths[0]
     raise Invalid(f"The bundle has no {wanted}; name the deployment after the program's file.", "bad_bundle")
-
-
-async def compile_apart(files: dict[str, str], main: str, gas: tuple[tuple[str, int], ...]) -> tuple[bytes, bytes, str]:
-    """
-    Return IR hash, WASM and ABI text.
-
-    Raises:
-        Invalid: it does not compile, or took more processor time or memory than it may.
-        Unavailable: this machine is too busy.
-    """
-    request = msgpack.packb((tuple(files.items()), main, gas))
-    key = sha256(request).digest()
-    async with _limiter:
-        if key not in _compiled:
-            _compiled[key] = await _compile(request)
-            while len(_compiled) > COMPILED_KEPT_MAX:
-                _compiled.popitem(last=False)
-        return _compiled[key]
-
-
-async def _compile(request: bytes) -> tuple[bytes, bytes, str]:
-    command = [sys.executable, "-m", "node.compile_job"]
-    with trio.move_on_after(COMPILE_SECONDS_MAX):
-        done = await trio.run_process(
-            command, stdin=request, capture_stdout=True, capture_stderr=True, check=False, shell=False
-        )
-        return _answer(done)
-    raise Unavailable(f"Compiling took longer than {COMPILE_SECONDS_MAX} s, for the machine is busy; try again later.")
-
-
-def _answer(done: subprocess.CompletedProcess[bytes]) -> tuple[bytes, bytes, str]:
-    if done.returncode != 0:
-        raise Invalid("The compiler ran out of time or memory; make the program smaller.", "does_not_compile")
-    word, first, second, abi = msgpack.unpackb(done.stdout)
-    if word != "ok":
-        raise Invalid(second, first)
-    return first, second, abi

@@ -62,6 +62,7 @@ class Entrance:
             "votes": False,
             "why": reason.why,
             "remedy": reason.remedy,
+            "entering": "",
             "view": 0,
             "leader": None,
             "waits_for": "a snapshot",

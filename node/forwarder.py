@@ -2,8 +2,10 @@
 Clients' transactions on their way to whoever leads.
 
 Runs while another validator leads: what the mempool holds goes to the leader in frames, one after another, so that
-lanes keep their order; the answers are the leader's, and waited for as long as it leads. A new leader gets all that is
-unanswered, and all that no certified block has shown yet; what has run already, or waits there, it does not run twice.
+lanes keep their order; the answers are the leader's, and waited for as long as it leads. What its compiler holds up it
+answers for at once, "held", and is asked for again until its outcome is known, so nothing else waits for it. A new
+leader gets all that is unanswered, and all that no certified block has shown yet; what has run already, or waits there,
+it does not run twice.
 What a leader before had run, and could not be taken over as it stood (`heritage`), runs again once this node leads.
 """
 
@@ -13,6 +15,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import trio
@@ -20,15 +23,18 @@ import trio
 from genesis import codec
 from genesis.chain import Receipt, SignedTransaction, decode
 from genesis.errors import Invalid, Unavailable
+from node.intake import HELD, Taken
 from node.log import logger
 from node.mempool import Mempool, Pending, leaves_free
 from p2p.network import Network, Peer
 
-PROTOCOL = "transactions/1"
+PROTOCOL = "transactions/2"
 FRAME_TRANSACTIONS_MAX = 500
 FRAME_BYTES_MAX = 1 << 20
 ANSWER_TIMEOUT_S = 10.0
 RETRY_S = 0.05
+HELD_AGAIN_S = 0.5
+"""After which a leader is asked again for what its compiler holds up."""
 LOOK_S = 0.05
 """How often a node looks for what nobody wakes it for: orphans, and what its mempool was given back."""
 GLANCE_S = 0.01
@@ -41,11 +47,8 @@ KEPT_MAX = 100_000
 
 log = logger("forwarder")
 
-Send = Callable[[Sequence[SignedTransaction]], Awaitable[Callable[[], Awaitable[list[Any]]]]]
-"""
-Takes transactions in here. What it returns must run: it compiles deployments, and waits, per transaction, for a
-receipt's bytes or a refusal [fault, code, message].
-"""
+Send = Callable[[Sequence[SignedTransaction]], Awaitable[Taken]]
+"""Takes transactions in here."""
 
 
 class Forwarder:
@@ -70,7 +73,10 @@ class Forwarder:
         self._queue: deque[Pending] = deque()
         self._kept: OrderedDict[bytes, SignedTransaction] = OrderedDict()
         self._on_way: set[bytes] = set()
-        """Of the frame that the leader is asked for now: what no certified block has shown meanwhile."""
+        """Of what the leader is asked for now, or holds up: what no certified block has shown meanwhile."""
+        self._held: OrderedDict[bytes, Pending] = OrderedDict()
+        """What the leader's compiler holds up, in the order sent."""
+        self._held_again_s = 0.0
         self._last: Peer | None = None
         self._home = trio.Event()
         """Set once this node leads and what was run before it is in; another when it does not."""
@@ -83,10 +89,11 @@ class Forwarder:
         self.forwarded = 0
 
     def statistics(self) -> dict[str, int]:
-        return {"forwarded": self.forwarded, "waiting": len(self._queue), "kept": len(self._kept)}
+        waiting = len(self._queue) + len(self._held)
+        return {"forwarded": self.forwarded, "waiting": waiting, "kept": len(self._kept)}
 
     def idle(self) -> bool:
-        """Whether nothing waits here, to be carried or to be answered."""
+        """Whether the leader has all that came here, and has answered, but for what its compiler holds up."""
         return not (self._queue or self._in_hand or len(self._mempool))
 
     def takes(self) -> bool:
@@ -110,7 +117,7 @@ class Forwarder:
         Raises:
             Unavailable: WAITING_MAX are waiting.
         """
-        if len(self._queue) >= WAITING_MAX:
+        if len(self._queue) + len(self._held) >= WAITING_MAX:
             raise Unavailable(f"{WAITING_MAX} transactions wait for the leader, which is the limit; send again later.")
         self._queue.append(pending)
         self.wake()
@@ -139,26 +146,26 @@ class Forwarder:
             leader = self._leader()
             if leader != self._last:
                 self._last, self._home = leader, trio.Event()
+                self._held_again_s = 0.0
                 await self._settle_in()
                 await self._once_more(leader)
             if leader is None:
+                self._on_way.clear()
                 await self._run_orphans()
-                if self._queue:
+                if self._queue or self._held:
                     await self._bring_home()  # ahead of what comes in now
                 self._home.set()
-            if leader is None or not (self._queue or len(self._mempool)):
                 await self._rest()
-                continue
-            frame = self._mempool.take(1 << 62, FRAME_TRANSACTIONS_MAX, FRAME_BYTES_MAX)
-            if frame:
+            elif self._held and trio.current_time() >= self._held_again_s:
+                await self._forward(leader, list(_framed(self._held.values())), lambda _: [])
+                self._held_again_s = trio.current_time() + HELD_AGAIN_S
+            elif len(self._mempool) and (frame := self._mempool.take(1 << 62, FRAME_TRANSACTIONS_MAX, FRAME_BYTES_MAX)):
                 await self._forward(leader, frame, self._mempool.put_back)
             elif self._queue:
-                count, size = 0, 0
-                while count < min(len(self._queue), FRAME_TRANSACTIONS_MAX) and size < FRAME_BYTES_MAX:
-                    size += self._queue[count].size
-                    count += 1
-                frame = [self._queue.popleft() for _ in range(count)]
+                frame = [self._queue.popleft() for _ in list(_framed(self._queue))]
                 await self._forward(leader, frame, list)
+            else:
+                await self._rest()
 
     async def _rest(self) -> None:
         with trio.move_on_after(LOOK_S):
@@ -167,11 +174,13 @@ class Forwarder:
 
     async def _bring_home(self) -> None:
         """This node leads now: what waited for another leader runs here. Never waited for: it may not lead for long."""
-        waiting, self._queue = list(self._queue), deque()
-        answers = await self._send([one.signed for one in waiting])
+        waiting = [*self._held.values(), *self._queue]
+        self._held.clear()
+        self._queue.clear()
+        taken = await self._send([one.signed for one in waiting])
 
         async def tell() -> None:
-            for pending, answer in zip(waiting, await answers(), strict=True):
+            for pending, answer in zip(waiting, await taken.finish(), strict=True):
                 pending.done(outcome(_row(answer)))
 
         self._nursery.start_soon(tell)
@@ -180,7 +189,8 @@ class Forwarder:
         self, leader: Peer, frame: Sequence[Pending], put_back: Callable[[Sequence[Pending]], list[Pending]]
     ) -> None:
         """put_back: takes them again if the leader does not; those that it returns wait here."""
-        self._on_way, self._in_hand = {pending.signed.id for pending in frame}, len(frame)
+        self._on_way |= {pending.signed.id for pending in frame} - self._held.keys()
+        self._in_hand = len(frame)
         try:
             answers = await self._ask(leader, [pending.signed for pending in frame])
         except (Invalid, Unavailable) as error:
@@ -189,14 +199,30 @@ class Forwarder:
             self._in_hand = 0
             await trio.sleep(RETRY_S)
             return
-        self.forwarded, self._noted = self.forwarded + len(frame), None
+        self._noted = None
         for pending, answer in zip(frame, answers, strict=True):
-            if pending.lane is not None:
-                self._mempool.settle(pending, leaves_free(answer))
-            if isinstance(answer, Receipt) and pending.signed.id in self._on_way:
-                self._keep(pending.signed)
-            pending.done(answer)
+            if answer is None:
+                self._hold(pending)
+            else:
+                self._settle(pending, answer)
         self._in_hand = 0
+
+    def _hold(self, pending: Pending) -> None:
+        """The leader has it; of its lane the mempool here knows no more than of what others sent."""
+        if pending.lane is not None:
+            self._mempool.settle(pending, refused=False)
+            pending.lane = None
+        self._held[pending.signed.id] = pending
+
+    def _settle(self, pending: Pending, answer: Receipt | Invalid | Unavailable) -> None:
+        self.forwarded += 1
+        self._held.pop(pending.signed.id, None)
+        if pending.lane is not None:
+            self._mempool.settle(pending, leaves_free(answer))
+        if isinstance(answer, Receipt) and pending.signed.id in self._on_way:
+            self._keep(pending.signed)
+        self._on_way.discard(pending.signed.id)
+        pending.done(answer)
 
     def _note(self, leader: Peer | None, reason: str) -> None:
         """Log, once until it changes: it is asked again many times a second."""
@@ -236,10 +262,12 @@ class Forwarder:
 
     async def _run_again(self, transactions: Sequence[SignedTransaction]) -> None:
         """Nobody is told: who sent them was answered, or asks again."""
-        self._nursery.start_soon(await self._send(transactions))
+        self._nursery.start_soon((await self._send(transactions)).finish)
 
-    async def _ask(self, leader: Peer, frame: Sequence[SignedTransaction]) -> list[Receipt | Invalid | Unavailable]:
-        """Raises Unavailable when it does not answer, or another leads by then."""
+    async def _ask(
+        self, leader: Peer, frame: Sequence[SignedTransaction]
+    ) -> list[Receipt | Invalid | Unavailable | None]:
+        """None: its compiler holds it up. Raises Unavailable when it does not answer, or another leads by then."""
         payload, answer = codec.encode(tuple(signed.raw for signed in frame)), None
         with trio.CancelScope() as self._asking:
             self._asked = leader
@@ -248,7 +276,7 @@ class Forwarder:
         if answer is None:
             raise Unavailable("Another node leads now.")
         rows = codec.expect_array(codec.decode(answer, 2 * len(payload) + (8 << 20)), len(frame), "A leader's answer")
-        return [outcome(row) for row in rows]
+        return [None if row == _HELD else outcome(row) for row in rows]
 
     def _keep(self, signed: SignedTransaction) -> None:
         self._kept[signed.id] = signed
@@ -263,21 +291,26 @@ class Forwarder:
             raise Unavailable("This node does not lead; ask whoever does.")
         signed = await trio.to_thread.run_sync(lambda: [decode(row) for row in rows])
         await self.at_home()
-        answers = await self._seen_through(await self._send(signed))
+        taken = await self._send(signed)
+        finished = self._seen_through(taken)
+        answers = await (finished() if self._passes_on(peer) else taken.at_hand())
         return codec.encode(tuple(_row(answer) for answer in answers))
 
-    async def _seen_through(self, answers: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
-        """The answers. What was begun is done even if whoever asks for it is gone by then: he asks again."""
+    def _seen_through(self, taken: Taken) -> Callable[[], Awaitable[list[Any]]]:
+        """Waits for all. What was begun is done even if whoever asks for it is gone by then: he asks again."""
         found: list[Any] = []
         done = trio.Event()
 
         async def see() -> None:
-            found.extend(await answers())
+            found.extend(await taken.finish())
             done.set()
 
+        async def finished() -> list[Any]:
+            await done.wait()
+            return found
+
         self._nursery.start_soon(see)
-        await done.wait()
-        return found
+        return finished
 
 
 def _decoded(rows: Sequence[bytes]) -> list[SignedTransaction]:
@@ -289,8 +322,21 @@ def _decoded(rows: Sequence[bytes]) -> list[SignedTransaction]:
     return found
 
 
+def _framed(waiting: Iterable[Pending]) -> Iterable[Pending]:
+    """The first, as many as go in one frame."""
+    size = 0
+    for pending in islice(waiting, FRAME_TRANSACTIONS_MAX):
+        yield pending
+        size += pending.size
+        if size >= FRAME_BYTES_MAX:
+            return
+
+
 def _row(answer: bytes | list[str]) -> bytes | tuple[str, ...]:
     return answer if isinstance(answer, bytes) else tuple(answer)
+
+
+_HELD = _row(HELD)
 
 
 def outcome(row: object) -> Receipt | Invalid | Unavailable:

@@ -97,4 +97,6 @@ def _read(path: Path) -> GenesisCode:
     except Invalid as error:
         if error.code == "other_version":
             raise Corrupt(f"{path} is of another version of Tenor; restore it, or start in a new folder.") from error
-        raise Corrupt(f"{path} is damaged ({error}); restore it from a backup of this folder.") from error
+        raise Corrupt(
+            f"{path} is damaged ({error}); copy it from another node of this chain, or from a backup."
+        ) from error

@@ -2,6 +2,7 @@
 Transactions as they come in, by frames: let in to the mempool, or passed on to whoever leads; each gets its answer.
 
 What is sent `again` comes from another node, or is brought home by this one: it may wait here, or have run, already.
+A deployment is compiled first, and goes ahead to the other validators (`ahead`).
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 import trio
 
 from execution.executor import Executor
-from genesis.chain import Receipt, SignedTransaction, Transaction
+from genesis.chain import Deployment, Receipt, SignedTransaction, Transaction
 from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
 from genesis.transaction import decode_trusted
+from node.compiling import Compiler
 from node.corelink import Later, refusal
 from node.deployments import check, prepare
 from node.engine import EngineThread
@@ -28,6 +31,9 @@ from node.open_block import refusal as not_executable
 from node.outcomes import Outcomes
 
 Answer = Callable[[Any], None]
+
+HELD = ["held", "compiling", "It waits for the compiler."]
+"""In place of an answer."""
 
 
 class Carrier(Protocol):
@@ -40,8 +46,22 @@ class Carrier(Protocol):
     def submit(self, pending: Pending) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """
+    What was taken in. finish: has to run; compiles deployments among it and waits for all, one answer each: a receipt's
+    bytes, or a refusal. at_hand: the same, but for what the compiler holds up (HELD) waits for nothing.
+    """
+
+    finish: Callable[[], Awaitable[list[Any]]]
+    at_hand: Callable[[], Awaitable[list[Any]]]
+
+
 class Intake:
-    """fee_balance: of an account. line, forwarder: set before anything comes in; no forwarder on a chain of one."""
+    """
+    unpaid: see `Reads`. line, forwarder: set before anything comes in; no forwarder on a chain of one. tell: lets other
+    validators compile a deployment, and waits for it a while. compiler: this node's.
+    """
 
     def __init__(
         self,
@@ -50,12 +70,14 @@ class Intake:
         executor: Executor,
         mempool: Mempool,
         outcomes: Outcomes,
-        fee_balance: Callable[[bytes], Awaitable[int]],
+        unpaid: Callable[[SignedTransaction, int], Awaitable[str]],
     ) -> None:
         self._spec, self._engine, self._executor, self._mempool = spec, engine, executor, mempool
-        self._outcomes, self._fee_balance = outcomes, fee_balance
+        self._outcomes, self._unpaid = outcomes, unpaid
         self.line: Line
         self.forwarder: Carrier | None = None
+        self.compiler = Compiler()
+        self.tell: Callable[[SignedTransaction], Awaitable[None]] = _nobody
 
     async def send(self, transactions: Sequence[tuple[bytes, bytes, bytes]], wait: str) -> Any:
         """
@@ -70,20 +92,37 @@ class Intake:
             await self.forwarder.at_home()
         return await self._take(_Frame(signed, wait == "executed"), again=False)
 
-    async def run_here(self, transactions: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
-        """
-        Take in what another node forwards, or once more what a leader had. What is returned compiles deployments among
-        them, and waits: per transaction for a receipt's bytes, the one that there is if it has run already; or a
-        refusal.
-        """
-        answer = await self._take(_Frame(transactions, until_executed=True), again=True)
-        if isinstance(answer, Later):
-            return answer.wait
+    async def run_here(self, transactions: Sequence[SignedTransaction]) -> Taken:
+        """Take in what another node forwards, or once more what a leader had; what has run already has its receipt."""
+        frame = _Frame(transactions, until_executed=True)
+        answer = await self._take(frame, again=True)
+        return Taken(answer.wait if isinstance(answer, Later) else frame.wait, frame.at_hand)
 
-        async def at_once() -> list[Any]:
-            return list(answer)
+    # Deployments
 
-        return at_once
+    async def check_ahead(self, signed: SignedTransaction) -> None:
+        """What can be said of a deployment that another validator leads with. Raises Invalid."""
+        now_ms, lane = _now_ms(), (signed.signer, signed.transaction.lane)
+        self._mempool.check_standing(signed, now_ms)
+        check(signed, self._spec)
+        (last,) = await self._engine.read(self._executor.sequences, (lane,))
+        if signed.transaction.sequence <= last:
+            raise not_executable("sequence used")
+        await self._check_payer(signed, now_ms)
+
+    async def compile(self, signed: SignedTransaction) -> Deployment:
+        """Raises as `prepare`."""
+        return await prepare(
+            signed, self._spec, partial(self._engine.run, self._executor.programs), self.compiler
+        )  # fmt: skip
+
+    async def _check_payer(self, signed: SignedTransaction, now_ms: int) -> None:
+        """Nothing is compiled for who may not deploy, or cannot pay. Raises Invalid."""
+        why = await self._unpaid(signed, now_ms)
+        if why:
+            raise not_executable(why)
+
+    # Inside
 
     async def _take(self, frame: _Frame, again: bool) -> Any:
         if self.forwarder is not None and self.forwarder.takes():
@@ -103,11 +142,12 @@ class Intake:
         self._mempool.forget(signed)
         while keys := self._mempool.unknown(signed):
             self._mempool.learn(keys, await self._engine.run(self._executor.sequences, keys))
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = _now_ms()
         refused: dict[int, Invalid | Unavailable] = {}
         for index, one in zip(indexes, signed, strict=True):
             answer = frame.executed(index)
             if again and self._mempool.join(one.id, answer):
+                frame.note(index, self._mempool.is_held(one.id))
                 continue
             pending = Pending(one, self._settled(one.id, answer))
             try:
@@ -118,6 +158,7 @@ class Intake:
                 else:
                     self._mempool.admit(pending, now_ms)
                     frame.received(index)
+                frame.note(index, self._mempool.is_held(one.id))
                 self._outcomes.waiting.add(one.id)
             except (Invalid, Unavailable) as error:
                 refused[index] = error
@@ -148,7 +189,7 @@ class Intake:
     def _pass_on(self, frame: _Frame) -> Any:
         """Another node leads, and says what can run."""
         assert self.forwarder is not None
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = _now_ms()
         for index, one in enumerate(frame.signed):
             try:
                 self._mempool.check_standing(one, now_ms)
@@ -178,11 +219,12 @@ class Intake:
         return await frame.wait()
 
     async def _compile(self, frame: _Frame, index: int, pending: Pending) -> None:
-        t = pending.signed.transaction
+        signed = pending.signed
         try:
-            if await self._fee_balance(t.account) < t.gas * t.fee:
-                raise not_executable("fee unpayable")
-            work = await prepare(pending.signed, self._spec, partial(self._engine.run, self._executor.programs))
+            await self._check_payer(signed, _now_ms())
+            async with self.compiler.turn:
+                work = await self.compile(signed)
+            await self.tell(signed)
         except (Invalid, Unavailable) as error:
             self._mempool.drop(pending, error)
         except BaseException:
@@ -198,25 +240,34 @@ class _Frame:
     Answers to transactions sent together, and an event for when all are there.
 
     until_executed: an answer is the receipt, encoded; else the id, as soon as the transaction is taken in. deployments:
-    those let in that are to be compiled, by their index.
+    those let in that are to be compiled, by their index. held: indexes of what the compiler holds up.
     """
 
-    __slots__ = ("_done", "_until_executed", "answers", "deployments", "left", "signed")
+    __slots__ = ("_at_hand", "_done", "_until_executed", "answers", "deployments", "held", "left", "signed")
 
     def __init__(self, signed: Sequence[SignedTransaction], until_executed: bool) -> None:
         self.signed, self._until_executed = signed, until_executed
         self.answers: list[Any] = [None] * len(signed)
         self.deployments: list[tuple[int, Pending]] = []
+        self.held: set[int] = set()
         self.left = len(signed)
-        self._done = trio.Event()
+        self._done, self._at_hand = trio.Event(), trio.Event()
 
     def put(self, index: int, answer: Any) -> None:
         """The first answer stands."""
         if self.answers[index] is None:
             self.answers[index] = answer
             self.left -= 1
+            self.held.discard(index)
             if self.left == 0:
                 self._done.set()
+            if self.left == len(self.held):
+                self._at_hand.set()
+
+    def note(self, index: int, held: bool) -> None:
+        """Whether the compiler holds up one that was let in."""
+        if held and self.answers[index] is None:
+            self.held.add(index)
 
     def received(self, index: int) -> None:
         if not self._until_executed:
@@ -229,5 +280,20 @@ class _Frame:
         return put
 
     async def wait(self) -> list[Any]:
-        await self._done.wait()
+        if self.left:
+            await self._done.wait()
         return self.answers
+
+    async def at_hand(self) -> list[Any]:
+        """What is answered when all are but those held, which have HELD."""
+        while self.left > len(self.held):
+            await self._at_hand.wait()
+        return [HELD if answer is None else answer for answer in self.answers]
+
+
+async def _nobody(_: SignedTransaction) -> None:
+    """There are no others."""
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import trio
+
 from execution.executor import Opening, ProgramInfo
 from execution.forced import within_block
 from execution.transition import opening_of
@@ -16,6 +18,7 @@ from genesis.crypto import ZERO_HASH
 from genesis.errors import Invalid
 from genesis.spec import ChainSpec
 from genesis.transaction import KINDS_WITH_SOURCE
+from node.compiling import Compiler
 from node.deployments import check as check_deployment
 from node.deployments import prepare
 from node.membership import Membership
@@ -25,7 +28,7 @@ from settlement.adapter import Head, SettlementAdapter
 
 
 class Judge:
-    """programs: what programs there are on the newest state."""
+    """programs: what programs there are on the newest state. compiler: this node's."""
 
     def __init__(
         self,
@@ -33,8 +36,10 @@ class Judge:
         adapter: SettlementAdapter,
         membership: Membership,
         programs: Callable[[], Awaitable[Sequence[ProgramInfo]]],
+        compiler: Compiler,
     ) -> None:
-        self._spec, self._adapter, self._membership, self._programs = spec, adapter, membership, programs
+        self._spec, self._adapter, self._membership = spec, adapter, membership
+        self._programs, self._compiler = programs, compiler
 
     async def check(self, block: Block, parent: Tip) -> None:
         """
@@ -100,7 +105,7 @@ class Judge:
         if len(recorded) != len(block.body.deployments):
             raise Invalid(f"Block {block.header.height} records a deployment twice.", "bad_deployment")
         for batch in block.body.batches if recorded else ():
-            for signed in batch.open():
+            for signed in await trio.to_thread.run_sync(batch.open):
                 found = recorded.pop(signed.id, None)
                 if found is not None and found != await self._compiled(signed):
                     raise Invalid(f"{found.name} compiles to something else here.", "bad_deployment")
@@ -111,4 +116,4 @@ class Judge:
         if signed.transaction.kind not in KINDS_WITH_SOURCE:
             raise Invalid("A transaction without source deploys nothing.", "bad_deployment")
         check_deployment(signed, self._spec)
-        return await prepare(signed, self._spec, self._programs)
+        return await prepare(signed, self._spec, self._programs, self._compiler)

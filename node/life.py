@@ -19,7 +19,9 @@ import trio
 from execution.executor import BatchResult, Executor
 from genesis.chain import Block, Certificate, Receipt
 from genesis.errors import Corrupt, Unavailable
+from genesis.membership import ValidatorSet
 from genesis.spec import ChainSpec, genesis_hash
+from node.ahead import Ahead
 from node.batcher import Batcher, Stages
 from node.config import SequencerConfig
 from node.consensus.doors import Signer
@@ -117,6 +119,10 @@ class Life:
         return self._consensus
 
     @property
+    def signer(self) -> Signer:
+        return self._signer
+
+    @property
     def peers(self) -> Mapping[bytes, Peer]:
         return self._peers
 
@@ -146,7 +152,9 @@ class Life:
             spec, self._config.checkpoint_blocks, self._store, self._engine, self._executor, self, recovered.tip,
             recovered.checkpoint, self._meters,
         )  # fmt: skip
-        judge = Judge(spec, self._adapter, sets, partial(self._engine.run, self._executor.programs))
+        judge = Judge(
+            spec, self._adapter, sets, partial(self._engine.run, self._executor.programs), self._service.intake.compiler
+        )
         self._heritage = (
             Heritage(spec, self._signer.address, self._network, self._peers, judge, _now_ms)
             if self._network is not None
@@ -188,10 +196,16 @@ class Life:
                     lambda: self._sequencer.open_block is not None,
                     lambda peer: peer not in self._peers.values(),
                 )  # fmt: skip
-                self._service.intake.forwarder, self._service.consensus = self._forwarder, self._consensus
+                intake = self._service.intake
+                ahead = Ahead(
+                    network, lambda: self._peers.values(), intake.check_ahead, intake.compile, intake.compiler.turn
+                )
+                intake.tell = ahead.tell
+                intake.forwarder, self._service.consensus = self._forwarder, self._consensus
                 self._consensus.moved = self._forwarder.wake
                 await nursery.start(self._consensus.run)
                 await nursery.start(self._forwarder.run)
+                await nursery.start(ahead.run)
                 nursery.start_soon(self._halt_when_lost, self._inbox, self._sequencer)
                 nursery.start_soon(self._meet)
                 nursery.start_soon(self._leave_alone, nursery.cancel_scope)
@@ -208,6 +222,14 @@ class Life:
     def _leader(self) -> Peer | None:
         """Who leads now, unless it is this node."""
         return self._peers.get(self._consensus.machine.standing().leader)
+
+    def unready(self) -> str:
+        """See `Consensus.unready`."""
+        return self._consensus.unready()
+
+    def sets(self) -> Sequence[ValidatorSet]:
+        """Those that this node has read, by version."""
+        return self._membership.sets
 
     def certifies(self, key: bytes) -> bool:
         """Whether a key is in the set that certifies the next block."""

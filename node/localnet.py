@@ -6,6 +6,7 @@ The keys are published, like the development keys, and worth nothing.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
 from importlib.resources import files
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from genesis.crypto import address_of, checksum_address, keccak256
 from genesis.devkeys import development_key
+from genesis.errors import Unavailable
 from node import keystore
 from node.config import load, render
 from node.place import read_peers
@@ -20,6 +22,8 @@ from p2p.identity import NodeKey
 
 CONFIG_NAME = "node.toml"
 PASSWORD = "devnet"
+VALIDATORS_MAX = 16
+"""Of a devnet, as `tenor devnet` takes them."""
 
 
 def validator_key(number: int) -> bytes:
@@ -73,6 +77,8 @@ def write_folder(
         shared: folder of chain.toml, peers and the settlement chain; None for a chain of one validator.
         log: level and format.
     """
+    folder = folder.absolute()  # a configuration's relative paths begin where it is
+    shared = shared.absolute() if shared else None
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / CONFIG_NAME
     if config.exists():
@@ -110,6 +116,18 @@ def _node_secret(number: int) -> bytes:
 def _peer_line(number: int, port: int) -> str:
     address = checksum_address(address_of(validator_key(number)))
     return f"{address} /ip4/127.0.0.1/tcp/{port}/p2p/{NodeKey(_node_secret(number)).peer}\n"
+
+
+def check_free(ports: Sequence[int]) -> None:
+    """Raises Unavailable, naming the first port that somebody has."""
+    for port in ports:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            raise Unavailable(
+                f"Port {port} cannot be used: {why}; stop what listens there, or name other ports with --port."
+            ) from error
 
 
 def free_ports(count: int) -> list[int]:

@@ -39,7 +39,7 @@ class Pending:
     A transaction and whoever waits for its outcome. work: what compiling a deployment gave.
 
     lane: where it was let in. epoch: of that lane then, or PAST. When one of lane 0 is refused, those behind it are of
-    the past.
+    the past. held: it waits for the compiler.
     """
 
     signed: SignedTransaction
@@ -47,6 +47,7 @@ class Pending:
     work: Deployment | None = None
     lane: _Lane | None = None
     epoch: int = 0
+    held: bool = False
 
     @property
     def key(self) -> LaneKey:
@@ -152,7 +153,7 @@ class Mempool:
         """
         lane = self._enter(pending, now_ms)
         if lane.held:
-            lane.held.append(pending)
+            self._keep_back(pending, lane)
         else:
             self._enqueue(pending)
 
@@ -180,7 +181,7 @@ class Mempool:
         if self._compiling >= HELD_MAX:
             raise Unavailable(f"{HELD_MAX} deployments wait for the compiler, which is the limit; send again later.")
         lane = self._enter(pending, now_ms)
-        lane.held.append(pending)
+        self._keep_back(pending, lane)
         self._compiling += 1
 
     def release(self, pending: Pending, work: Deployment) -> None:
@@ -206,6 +207,11 @@ class Mempool:
         pending.done(error)
         self._let_go(pending)
 
+    def is_held(self, transaction: bytes) -> bool:
+        """Whether it waits for the compiler: a deployment that is compiled, or what follows it in its lane."""
+        pending = self._ids.get(transaction)
+        return pending is not None and pending.held
+
     def _is_held(self, pending: Pending) -> bool:
         """Not so when it was refused meanwhile, for the chain went back."""
         lane = self._lanes.get(pending.key)
@@ -227,7 +233,12 @@ class Mempool:
         self._bytes += pending.size
         return lane
 
+    def _keep_back(self, pending: Pending, lane: _Lane) -> None:
+        lane.held.append(pending)
+        pending.held = True
+
     def _enqueue(self, pending: Pending) -> None:
+        pending.held = False
         self._queue.append(pending)
         self.arrived.set()
 

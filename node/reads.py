@@ -37,10 +37,18 @@ class Reads:
         held = dict(zip(self._spec.assets, values, strict=False))
         return {"account": account, "balances": held, **dict(zip(names, values[len(assets) :], strict=True))}
 
-    async def fee_balance(self, account: bytes) -> int:
-        """What the account can pay fees from, raw 10⁻¹⁸."""
-        (answer,) = await self._ask((self._view("bank", "balance", account, FEE_ASSET),))
-        return int.from_bytes(answer.result, "little", signed=True)
+    async def unpaid(self, signed: chain.SignedTransaction, now_ms: int) -> str:
+        """Why the kernel would not run a deployment now, in its words; "" when the signer may and the account can."""
+        t = signed.transaction
+        balance, may = await self._ask(
+            (
+                self._view("bank", "balance", t.account, FEE_ASSET),
+                self._view("bank", "may_act", t.account, signed.signer, bytes(20), now_ms),
+            )
+        )
+        if not int.from_bytes(may.result, "little"):
+            return "not authorised"
+        return "fee unpayable" if int.from_bytes(balance.result, "little", signed=True) < t.gas * t.fee else ""
 
     async def positions(self, account: bytes) -> list[dict[str, Any]]:
         """Every contract in which the account has a position or open orders, with its mark (None before the first)."""

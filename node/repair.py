@@ -26,7 +26,7 @@ from node.genesis_code import folder_plan
 from node.membership import stored_sets
 from node.open_block import decode_results
 from node.recovery import Progress, initial_tip, recover, replay_block, stored_block, stored_header
-from node.store import PAGE_BYTES, Store, StoredBlock, Wreck
+from node.store import PAGE_BYTES, REMEDY, Store, StoredBlock, Wreck
 from node.store_files import Damage, find_damage
 from node.store_swap import PARTIAL, STORE, finish, swap
 
@@ -185,7 +185,7 @@ class _Salvage:
                 if parent is not None and block.header.parent != parent.hash():
                     raise Corrupt("it does not follow the block before it")
             except (Corrupt, Invalid) as error:
-                self._done.lost.append(f"block {height}: {error}")
+                self._done.lost.append(f"block {height}: {_why(error)}")
                 return
             yield StoredBlock(height, row.header, row.body, row.receipts, [one.transaction for one in results.receipts])
             parent, height = block.header, height + 1
@@ -199,8 +199,13 @@ class _Salvage:
         try:
             return work()
         except Corrupt as error:
-            self._done.lost.append(f"{what}: {error}")
+            self._done.lost.append(f"{what}: {_why(error)}")
             return None
+
+
+def _why(error: Exception) -> str:
+    """Without the advice to do what is being done."""
+    return str(error).removesuffix(REMEDY).removesuffix(".")
 
 
 def _prove(
@@ -213,7 +218,7 @@ def _prove(
     except Corrupt as error:
         done.from_others = fresh.first() > 1
         if fresh.checkpoint() is not None:
-            done.lost.append(f"the checkpoint: {error}")
+            done.lost.append(f"the checkpoint: {_why(error)}")
             fresh.drop_checkpoint()
         if done.from_others:
             return None
@@ -223,7 +228,7 @@ def _prove(
         try:
             tip = replay_block(spec, machine, tip, stored_block(row)[0])
         except Corrupt as error:
-            done.lost.append(str(error))
+            done.lost.append(_why(error))
             fresh.roll_back(row.height - 1, (), {})
             break
         progress(row.height, fresh.head() or 0)

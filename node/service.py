@@ -73,11 +73,12 @@ class Service:
         self._catalogue = Catalogue()
         self._reads = Reads(spec, self._query, self._catalogue)
         self._outcomes = Outcomes(store)
-        self.intake = Intake(spec, engine, executor, mempool, self._outcomes, self._reads.fee_balance)
+        self.intake = Intake(spec, engine, executor, mempool, self._outcomes, self._reads.unpaid)
         self._line: Line | None = None
         self._leaving = False
         self.consensus: Consensus | None = None
         self.following: Follows | None = None
+        self.entering: Callable[[], str] = lambda: ""
         self._methods: dict[str, Callable[..., Awaitable[Any]]] = {
             "tenor_chainInfo": self._chain_info,
             "tenor_getConsensus": self._consensus_view,
@@ -177,7 +178,7 @@ class Service:
         told = self.following or self.consensus
         if told is None:
             raise Unavailable("The node is still coming up; ask again in a moment.")
-        return told.view() | {"sync": self._sync.view(self._height(), told.lags())}
+        return told.view() | {"entering": self.entering(), "sync": self._sync.view(self._height(), told.lags())}
 
     async def _evidence(self) -> list[dict[str, Any]]:
         """Proofs that validators contradicted themselves, of this life and earlier ones."""

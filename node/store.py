@@ -45,6 +45,9 @@ WRITE_BUFFER_BYTES = 32 << 20
 CACHE_BYTES = 64 << 20
 BLOOM_BITS = 10
 TABLE_SUFFIX = ".ldb"
+LOCK_HELD = "IO error: lock "
+"""So begins what LevelDB says when another process has the store; not when the lock's file cannot be made."""
+REMEDY = " Run `tenor node repair`: it keeps what is whole, the rest comes from other validators."
 TABLES_SEARCHED_MAX = 32
 """So many tables, of 2 MiB, are looked through for the damage that a read has met: seconds."""
 DROPPED_MAX = 4_096
@@ -736,24 +739,21 @@ class Store:
         try:
             yield
         except plyvel.CorruptionError as error:
-            raise Corrupt(self._damage(what, self._damaged_file(key) or str(error))) from error
+            raise Corrupt(self._damage(what, self._damaged_file(key) or _said(error))) from error
         except (plyvel.IOError, OSError) as error:
-            text = str(error)
-            if "lock" in text.lower():
+            text = _said(error)
+            if text.startswith(LOCK_HELD):
                 raise Unavailable(f"{self.path} is open in another process; stop that node first.") from error
-            if TABLE_SUFFIX in text:
-                raise Corrupt(self._damage(what, self._damaged_file(key) or text)) from error
             full = (isinstance(error, OSError) and error.errno == ENOSPC) or strerror(ENOSPC) in text
+            if TABLE_SUFFIX in text and not full:
+                raise Corrupt(self._damage(what, self._damaged_file(key) or text)) from error
             remedy = "The disk is full: free space" if full else "Look at the disk and replace it if need be"
             raise Corrupt(
                 f"{self.path}: the disk failed (tried to {what}): {text}. {remedy}, then start again."
             ) from error
 
     def _damage(self, what: str, where: str) -> str:
-        return (
-            f"{self.path} is damaged (tried to {what}): {where}. Run `tenor node repair`: it keeps what is whole, the "
-            "rest comes from other validators."
-        )
+        return f"{self.path} is damaged (tried to {what}): {where}.{REMEDY}"
 
     def _damaged_file(self, key: bytes) -> str:
         """The file whose checksum is wrong, of those with rows from `key` on, nearest first; "" when none is found."""
@@ -803,6 +803,12 @@ def _put_block(batch: Any, block: StoredBlock) -> None:
 def _after(prefix: bytes) -> bytes:
     """The first key behind all keys with this prefix; the prefix's last byte is below 255 or it is a height."""
     return (int.from_bytes(prefix, "big") + 1).to_bytes(len(prefix), "big")
+
+
+def _said(error: Exception) -> str:
+    """What LevelDB says comes as bytes."""
+    said = error.args[0] if error.args else b""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(error)
 
 
 def _unescaped(text: str) -> bytes:

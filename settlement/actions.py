@@ -33,7 +33,10 @@ class Force:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Become a validator. stake: whole units of the stake's asset. possession: the key's `possession_digest` signed."""
+    """
+    Ask to become a validator, which it is some time after `Activate`. stake: whole units of the stake's asset.
+    possession: the key's `possession_digest` signed.
+    """
 
     key: bytes
     stake: int
@@ -49,8 +52,30 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True)
+class Activate:
+    """
+    Let a registered key into the set: its node is ready, as the key's signature of this `Readiness` says. Anybody may
+    hand it in. height, block_hash: of the last block of a commitment.
+    """
+
+    key: bytes
+    height: int
+    block_hash: bytes
+    signature: bytes
+
+    def __post_init__(self) -> None:
+        codec.check_bytes(self.key, crypto.ADDRESS_BYTES, "A validator's key")
+        codec.check_uint(self.height, 63, "A commitment's height")
+        codec.check_bytes(self.block_hash, crypto.HASH_BYTES, "A commitment's block hash")
+        codec.check_bytes(self.signature, crypto.SIGNATURE_BYTES, "A readiness' signature")
+
+    def members(self) -> tuple[Any, ...]:
+        return (self.key, self.height, self.block_hash, self.signature)
+
+
+@dataclass(frozen=True, slots=True)
 class Exit:
-    """Leave the set."""
+    """Leave the set, or never enter it. Of the new key of a `RotateKey` that waits: the old one stays."""
 
     key: bytes
 
@@ -76,7 +101,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class RotateKey:
-    """Go on under another key, which signs its possession."""
+    """Go on under another key, which signs its possession, from its `Activate` on; until then it can be another one."""
 
     key: bytes
     new_key: bytes
@@ -115,9 +140,9 @@ class Replace:
         return ()
 
 
-Action = Register | Exit | Claim | RotateKey | Evidence | Announce | Replace
+Action = Register | Activate | Exit | Claim | RotateKey | Evidence | Announce | Replace
 """About validators."""
-_KINDS: tuple[type[Any], ...] = (Force, Register, Exit, Claim, RotateKey, Evidence, Announce, Replace)
+_KINDS: tuple[type[Any], ...] = (Force, Register, Exit, Claim, RotateKey, Evidence, Announce, Replace, Activate)
 
 
 def encode_action(action: Force | Action) -> bytes:

@@ -11,12 +11,13 @@ Trio-async: every method may wait, none blocks the loop; cancelled calls may hav
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from genesis.chain import Commitment, InboxEntry, Withdrawal, WithdrawalProof
 from genesis.membership import ValidatorSet
-from settlement.actions import Action, Force
+from settlement.actions import Action, Activate, Force
 
 Standing = Literal["absent", "pending", "posted", "final"]
 """
@@ -110,6 +111,21 @@ class SettlementAdapter(Protocol):
         """Return the sets that hold from a settlement height ≤ `up_to` on, versions from_version, + 1, …"""
         ...
 
+    async def pending_validators(self) -> Mapping[bytes, int]:
+        """Return key → stake of those that are registered and whose node was not ready yet, as of the newest block."""
+        ...
+
+    async def activate(self, ready: Activate) -> bytes:
+        """
+        Say that a registered key's node is ready; return the posting id. The same twice counts once.
+
+        Raises:
+            Invalid: "unknown_validator", "left", "active" when it is or will be in the set, "stale_commitment" when it
+            names none of the newest commitments that blocks have taken in (`READINESS_COMMITMENTS`), "bad_signature",
+            "set_full".
+        """
+        ...
+
     async def reorganisations(self, since: Head) -> Reorganisation | None:
         """
         Return None while `since` is on the chain, else where the chain forked from it.
@@ -160,10 +176,10 @@ class SettlementAccount(Protocol):
 
         Raises:
             Invalid: "insufficient_balance", "stake_too_low", "key_used", "set_full" or "bad_signature" (Register,
-            RotateKey), "not_owner" (Exit, RotateKey, Claim), "left" (Exit, RotateKey), "last_validator" (Exit,
-            Announce, Replace), "still_held" (Claim), "nothing_held" (Claim, Evidence), "no_evidence" (Evidence),
-            "not_admin" (Announce), "not_lost" (Announce, Replace), "not_announced" or "time_lock" (Replace),
-            "unknown_validator".
+            RotateKey), "not_owner" (Exit, RotateKey, Claim), "left" (Exit, RotateKey), "pending" (RotateKey),
+            "last_validator" (Exit, Announce, Replace), "still_held" (Claim), "nothing_held" (Claim, Evidence),
+            "no_evidence" (Evidence), "not_admin" (Announce), "not_lost" (Announce, Replace), "not_announced" or
+            "time_lock" (Replace), "unknown_validator". Those of `SettlementAdapter.activate` (Activate).
         """
         ...
 

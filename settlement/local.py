@@ -10,7 +10,7 @@ of `adapter`; what it does not do is be a second party: who can write the file c
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,7 @@ import trio
 from genesis.chain import Commitment, InboxEntry, Withdrawal, WithdrawalProof
 from genesis.errors import Unavailable
 from genesis.membership import ValidatorSet
-from settlement.actions import Action, Force
+from settlement.actions import Action, Activate, Force
 from settlement.adapter import Committed, Head, Poster, Reorganisation, Standing
 from settlement.contract import Terms
 from settlement.local_audit import audit
@@ -75,6 +75,12 @@ class LocalSettlement:
 
     async def validator_sets(self, from_version: int, up_to: int) -> tuple[ValidatorSet, ...]:
         return await self._reached(lambda: self._chain.books.validators.sets(from_version, up_to))
+
+    async def pending_validators(self) -> Mapping[bytes, int]:
+        return await self._reached(self._chain.books.validators.pending)
+
+    async def activate(self, ready: Activate) -> bytes:
+        return await self.act(ready.key, ready, b"")
 
     async def reorganisations(self, since: Head) -> Reorganisation | None:
         return await self._reached(lambda: self._chain.reorganisation(since))
@@ -174,7 +180,8 @@ async def open_local(
         poster: account that pays for what is posted here; None of who posts nothing.
 
     Raises:
-        Invalid: "wrong_chain" when the file has other terms. Unavailable, Corrupt: the file cannot be used.
+        Invalid: "wrong_chain" when the file has other terms, or was begun by a later release. Unavailable, Corrupt: the
+        file cannot be used.
     """
     with sqlite_errors():
         tables = await trio.to_thread.run_sync(Tables, path)

@@ -20,6 +20,11 @@ BLOCK_TIME_MS = 500
 CATCH_UP_BLOCKS_MAX = 64
 """Blocks made at once after nobody looked for long; the time before them passed without blocks."""
 POSTINGS_BLOCK_MAX = 4_096
+RULES = 2
+"""
+Version of the contract's rules, in the file's identity: a process with others must not make blocks here. 2: who has
+registered enters once it is ready. A file of the first is taken over; what its blocks have taken in stands.
+"""
 
 
 class LocalChain:
@@ -40,7 +45,8 @@ class LocalChain:
         stakes = tuple(sorted(t.stakes.items()))
         waits = (t.delay_blocks, t.exit_blocks, t.replace_blocks, t.forced_window_blocks, t.forced_block)
         lengths = (t.commitment_blocks, t.challenge_blocks, self._block_time_ms, *waits)
-        identity = codec.encode((t.chain, lengths, stakes, t.stake_min, t.admin))
+        terms = (t.chain, lengths, stakes, t.stake_min, t.admin)
+        first, identity = codec.encode(terms), codec.encode((RULES, terms))
         if found is None:
             self._tables.set_meta("identity", identity)
             self._tables.set_meta("block_time_ms", self._block_time_ms)
@@ -48,8 +54,13 @@ class LocalChain:
             self._tables.set_meta("outage", 0)
             self._tables.write("INSERT INTO block VALUES (0, ?, ?, ?)", sha256(identity), ZERO_HASH, now_ms)
             self.books.begin()
+        elif found == first:
+            self._tables.set_meta("identity", identity)
         elif found != identity:
-            raise Invalid("The settlement file is of another chain or other terms; use another file.", "wrong_chain")
+            raise Invalid(
+                "The settlement file is of another chain, other terms or a later release; use another.",
+                "wrong_chain",
+            )
 
     def advance(self, now_ms: int) -> None:
         """Make the blocks that are due by the clock. A clock that went back makes none."""

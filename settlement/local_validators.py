@@ -11,14 +11,14 @@ from genesis import codec, crypto
 from genesis.chain import Commitment
 from genesis.errors import Corrupt, Invalid
 from genesis.membership import STAKE_ASSET, STAKE_UNIT, ValidatorSet, eligible
-from settlement.actions import ACTION_BYTES_MAX, Action, Force, decode_action, encode_action
+from settlement.actions import ACTION_BYTES_MAX, Action, Activate, Force, decode_action, encode_action
 from settlement.contract import Terms
 from settlement.local_tables import Kind, Tables
 from settlement.registry import Registry, genesis_registry, validator_sets
-from settlement.validators import BURNT, PLEDGED, STAKED, Moment, carry_out, pledge_of
+from settlement.validators import BURNT, PLEDGED, READINESS_COMMITMENTS, STAKED, Moment, carry_out, pledge_of
 
 BOOK_ACCOUNTS = (PLEDGED, STAKED, BURNT)
-_LAST = "SELECT payload, height FROM posting WHERE kind = ? AND dropped = 0 AND height <= ? ORDER BY place DESC LIMIT 1"
+_LAST = "SELECT payload, height FROM posting WHERE kind = ? AND dropped = 0 AND height <= ? ORDER BY place DESC LIMIT ?"
 
 
 def encode_posting(sender: bytes, action: Force | Action, nonce: bytes) -> bytes:
@@ -48,6 +48,10 @@ class LocalValidators:
     def sets(self, from_version: int, up_to: int) -> tuple[ValidatorSet, ...]:
         return validator_sets(self._registry(), from_version, up_to)
 
+    def pending(self) -> dict[bytes, int]:
+        """Key → stake."""
+        return {member.key: member.stake for member in self._registry().members if member.pending}
+
     def eligible(self, before: int, anchor: int) -> list[ValidatorSet]:
         """Those that may have certified a block with this anchor, after one with the anchor `before`."""
         return eligible(self.sets(0, anchor), before, anchor)
@@ -59,7 +63,7 @@ class LocalValidators:
         Raises:
             Invalid: it could not be carried out at `height` as things are, or the sender holds too little.
         """
-        carry_out(self._registry(), sender, action, self._terms, self._moment(height))
+        carry_out(self._registry(), sender, action, self._terms, self._moment(action, height))
         amount = pledge_of(action)
         held = self._tables.balance(sender, STAKE_ASSET)
         if held < amount:
@@ -75,7 +79,8 @@ class LocalValidators:
         sender, action = decode_posting(payload)
         assert not isinstance(action, Force), "forced transactions are entries of the inbox"
         try:
-            registry, moves = carry_out(self._registry(), sender, action, self._terms, self._moment(height))
+            moment = self._moment(action, height)
+            registry, moves = carry_out(self._registry(), sender, action, self._terms, moment)
         except Invalid:
             self._pay(PLEDGED, sender, pledge_of(action))
             return False
@@ -119,11 +124,17 @@ class LocalValidators:
     def _save(self, height: int, registry: Registry) -> None:
         self._tables.write("INSERT OR REPLACE INTO registry VALUES (?, ?)", height, registry.encode())
 
-    def _moment(self, height: int) -> Moment:
-        last = self._tables.row(_LAST, Kind.COMMITMENT, height)
-        final = self._tables.row(_LAST, Kind.COMMITMENT, height - self._terms.challenge_blocks)
+    def _moment(self, action: Action, height: int) -> Moment:
+        last = self._tables.row(_LAST, Kind.COMMITMENT, height, 1)
+        final = self._tables.row(_LAST, Kind.COMMITMENT, height - self._terms.challenge_blocks, 1)
         anchor = Commitment.decode(final[0]).header.anchor_number if final else -1
-        return Moment(height, last[1] if last else 0, anchor)
+        recent = self._recent(height) if isinstance(action, Activate) else []
+        return Moment(height, last[1] if last else 0, anchor, recent)
+
+    def _recent(self, height: int) -> list[tuple[int, bytes]]:
+        rows = self._tables.rows(_LAST, Kind.COMMITMENT, height, READINESS_COMMITMENTS)
+        commitments = [Commitment.decode(payload) for payload, _ in rows]
+        return [(one.last_height, one.block_hash) for one in commitments]
 
     def _pay(self, source: bytes, target: bytes, amount: int) -> None:
         if amount:

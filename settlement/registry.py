@@ -3,7 +3,7 @@ Members and the sets that follow from them.
 
 A member enters and leaves the set at stated settlement heights; every height at which somebody does begins a new
 version, and so does a replacement. So all sets follow from the members, past ones included, and a change never alters
-a set that already holds.
+a set that already holds. Who has not said that its node is ready is pending, and in no set.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ REGISTRY_BYTES_MAX = 1 << 24
 class Member:
     """
     key: validates and signs. owner: may exit, rotate and claim. stake: its weight. enters, leaves: settlement heights
-    between which it is in the set; leaves None: not known yet. bond: of the stake, what is still held. successor: the
-    key that took its place, b"" for none.
+    between which it is in the set; None: not known yet. bond: of the stake, what is still held. successor: the key that
+    takes its place when that is ready, or has taken it, b"" for none.
     """
 
     key: bytes
     owner: bytes
     stake: int
-    enters: int
+    enters: int | None
     leaves: int | None
     bond: int
     successor: bytes = b""
@@ -39,7 +39,13 @@ class Member:
         return (self.key, self.owner, self.stake, self.enters, self.leaves, self.bond, self.successor)
 
     def holds(self, height: int) -> bool:
-        return self.enters <= height and (self.leaves is None or height < self.leaves)
+        entered = self.enters is not None and self.enters <= height
+        return entered and (self.leaves is None or height < self.leaves)
+
+    @property
+    def pending(self) -> bool:
+        """Registered, not ready, and not given up."""
+        return self.enters is None and self.leaves is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,8 @@ def validator_sets(registry: Registry, from_version: int, up_to: int) -> tuple[V
 
 def edges(registry: Registry) -> set[int]:
     """Heights at which somebody enters or leaves, or a lost set is replaced."""
-    moves = {edge for member in registry.members for edge in (member.enters, member.leaves) if edge is not None}
+    entered = [member for member in registry.members if member.enters is not None]
+    moves = {edge for member in entered for edge in (member.enters, member.leaves) if edge is not None}
     return moves | set(registry.replaced)
 
 

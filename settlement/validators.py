@@ -1,8 +1,11 @@
 """
-The contract's rules on who certifies: registering, leaving, new keys, evidence, and replacing who is lost for good.
+The contract's rules on who certifies: registering, getting ready, leaving, new keys, evidence, and replacing who is
+lost for good.
 
-Pure functions over the `registry`. A change has effect `Terms.delay_blocks` after the block that takes it in. A key is
-a member once in the chain's life; a rotated one leaves and its successor enters with the same stake.
+Pure functions over the `registry`. A change has effect `Terms.delay_blocks` after the block that takes it in. Who has
+registered stands pending until its key has said that its node is ready (`Activate`): else a stake of more than a third
+whose node never runs would stop the chain. A key is a member once in the chain's life; a rotated one stays until its
+successor is ready, then that enters with the same stake as it leaves.
 
 Stake is bonded while a member is in, and until it can be held to account no more: it is claimed `Terms.exit_blocks`
 after leaving, and not before a final commitment has its anchor there, so that only sets without it certify what
@@ -18,9 +21,9 @@ from dataclasses import dataclass, replace
 
 from genesis import crypto
 from genesis.errors import Invalid
-from genesis.membership import STAKE_UNIT, Evidence, possession_digest
+from genesis.membership import STAKE_UNIT, Evidence, Readiness, possession_digest
 from genesis.settling import VALIDATORS_MAX
-from settlement.actions import Action, Announce, Claim, Exit, Register, Replace, RotateKey
+from settlement.actions import Action, Activate, Announce, Claim, Exit, Register, Replace, RotateKey
 from settlement.contract import Terms
 from settlement.registry import Member, Registry, edges, stakes_at
 
@@ -29,6 +32,11 @@ PLEDGED, STAKED, BURNT = b"pledged", b"staked", b"burnt"
 REWARD_PPM = 50_000
 MEMBERS_MAX = 4_096
 """Over the chain's life."""
+READINESS_COMMITMENTS = 16
+"""
+Commitments back that a readiness may name, the newest counted. In commitments, not settlement blocks: a chain that
+stands still makes none, and who comes to its help has followed it as far as there is anything to follow.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +52,14 @@ class Move:
 class Moment:
     """
     When an action is judged. height: of the settlement block that takes it in. committed: height of that which took the
-    last commitment in, 0 for none. final_anchor: of the newest final commitment, −1 for none.
+    last commitment in, 0 for none. final_anchor: of the newest final commitment, −1 for none. recent: last height and
+    that block's hash of the newest commitments taken in, READINESS_COMMITMENTS at most.
     """
 
     height: int
     committed: int
     final_anchor: int
+    recent: Collection[tuple[int, bytes]] = ()
 
 
 Outcome = tuple[Registry, tuple[Move, ...]]
@@ -70,6 +80,8 @@ def carry_out(registry: Registry, sender: bytes, action: Action, terms: Terms, m
     match action:
         case Register():
             return _register(registry, sender, action, terms, moment)
+        case Activate():
+            return _activate(registry, action, terms, moment), ()
         case Exit(key):
             return _leave(registry, [_staying(registry, sender, key)], terms, moment), ()
         case RotateKey():
@@ -87,19 +99,51 @@ def carry_out(registry: Registry, sender: bytes, action: Action, terms: Terms, m
 def _register(registry: Registry, sender: bytes, action: Register, terms: Terms, moment: Moment) -> Outcome:
     if action.stake < terms.stake_min:
         raise Invalid(f"A stake is at least {terms.stake_min} units, not {action.stake}.", "stake_too_low")
-    enters = moment.height + terms.delay_blocks
-    made = Member(action.key, sender, action.stake, enters, None, action.stake)
-    return _admit(registry, made, action.possession, terms), (Move(PLEDGED, STAKED, pledge_of(action)),)
+    made = Member(action.key, sender, action.stake, None, None, action.stake)
+    after = _admit(registry, made, action.possession, terms)
+    _check_room(after, moment.height + terms.delay_blocks, 1)
+    return after, (Move(PLEDGED, STAKED, pledge_of(action)),)
 
 
 def _admit(registry: Registry, made: Member, possession: bytes, terms: Terms) -> Registry:
+    """One more member, pending."""
     if any(member.key == made.key for member in registry.members):
         raise Invalid(f"{crypto.checksum_address(made.key)} has been a validator before; use a new key.", "key_used")
     if crypto.recover(possession_digest(terms.chain, made.owner), possession) != made.key:
         raise Invalid("The key itself has to sign that this owner registers it.", "bad_signature")
-    if len(registry.members) >= MEMBERS_MAX or len(stakes_at(registry, made.enters)) >= VALIDATORS_MAX:
-        raise Invalid(f"A set has at most {VALIDATORS_MAX} validators; wait until one leaves.", "set_full")
+    if len(registry.members) >= MEMBERS_MAX:
+        raise Invalid(f"There have been {MEMBERS_MAX} validators; that is the most over a chain's life.", "set_full")
     return replace(registry, members=(*registry.members, made))
+
+
+def _check_room(registry: Registry, height: int, more: int = 0) -> None:
+    if len(stakes_at(registry, height)) + more > VALIDATORS_MAX:
+        raise Invalid(f"A set has at most {VALIDATORS_MAX} validators; wait until one leaves.", "set_full")
+
+
+def _activate(registry: Registry, action: Activate, terms: Terms, moment: Moment) -> Registry:
+    """Let a pending member in, in the place of that whose successor it is."""
+    member = registry.member(action.key)
+    if member.leaves is not None:
+        raise Invalid("The validator has left, or was given up before it was in the set; use a new key.", "left")
+    if member.enters is not None:
+        raise Invalid(f"The validator is in the set from settlement block {member.enters} on already.", "active")
+    if (action.height, action.block_hash) not in moment.recent:
+        raise Invalid(
+            f"Readiness names none of the last {READINESS_COMMITMENTS} commitments: block {action.height} is older, of "
+            "another chain, or not taken in yet. Sign it anew.",
+            "stale_commitment",
+        )
+    said = Readiness(terms.chain, action.key, action.height, action.block_hash)
+    if crypto.recover(said.digest(), action.signature) != action.key:
+        raise Invalid("The key itself has to sign that its node is ready.", "bad_signature")
+    enters = moment.height + terms.delay_blocks
+    before = [one for one in registry.members if one.successor == action.key]
+    bond = member.bond + sum(one.bond for one in before)
+    gone = (replace(one, leaves=enters, bond=0) for one in before)
+    after = registry.changed(replace(member, enters=enters, bond=bond), *gone)
+    _check_room(after, enters)
+    return after
 
 
 def _own(registry: Registry, sender: bytes, key: bytes) -> Member:
@@ -117,9 +161,11 @@ def _staying(registry: Registry, sender: bytes, key: bytes) -> Member:
 
 
 def _leave(registry: Registry, leaving: Sequence[Member], terms: Terms, moment: Moment) -> Registry:
-    """Let members go, those that do not already; somebody has to stay."""
+    """Let members go, those that do not already, and who waits to take their place; somebody has to stay."""
     height = moment.height + terms.delay_blocks
-    after = registry.changed(*(replace(member, leaves=height) for member in leaving if member.leaves is None))
+    going = [member for member in leaving if member.leaves is None]
+    heirs = [registry.member(member.successor) for member in going if member.successor]
+    after = registry.changed(*(replace(member, leaves=height) for member in (*going, *heirs)))
     if not all(stakes_at(after, edge) for edge in {height, *edges(after)} if edge >= height):
         raise Invalid("The set would be empty; register another validator first.", "last_validator")
     return after
@@ -127,16 +173,20 @@ def _leave(registry: Registry, leaving: Sequence[Member], terms: Terms, moment: 
 
 def _rotate(registry: Registry, sender: bytes, action: RotateKey, terms: Terms, moment: Moment) -> Registry:
     before = _staying(registry, sender, action.key)
-    enters = moment.height + terms.delay_blocks
-    made = Member(action.new_key, before.owner, before.stake, enters, None, before.bond)
-    after = registry.changed(replace(before, leaves=enters, bond=0, successor=action.new_key))
+    if before.pending:
+        raise Invalid("The validator is not in the set; let it exit, and use the other key from the start.", "pending")
+    after = registry
+    if before.successor:  # it has not come, and another one is named: it never will
+        after = after.changed(replace(after.member(before.successor), leaves=moment.height))
+    after = after.changed(replace(before, successor=action.new_key))
+    made = Member(action.new_key, before.owner, before.stake, None, None, 0)
     return _admit(after, made, action.possession, terms)
 
 
 def _slash(registry: Registry, reporter: bytes, evidence: Evidence, terms: Terms, moment: Moment) -> Outcome:
     member = registry.member(evidence.offender(terms.chain))
-    while member.successor:
-        member = registry.member(member.successor)
+    while member.successor and (heir := registry.member(member.successor)).enters is not None:
+        member = heir
     if member.bond == 0:
         raise Invalid("Nothing of this validator's stake is held any more.", "nothing_held")
     amount = member.bond * STAKE_UNIT
@@ -148,10 +198,11 @@ def _slash(registry: Registry, reporter: bytes, evidence: Evidence, terms: Terms
 
 
 def _claim(registry: Registry, member: Member, terms: Terms, moment: Moment) -> Outcome:
+    leaves, certified = member.leaves, member.enters is not None
     if (
-        member.leaves is None
-        or moment.height < member.leaves + terms.exit_blocks
-        or moment.final_anchor < member.leaves
+        leaves is None
+        or moment.height < leaves + terms.exit_blocks
+        or (certified and moment.final_anchor < leaves)  # who never was in a set has nothing to answer for
     ):
         raise Invalid(
             f"Stake is held for {terms.exit_blocks} blocks after leaving, and until what is anchored there is final.",

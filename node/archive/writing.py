@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from execution.vm.machine import Machine
-from genesis.errors import Corrupt, Invalid
+from genesis.errors import Invalid
 from genesis.spec import ChainSpec, genesis_hash
 from node.archive.frames import BlockFrame, Head, Writer
 from node.engine import on_engine_stack
@@ -26,8 +26,8 @@ def export(folder: Path, spec: ChainSpec, path: Path, progress: Progress) -> Hea
 
     Raises:
         Invalid: "not_found" for a folder without a chain, or none for the file; "exists", or "pruned" when it lacks
-        the first blocks.
-        Unavailable: a node has the folder open. Corrupt: the store is damaged, or the file cannot be written.
+        the first blocks; "bad_file" when the file cannot be written.
+        Unavailable: a node has the folder open. Corrupt: the store is damaged.
     """
     if not (folder / STORE_FOLDER).is_dir() or not (folder / CODE_FILE).exists():
         raise Invalid(f"{folder} holds no chain; name the configuration of a node that has run.", "not_found")
@@ -40,14 +40,16 @@ def export(folder: Path, spec: ChainSpec, path: Path, progress: Progress) -> Hea
     with Store(folder / STORE_FOLDER, genesis) as store:
         last = store.head() or 0
         if store.first() > 1:
-            raise Invalid(f"{folder} has dropped its first blocks; export from a node that keeps them.", "pruned")
+            raise Invalid(f"{folder} lacks the chain's first blocks; export from a node that keeps them.", "pruned")
         code = (folder / CODE_FILE).read_bytes()
         sets, rollbacks = (store.cursor(name) or b"" for name in (SETS, ROLLBACKS))
         head = Head(genesis, spec.encode(), code, sets, rollbacks, last)
         try:
             _write(store, head, path, progress)
         except OSError as error:
-            raise Corrupt(f"{path} cannot be written: {error}. Free space, or name another disk.") from error
+            raise Invalid(
+                f"{path} cannot be written: {error.strerror}. Free space, or name another place.", "bad_file"
+            ) from error
     return head
 
 

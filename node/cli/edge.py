@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FAILED, UNAVAILABLE, CORRUPT, INTERRUPTED = 1, 3, 4, 130
 ADDRESS_BYTES = 20
+_GRAVITY = (Unavailable, Invalid, Corrupt)
+"""The graver the later."""
 COLUMNS_AS_LINES = 2
 """Rows of up to so many columns are printed as lines, longer ones as a table."""
 PIPE_COLUMNS = 240
@@ -116,10 +118,18 @@ def _text(value: Any) -> str:
 
 
 def _inner(error: Exception) -> Exception:
-    """The one error inside groups that nurseries wrap around it."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    """
+    The error inside groups that nurseries wrap around it: of several foreseen ones the gravest. A group with one that
+    nobody foresaw stays whole.
+    """
+    if not isinstance(error, ExceptionGroup):
+        return error
+    inside = sorted((_inner(one) for one in error.exceptions), key=_gravity)
+    return inside[-1] if len(inside) == 1 or _gravity(inside[-1]) < len(_GRAVITY) else error
+
+
+def _gravity(error: Exception) -> int:
+    return next((place for place, kind in enumerate(_GRAVITY) if isinstance(error, kind)), len(_GRAVITY))
 
 
 def tell(error: Exception, as_json: bool) -> int:

@@ -105,8 +105,10 @@ def _role(index: int) -> str:
 
 
 def _place(name: str, folder: Path) -> Path:
+    if "/" in name:  # ./NAME, too, which a Path forgets
+        return Path(name).expanduser()
     if folder == KEYS_FOLDER:
-        return key_path(Path(name).expanduser())
+        return key_path(Path(name))
     return folder / f"{name}.json"
 
 

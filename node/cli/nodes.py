@@ -71,17 +71,15 @@ def init(
     for name in (CONFIG_FILE, KEY_FILE, SECRET_FILE):
         if (folder / name).exists():
             raise Invalid(f"{folder / name} exists; name another folder or move it away.", "exists")
+    address = _address_at(signer, spec.chain_id) if signer is not None else None
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if follow is not None:
         _write_follower(folder, chain, follow, listen)
         show({"config": folder / CONFIG_FILE, "validator": None, "chain": chain}, json)
         return
-    if signer is not None:
-        validator = _address_at(signer, spec.chain_id)
-    else:
-        if not named and chain == DEVNET:
-            dev_key = DEVNET_VALIDATOR
-        validator = _write_key(folder, key_file, password_file, dev_key)
+    if not named and chain == DEVNET:
+        dev_key = DEVNET_VALIDATOR
+    validator = address or _write_key(folder, key_file, password_file, dev_key)
     (folder / CONFIG_FILE).write_text(_config_text(chain, listen, signer))
     if listen:
         _write_place(folder, listen, validator)

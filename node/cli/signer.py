@@ -103,8 +103,8 @@ def _guard(folder: Path) -> Guard:
     from genesis.errors import Invalid
     from node.signing.guard import Guard
 
-    if not folder.is_dir():
-        raise Invalid(f"There is no folder {folder}; make one with `tenor signer init`.", "not_found")
+    if not (folder / KEY_FILE).exists():
+        raise Invalid(f"{folder} is no signer's folder; make one with `tenor signer init`.", "not_found")
     return Guard(folder / GUARD_FILE)
 
 

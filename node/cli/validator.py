@@ -40,7 +40,7 @@ ValidatorDevKey = Annotated[int | None, typer.Option("--validator-dev-key", min=
 
 @app.command("list")
 def list_(settlement: Settlement, chain: Chain = "devnet", json: Json = False) -> None:
-    """Show the validator sets, the newest last, and from which settlement block on each holds."""
+    """Show the validator sets, the newest last, from which settlement block on each holds, and who is not ready yet."""
 
     async def ask(local: LocalSettlement) -> dict[str, Any]:
         head = await local.head()
@@ -50,7 +50,7 @@ def list_(settlement: Settlement, chain: Chain = "devnet", json: Json = False) -
             for one in sets
             for address, stake in sorted(one.stakes.items())
         ]
-        return {"settlement_block": head.settlement_height, "validators": rows}
+        return {"settlement_block": head.settlement_height, "validators": rows, "pending": await _pending(local)}
 
     show(on_settlement(settlement, chain, lambda local, _: ask(local)), json)
 
@@ -90,9 +90,9 @@ def register(
     password_file: PasswordFile = None, dev_key: DevKey = None, json: Json = False,
 ) -> None:  # fmt: skip
     """
-    Deposit stake for a new validator; it is in the set some settlement blocks later.
+    Deposit stake for a new validator; it is in the set some settlement blocks after its node is ready.
 
-    Its node runs by then, level with the others, or the chain misses a vote: it stands still without more than a third.
+    The node says so by itself, once it runs with this key and is level with the others. The chain does not wait for it.
     """
     from genesis.crypto import address_of
     from settlement.actions import Register
@@ -101,7 +101,7 @@ def register(
     key = _validator_key(validator_key, validator_password_file, validator_dev_key)
     _carry_out(
         settlement, chain, owner, lambda spec: Register(address_of(key), stake, _consent(spec, owner, key)), json,
-        joining=address_of(key),
+        then="it stands pending, and enters the set",
     )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def exit_(
     validator: Which, settlement: Settlement, chain: Chain = "devnet", key_file: KeyFile = None,
     password_file: PasswordFile = None, dev_key: DevKey = None, json: Json = False,
 ) -> None:  # fmt: skip
-    """Leave the set; the stake is held for a while, then `tenor validator claim` gives it back."""
+    """Leave the set, or never enter it; the stake is held for a while, then `tenor validator claim` gives it back."""
     from settlement.actions import Exit
 
     owner = _owner(key_file, password_file, dev_key)
@@ -136,7 +136,12 @@ def rotate_key(
     validator_dev_key: ValidatorDevKey = None, chain: Chain = "devnet", key_file: KeyFile = None,
     password_file: PasswordFile = None, dev_key: DevKey = None, json: Json = False,
 ) -> None:  # fmt: skip
-    """Go on under a new key, named by --validator-key or --validator-dev-key, with the same stake."""
+    """
+    Go on under a new key, named by --validator-key or --validator-dev-key, with the same stake.
+
+    The old key stays in the set until the new one's node is ready, and some settlement blocks more. Until then it may
+    be another key; `tenor validator exit` of the new one takes it back.
+    """
     from genesis.crypto import address_of
     from settlement.actions import RotateKey
 
@@ -146,7 +151,7 @@ def rotate_key(
     def action(spec: ChainSpec) -> RotateKey:
         return RotateKey(_address(validator), address_of(key), _consent(spec, owner, key))
 
-    _carry_out(settlement, chain, owner, action, json)
+    _carry_out(settlement, chain, owner, action, json, then="the old key stays, and the new one takes its place")
 
 
 @app.command()
@@ -241,14 +246,14 @@ def _carry_out(
     action: Callable[[ChainSpec], Action],
     json: bool,
     watched: Mapping[str, bytes] = MappingProxyType({}),
-    joining: bytes | None = None,
+    then: str = "",
 ) -> None:
     """
     Post an action, wait until a block has it, and show what the set will be.
 
     Args:
         watched: accounts by a name under which it is shown what they have gained, raw of the stake's asset.
-        joining: a validator of whom it is told when the set has no quorum without it.
+        then: what happens once the node of a new key is ready.
     """
     from genesis.membership import STAKE_ASSET
 
@@ -258,19 +263,26 @@ def _carry_out(
         gained = {name: await local.balance(watched[name], STAKE_ASSET) - was for name, was in before.items()}
         newest = (await local.validator_sets(0, HEIGHT_MAX))[-1]
         progress(f"set {newest.version} holds from settlement block {newest.from_height} on")
-        share, total = newest.stakes.get(joining or b"", 0), sum(newest.stakes.values())
-        if 3 * share > total:
-            progress(f"warning: {share} of a stake of {total} is more than a third: from then on no block without it")
+        if then:
+            delay = spec.validators_delay_blocks
+            progress(f"{then} {delay} settlement blocks after its node has said that it is ready")
+            progress("keep that node running; `tenor node status` tells what it waits for")
         return {
             "posting": posting,
             "sender": sender,
             "version": newest.version,
             "from_block": newest.from_height,
             "validators": [{"validator": key, "stake": stake} for key, stake in sorted(newest.stakes.items())],
+            "pending": await _pending(local),
             **{name: str(amount) for name, amount in gained.items()},
         }
 
     show(on_settlement(file, chain, work), json)
+
+
+async def _pending(local: LocalSettlement) -> list[dict[str, Any]]:
+    waiting = await local.pending_validators()
+    return [{"validator": key, "stake": stake} for key, stake in sorted(waiting.items())]
 
 
 def _owner(key_file: Path | None, password_file: Path | None, dev_key: int | None) -> bytes:

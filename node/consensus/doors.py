@@ -13,6 +13,7 @@ from typing import Protocol
 
 from genesis.chain import Block, Certificate, Header
 from genesis.errors import Unavailable
+from genesis.membership import Readiness
 from node.consensus.accusation import Accusation
 from node.consensus.words import Link, Quorum, Rules, Said
 
@@ -134,7 +135,12 @@ class Signer(Protocol):
     """
 
     @property
-    def address(self) -> bytes: ...
+    def address(self) -> bytes:
+        """Of the key that signs now."""
+
+    @property
+    def addresses(self) -> tuple[bytes, ...]:
+        """Of all keys it holds, in the order in which they shall sign."""
 
     async def sign(self, said: Said, rules: Rules) -> bytes:
         """
@@ -147,6 +153,14 @@ class Signer(Protocol):
 
     async def propose(self, header: Header) -> bytes:
         """Sign a header as its proposer. Raises as `sign`; one that remembers proposals signs one a view."""
+
+    async def declare(self, ready: Readiness) -> bytes:
+        """
+        Sign that one of its keys is ready to vote, which contradicts nothing it may have signed.
+
+        Raises:
+            Invalid: it does not hold that key. Unavailable: it could not sign a vote now either.
+        """
 
     async def probe(self) -> None:
         """See that it could sign now, without a word of consensus. Raises as `sign`."""

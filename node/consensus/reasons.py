@@ -31,7 +31,7 @@ def not_in_set(version: int) -> Reason:
     return Reason(
         "not_in_set",
         f"its address is not in validator set {version}",
-        "Register it with `tenor validator register`, or wait for the set that it is in.",
+        "Register it with `tenor validator register` and keep this node running: it says by itself when it is ready.",
     )
 
 

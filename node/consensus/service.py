@@ -254,6 +254,13 @@ class Consensus:
             found.append(reasons.held_up(self._held_up))
         return found
 
+    def unready(self) -> str:
+        """What would keep its votes from counting if its key were in the set; "" when nothing would."""
+        found = [reason for reason in self.reasons() if reason.word != "not_in_set"]
+        if not found and self.lags():
+            found = [reasons.pruned() if self._ranges.pruned else reasons.catching_up(self.machine.committed.height)]
+        return found[0].why if found else ""
+
     def lags(self) -> bool:
         """Whether it takes blocks by ranges, or lacks such as its peers have pruned."""
         return self.diverged is None and (self._catching_up or self._ranges.pruned)

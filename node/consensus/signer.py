@@ -7,6 +7,7 @@ from collections.abc import Callable
 from genesis import crypto
 from genesis.chain import Header, VoteKind
 from genesis.errors import Invalid
+from genesis.membership import Readiness
 from node.consensus.doors import Signer
 from node.consensus.words import Rules, Said
 
@@ -31,6 +32,10 @@ class KeySigner:
     def address(self) -> bytes:
         return self._address
 
+    @property
+    def addresses(self) -> tuple[bytes, ...]:
+        return (self._address,)
+
     async def sign(self, said: Said, rules: Rules) -> bytes:
         if self._signed.setdefault((said.view, said.kind), said) != said:
             raise Invalid(f"Another {said.kind.name} vote of view {said.view} was signed before.", "double_sign")
@@ -45,10 +50,16 @@ class KeySigner:
     async def propose(self, header: Header) -> bytes:
         return crypto.sign(header.proposal_digest(), self._key)
 
+    async def declare(self, ready: Readiness) -> bytes:
+        if ready.key != self._address:
+            raise Invalid(f"The key of 0x{ready.key.hex()} is not here.", "wrong_key")
+        return crypto.sign(ready.digest(), self._key)
+
 
 class Successive:
     """
-    A validator's key and the one it goes on under, which signs from the set on that has it.
+    A validator's key and the one it goes on under, which signs from the set on that has it; before, no more than that
+    it is ready.
 
     in_set: whether a key is in the set that certifies next; the node says so once it knows.
     """
@@ -61,11 +72,18 @@ class Successive:
     def address(self) -> bytes:
         return (self._second if self.in_set(self._second.address) else self._first).address
 
+    @property
+    def addresses(self) -> tuple[bytes, ...]:
+        return (*self._first.addresses, *self._second.addresses)
+
     async def sign(self, said: Said, rules: Rules) -> bytes:
         return await (self._second if self._second.address in rules.stakes else self._first).sign(said, rules)
 
     async def propose(self, header: Header) -> bytes:
         return await (self._second if header.proposer == self._second.address else self._first).propose(header)
+
+    async def declare(self, ready: Readiness) -> bytes:
+        return await (self._second if ready.key in self._second.addresses else self._first).declare(ready)
 
     async def probe(self) -> None:
         await self._first.probe()

@@ -18,6 +18,7 @@ import trio
 from genesis import crypto
 from genesis.chain import Header
 from genesis.errors import Invalid, Unavailable
+from genesis.membership import Readiness
 from node.consensus.words import Rules, Said
 from node.signing import wire
 
@@ -41,12 +42,21 @@ class RemoteSigner:
     def address(self) -> bytes:
         return self._address
 
+    @property
+    def addresses(self) -> tuple[bytes, ...]:
+        return (self._address,)
+
     async def sign(self, said: Said, rules: Rules) -> bytes:
         words = (wire.VOTE, rules.chain, rules.version, int(said.kind), said.view, said.height, said.hash)
         return await self._signature(words, said.digest(rules))
 
     async def propose(self, header: Header) -> bytes:
         return await self._signature((wire.PROPOSAL, self._chain, header.fields()), header.proposal_digest())
+
+    async def declare(self, ready: Readiness) -> bytes:
+        if ready.key != self._address:
+            raise Invalid(f"The signer at {self._path} does not hold the key of 0x{ready.key.hex()}.", "wrong_key")
+        return await self._signature((wire.READY, self._chain, ready.height, ready.block_hash), ready.digest())
 
     async def probe(self) -> None:
         """Whether it could sign now: it does so with something that is no word. Raises Invalid or Unavailable."""

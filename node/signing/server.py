@@ -72,6 +72,10 @@ class Holder:
                 digest = wire.probe_digest(tuple(members))
                 self._guard.sync()
                 return crypto.sign(digest, self._key)
+            case wire.READY:
+                ready = wire.readiness_of(self._guard.chain, self._guard.address, tuple(members))
+                self._guard.sync()  # whoever is ready to vote can write down what it votes
+                return crypto.sign(ready.digest(), self._key)
             case _:
                 raise Invalid(f"A request of kind {kind!r} is unknown here.", "malformed")
         self._guard.admit(word)

@@ -5,6 +5,7 @@ What passes over a signer's socket: u32 length, big-endian, then canonical msgpa
     [VOTE, chain, set, kind, view, height, hash]      a vote; the signer builds what is signed from these
     [PROPOSAL, chain, header]                         a header, as its fields
     [PROBE, chain, nonce]                             signs no word of consensus, but syncs the guard: does it work?
+    [READY, chain, height, hash]                      the key's readiness; no word of consensus either, and synced alike
 
 Answered in order with [OK, bytes] or [REFUSED, code, message].
 """
@@ -17,9 +18,10 @@ from typing import Any, Protocol
 from genesis import codec, crypto
 from genesis.errors import Invalid
 from genesis.header import Header
+from genesis.membership import Readiness
 from node.consensus.words import Said, said_of
 
-ADDRESS, VOTE, PROPOSAL, PROBE = range(4)
+ADDRESS, VOTE, PROPOSAL, PROBE, READY = range(5)
 OK, REFUSED = range(2)
 MEMBERS_MIN = 2
 FRAME_BYTES_MAX = 2_048
@@ -79,6 +81,14 @@ def header_of(members: tuple[Any, ...]) -> Header:
     """Raises Invalid."""
     (header,) = codec.expect_array(members, 1, "A proposal to be signed")
     return Header.of(header)
+
+
+def readiness_of(chain: int, key: bytes, members: tuple[Any, ...]) -> Readiness:
+    """Of the signer's own chain and key, whatever its caller says. Raises Invalid."""
+    height, block_hash = codec.expect_array(members, 2, "A readiness to be signed")
+    codec.check_uint(height, 63, "A commitment's height")
+    codec.check_bytes(block_hash, crypto.HASH_BYTES, "A commitment's block hash")
+    return Readiness(chain, key, height, block_hash)
 
 
 def probe_digest(members: tuple[Any, ...]) -> bytes:

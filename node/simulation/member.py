@@ -13,6 +13,7 @@ import trio
 from genesis import crypto
 from genesis.chain import Header, VoteKind
 from genesis.errors import Corrupt
+from genesis.membership import Readiness
 from node.consensus.doors import Kept
 from node.consensus.service import Consensus
 from node.consensus.words import Rules, Said
@@ -49,6 +50,10 @@ class Life:
     def address(self) -> bytes:
         return crypto.address_of(self._place.key)
 
+    @property
+    def addresses(self) -> tuple[bytes, ...]:
+        return (self.address,)
+
     async def sign(self, said: Said, rules: Rules) -> bytes:
         await trio.lowlevel.checkpoint()
         if self._watch is not None:
@@ -57,6 +62,9 @@ class Life:
 
     async def propose(self, header: Header) -> bytes:
         return crypto.sign(header.proposal_digest(), self._place.key)
+
+    async def declare(self, ready: Readiness) -> bytes:
+        return crypto.sign(ready.digest(), self._place.key)
 
     async def probe(self) -> None:
         await trio.lowlevel.checkpoint()

@@ -8,11 +8,16 @@ stall. Seeds that fail are told on stderr as they are found. Exit code 1 when th
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections import Counter
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from time import monotonic
 
 from node.simulation.scenario import draw
@@ -27,9 +32,8 @@ PROGRESS_S = 5.0
 def campaign(seeds: range, jobs: int, as_json: bool) -> int:
     """Run seeds side by side, print the sums, return the exit code."""
     began, told, done, found = monotonic(), monotonic(), 0, Counter[str]()
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as workers:
-        chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
-        for future in as_completed([workers.submit(run_chunk, chunk) for chunk in chunks]):
+    with _running([seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)], jobs) as chunks:
+        for future in as_completed(chunks):
             for outcome in future.result():
                 done += 1
                 found.update({finding.kind for finding in outcome.findings})
@@ -38,6 +42,35 @@ def campaign(seeds: range, jobs: int, as_json: bool) -> int:
                 told = monotonic()
                 print(f"{done} of {len(seeds)} seeds, {found.total()} failing, {told - began:.0f} s", file=sys.stderr)
     return _show(done, found, as_json)
+
+
+@contextmanager
+def _running(chunks: Sequence[range], jobs: int) -> Iterator[list[Future[list[Outcome]]]]:
+    """Chunks in processes of their own, which end with this one at once, whatever ends it."""
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _end_with_parent) as workers:
+        before = signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGINT}
+        )  # the workers inherit it: Ctrl-C is not theirs
+        futures = [workers.submit(run_chunk, chunk) for chunk in chunks]
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            yield futures
+        except BaseException:
+            for worker in active_children():
+                worker.terminate()
+            raise
+
+
+def _end_with_parent() -> None:
+    """In a worker. Also when the parent is killed, which tells nobody."""
+    parent = parent_process()
+    assert parent is not None, "it was started by one"
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def run_chunk(seeds: Iterable[int]) -> list[Outcome]:

@@ -11,7 +11,8 @@ CORE_SILENT = "The core does not answer: it is starting, or has stopped. Its log
 
 def sentences(consensus: Mapping[str, Any]) -> list[str]:
     """
-    Whether the node votes, if not why and what to do, how it comes level, and what it waits for.
+    Whether the node votes, if not why and what to do, what its key waits for before it enters the set, how it comes
+    level, and what it waits for.
 
     Args:
         consensus: as `tenor_getConsensus` answers.
@@ -19,6 +20,8 @@ def sentences(consensus: Mapping[str, Any]) -> list[str]:
     votes = ["This node votes."]
     if consensus["why"]:
         votes = [f"This node does not vote: {consensus['why']}.", f"What to do: {consensus['remedy']}"]
+    if entering := consensus.get("entering"):
+        votes.append(f"Registered, waiting to enter: {entering}.")
     if burden := consensus.get("burden"):
         votes.append(f"It leaves leading to others: {burden}.")
     sync = consensus.get("sync", {"phase": "level"})

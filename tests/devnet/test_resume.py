@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,8 +14,12 @@ from typing import Any
 import pytest
 
 from devnet.kept import FILE, SETTLEMENT_FILE, Kept, Wanted, keep, take_up
-from genesis.errors import Invalid
-from node.config import DEFAULT_PORT
+from devnet.up import Options, run
+from genesis.devkeys import development_address
+from genesis.errors import Invalid, Unavailable
+from node.chains import load_chain
+from node.config import DEFAULT_PORT, load
+from node.localnet import write_folders
 
 COMMAND = [sys.executable, "-c", "from devnet.cli import main; main()", "devnet", "--json"]
 BLOCKS = 20
@@ -138,3 +143,43 @@ def test_it_is_written_whole_or_not_at_all(folder: Path) -> None:
     keep(folder, replace(ALONE, height=4))
     assert take_up(folder, Wanted(), resume=True).height == 4
     assert not list(folder.glob("*.partial"))
+
+
+def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "chain.toml").write_text("of somebody's own")
+    with pytest.raises(Invalid, match="holds other things, and no devnet; name a new folder") as refused:
+        take_up(tmp_path, Wanted(), resume=False)
+    assert refused.value.code == "exists"
+    assert [path.name for path in tmp_path.iterdir()] == ["chain.toml"]
+
+
+def test_ports_end_with_the_last_there_is(tmp_path: Path) -> None:
+    assert take_up(tmp_path, Wanted(port=65_532), resume=False).ports[-1] == 65_535
+    with pytest.raises(Invalid, match="4 validators need ports up to 65536; name a lower --port"):
+        take_up(tmp_path, Wanted(port=65_533), resume=False)
+
+
+@pytest.mark.parametrize("validators", [1, 2])
+def test_a_folder_may_be_named_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validators: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in write_folders(Path("kept"), validators, (0,) * validators, 100):
+        config = load(path)
+        for named in (config.keys.validator, config.keys.password_file):
+            assert named.is_relative_to(tmp_path) and named.exists(), "it is where the configuration says"
+        assert load_chain(config.node.chain, path.parent).stakes.keys() >= {development_address(0)}
+        assert validators == 1 or config.network.peers.exists()
+
+
+def test_what_keeps_a_devnet_from_starting_is_told_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Unavailable, match=f"Port {port} cannot be used: Address already in use; stop what listens"):
+            run(Kept(validators=1, ports=(port,)), Options(folder=tmp_path / "new"), 0.0)
+    with pytest.raises(Invalid, match="is no readable zip"):
+        run(Kept(feed=str(tmp_path / "none.zip")), Options(folder=tmp_path / "new"), 0.0)
+    assert not (tmp_path / "new").exists()
+    assert capsys.readouterr() == ("", "")

@@ -28,6 +28,7 @@ from genesis.devkeys import development_address, development_key
 from genesis.presets import load_preset
 from genesis.spec import genesis_address
 from node.administration import set_time_lock
+from node.compiling import Compiler
 from node.deployments import prepare
 
 START_MS = 1_800_000_000_000
@@ -104,7 +105,7 @@ def deployment() -> tuple[SignedTransaction, Deployment]:
         "counter", (("counter.py", SOURCE),), b"", development_address(DEPLOYER),
     )  # fmt: skip
     signed = sign(transaction, development_key(DEPLOYER))
-    return signed, trio.run(prepare, signed, spec, nothing)
+    return signed, trio.run(prepare, signed, spec, nothing, Compiler())
 
 
 async def nothing() -> tuple[ProgramInfo, ...]:
@@ -124,7 +125,7 @@ def next_version(sequence: int) -> tuple[SignedTransaction, Deployment]:
         spec.fee_min, DEPLOYED, "counter", (("counter.py", NEXT),), (100).to_bytes(8, "little"),
     )  # fmt: skip
     signed = sign(transaction, development_key(DEPLOYER))
-    return signed, trio.run(prepare, signed, spec, programs)
+    return signed, trio.run(prepare, signed, spec, programs, Compiler())
 
 
 def lock(sequence: int) -> Entry:

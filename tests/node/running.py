@@ -20,15 +20,18 @@ from typing import Any
 import hypothesis  # noqa: F401 - must know trio's generator before a node freezes the garbage collector
 import trio
 
+from genesis import crypto
 from genesis.chain import Call, OrderClass, Receipt, SignedTransaction, Transaction, sign
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Corrupt
+from genesis.membership import Readiness
 from genesis.presets import load_preset
 from genesis.spec import ChainSpec, genesis_address
 from node.app import Ready, run_node
 from node.client import Client, connect
 from node.config import Config, load
 from node.programs import Programs
+from settlement.actions import Activate
 from settlement.contract import Terms
 from settlement.local import LocalSettlement, open_local, wall_clock_ms
 
@@ -102,6 +105,20 @@ class Node:
         lane = fields.get("lane", 0)
         sequence = await self.client.sequence(development_address(key), lane)
         return transaction(key, calls, **{"sequence": sequence, **fields})
+
+
+async def activate(settlement: LocalSettlement, key: int) -> None:
+    """Say in a registered key's node's place that it is ready; wait until a set with it is known."""
+    while await settlement.standing((newest := await settlement.committed()).height or 1) not in ("posted", "final"):
+        await trio.sleep(0.01)
+    address = development_address(key)
+    ready = Readiness(SPEC.chain_id, address, newest.height, newest.block_hash)
+    signature = crypto.sign(ready.digest(), development_key(key))
+    while address not in await settlement.pending_validators():
+        await trio.sleep(0.01)
+    await settlement.activate(Activate(address, newest.height, newest.block_hash, signature))
+    while address not in (await settlement.validator_sets(0, 10**9))[-1].stakes:
+        await trio.sleep(0.01)
 
 
 def transaction(key: int, calls: Sequence[Call], **fields: Any) -> SignedTransaction:
@@ -215,6 +232,19 @@ def now_ms() -> int:
 
 
 __all__ = [
-    "ADMIN", "BODY_BYTES_MAX", "PRICE", "REPORTERS", "SPEC", "TRADERS", "UNIT", "Node", "OrderClass", "config_of",
-    "now_ms", "report", "running", "transaction",
+    "ADMIN",
+    "BODY_BYTES_MAX",
+    "PRICE",
+    "REPORTERS",
+    "SPEC",
+    "TRADERS",
+    "UNIT",
+    "Node",
+    "OrderClass",
+    "activate",
+    "config_of",
+    "now_ms",
+    "report",
+    "running",
+    "transaction",
 ]  # fmt: skip

@@ -88,6 +88,9 @@ def test_the_same_rows_come_out_and_a_node_goes_on_from_them(home: Path, tmp_pat
     assert not (tmp_path / "live").exists()
     with pytest.raises(Invalid, match="make it first"):
         export(tmp_path / "data", SPEC, tmp_path / "no folder" / "live", lambda *_: None)
+    with pytest.raises(Invalid, match="/proc/live cannot be written: No such file or directory") as refused:
+        export(tmp_path / "data", SPEC, Path("/proc/live"), lambda *_: None)
+    assert refused.value.code == "bad_file"
 
 
 def test_a_damaged_or_cut_file_is_refused_with_its_place_and_leaves_nothing(home: Path, tmp_path: Path) -> None:

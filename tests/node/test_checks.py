@@ -17,6 +17,7 @@ from execution.vm.known import FACTOR, OUTCOME, ROUNDS, SEED, check_machine
 from genesis.chain import VoteKind
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Corrupt, Unavailable
+from genesis.membership import Readiness
 from genesis.presets import preset_text
 from node import checks
 from node.checks import CheckedSigner, Finding, Subject, look, why_not
@@ -31,6 +32,7 @@ from tests.node.command import tenor
 from tests.node.running import SETTLEMENT_BLOCK_MS, SPEC, running
 
 NOW_MS = 1_700_000_000_000
+READY = Readiness(SPEC.chain_id, development_address(0), 4, bytes(32))
 RULES = Rules(SPEC.chain_id, dict(SPEC.stakes), 0, 8, 1_000, 4_000)
 
 
@@ -89,6 +91,7 @@ Usage = namedtuple("Usage", "total used free")
     [
         ("sign", "no signer answers", True, {"signer": "away"}),
         ("disk", "cannot be written", True, {"folder": Path("/proc/none")}),
+        ("disk", "cannot be written", True, {"folder": Path(__file__)}),
         ("clock", "980 ms behind block 1", True, {"now_ms": lambda: NOW_MS - 980}),
         ("settlement", "no connection", False, {"adapter": Settlement(away=True)}),
         ("settlement", "no settlement chain", False, {"adapter": None}),
@@ -128,7 +131,10 @@ def test_a_signer_is_withheld_until_all_is_well_again(monkeypatch: pytest.Monkey
         await signer.look()
         with pytest.raises(Withheld, match="disk: full"):
             await signer.sign(Said(VoteKind.NULLIFY, 4), RULES)
+        with pytest.raises(Withheld, match="disk: full"):
+            await signer.declare(READY)
         await signer.run()
+        assert await signer.declare(READY)
         assert looks == [] and await signer.sign(Said(VoteKind.NULLIFY, 4), RULES)
 
     trio.run(test)

@@ -11,7 +11,7 @@ import pytest
 
 from genesis.crypto import checksum_address
 from genesis.devkeys import COUNT, development_address, development_key
-from genesis.errors import Corrupt
+from genesis.errors import Corrupt, Invalid, Unavailable
 from node.cli import edge
 from node.cli.edge import plain
 from tests.node.command import tenor
@@ -70,6 +70,16 @@ def test_a_key_is_never_overwritten(capsys: Capture, tmp_path: Path, secret: Pat
     assert again.result["code"] == "exists"
 
 
+def test_a_key_of_this_folder_is_made_in_it(
+    capsys: Capture, tmp_path: Path, secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    made = tenor(capsys, "keys", "new", "./next.json", "--light", "--password-file", secret, "--json").result
+    assert made["file"] == "next.json" and (tmp_path / "next.json").exists()
+    assert not (tmp_path / "home").exists()
+
+
 def test_a_wrong_password_is_told(capsys: Capture, tmp_path: Path, secret: Path) -> None:
     tenor(capsys, "keys", "new", "alice", "--folder", tmp_path, "--light", "--password-file", secret)
     secret.write_text("battery staple\n")
@@ -90,6 +100,15 @@ def test_init_writes_a_folder_its_owner_alone_reads(capsys: Capture, tmp_path: P
     for name in ("validator.json", "validator.password"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
     assert tenor(capsys, "node", "init", folder).code == 1
+
+
+def test_a_specification_that_does_not_read_is_named(capsys: Capture, tmp_path: Path) -> None:
+    chain = tmp_path / "chain.toml"
+    for text, why in (("no toml", "not TOML"), ("chain_id = 1", "lacks admin")):
+        chain.write_text(text)
+        ran = tenor(capsys, "node", "init", tmp_path / "node", "--chain", chain, "--json")
+        assert (ran.code, ran.result["code"]) == (1, "bad_spec")
+        assert str(chain) in ran.result["error"] and why in ran.result["error"]
 
 
 def test_init_warns_of_a_key_that_makes_no_blocks(capsys: Capture, tmp_path: Path) -> None:
@@ -131,6 +150,20 @@ def test_corruption_is_code_4(capsys: Capture, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("node.client.blocking", damaged)
     ran = tenor(capsys, "node", "status", "--json")
     assert (ran.code, ran.result) == (4, {"error": "the disk failed", "code": "corrupt"})
+
+
+def test_of_several_errors_the_gravest_is_told(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    several = [Unavailable("later"), ExceptionGroup("of another", [Corrupt("the disk failed"), Invalid("no")])]
+
+    def fail(*_: object) -> None:
+        raise ExceptionGroup("of a nursery", several)
+
+    monkeypatch.setattr("node.client.blocking", fail)
+    ran = tenor(capsys, "node", "status")
+    assert (ran.code, ran.err) == (4, "error: the disk failed\n")
+    several.append(ZeroDivisionError())
+    ran = tenor(capsys, "node", "status")
+    assert ran.code == 4 and "please report it" in ran.err
 
 
 def test_what_nobody_foresaw_is_a_sentence_and_code_4(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ from genesis.presets import parse_spec, preset_text
 from settlement.contract import Terms
 from settlement.local import open_local
 from tests.node.command import Ran, tenor
-from tests.node.running import SPEC, Node, running
+from tests.node.running import SPEC, Node, activate, running
+from tests.settlement.test_adapter_contract import Chain
 
 OWNER, NEW, NEWER, REPORTER = 6, 12, 13, 7
 TEXT = "block_time_ms = 60\ncommitment_blocks = 4\n"
@@ -39,6 +40,7 @@ def place(tmp_path: Path) -> Path:
         terms = Terms.of(parse_spec((tmp_path / "chain.toml").read_text()))
         async with open_local(tmp_path / "settlement.sqlite", terms, 50) as settlement:
             await settlement.fund(development_address(OWNER), 0, 10 * STAKE_UNIT)
+            await settlement.submit(Chain().commit(await settlement.head(), keys=(0,)))
 
     trio.run(make)
     return tmp_path
@@ -54,18 +56,35 @@ def stakes(result: Any) -> dict[str, int]:
     return {row["validator"]: row["stake"] for row in result["validators"]}
 
 
-def joined(run: Run) -> dict[str, int]:
+def ready(place: Path, key: int) -> None:
+    async def say() -> None:
+        terms = Terms.of(parse_spec((place / "chain.toml").read_text()))
+        async with open_local(place / "settlement.sqlite", terms) as settlement:
+            await activate(settlement, key)
+
+    trio.run(say)
+
+
+def joined(run: Run, place: Path) -> dict[str, int]:
+    """A new validator whose node is ready; the newest set."""
     ran = run("register", 3, "--validator-dev-key", NEW, "--dev-key", OWNER)
-    assert ran.code == 0, ran.err
-    return stakes(ran.result)
+    assert (ran.code, stakes(ran.result)) == (0, {name(0): 1}), ran.err
+    assert ran.result["pending"] == [{"validator": name(NEW), "stake": 3}]
+    ready(place, NEW)
+    listed = run("list").result
+    assert listed["pending"] == []
+    newest = listed["validators"][-1]["version"]
+    return {row["validator"]: row["stake"] for row in listed["validators"] if row["version"] == newest}
 
 
-def test_a_validator_registers_goes_on_under_a_new_key_and_leaves(run: Run) -> None:
-    assert joined(run) == {name(0): 1, name(NEW): 3}
+def test_a_validator_registers_goes_on_under_a_new_key_and_leaves(run: Run, place: Path) -> None:
+    assert joined(run, place) == {name(0): 1, name(NEW): 3}
     again = run("register", 3, "--validator-dev-key", NEW, "--dev-key", OWNER)
     assert (again.code, again.result["code"]) == (1, "key_used")
     rotated = run("rotate-key", name(NEW), "--validator-dev-key", NEWER, "--dev-key", OWNER)
-    assert stakes(rotated.result) == {name(0): 1, name(NEWER): 3}
+    assert stakes(rotated.result) == {name(0): 1, name(NEW): 3}
+    assert rotated.result["pending"] == [{"validator": name(NEWER), "stake": 3}]
+    ready(place, NEWER)
     assert run("exit", f"dev:{NEWER}", "--dev-key", REPORTER).result["code"] == "not_owner"
     left = run("exit", f"dev:{NEWER}", "--dev-key", OWNER).result
     assert stakes(left) == {name(0): 1}
@@ -74,9 +93,11 @@ def test_a_validator_registers_goes_on_under_a_new_key_and_leaves(run: Run) -> N
     assert [row["version"] for row in listed][-1] == left["version"] and listed[0]["from_block"] == 0
 
 
-def test_a_stake_that_blocks_need_is_warned_of(run: Run) -> None:
+def test_what_comes_next_is_told(run: Run) -> None:
     ran = run("register", 3, "--validator-dev-key", NEW, "--dev-key", OWNER)
-    assert "warning: 3 of a stake of 4 is more than a third" in ran.err
+    assert "enters the set 1 settlement blocks after its node has said that it is ready" in ran.err
+    rotated = run("rotate-key", name(0), "--validator-dev-key", NEWER, "--dev-key", 0)
+    assert "the old key stays" in rotated.err
 
 
 def test_what_is_lacking_is_named(run: Run) -> None:
@@ -86,8 +107,8 @@ def test_what_is_lacking_is_named(run: Run) -> None:
     assert (poor["code"], f"{name(OWNER)} holds 10" in poor["error"]) == ("insufficient_balance", True)
 
 
-def test_evidence_costs_the_stake(run: Run, tmp_path: Path) -> None:
-    joined(run)
+def test_evidence_costs_the_stake(run: Run, place: Path, tmp_path: Path) -> None:
+    joined(run, place)
     votes = [
         sign_vote(VoteKind.NOTARISE, SPEC.chain_id, 5, 7, block * 32, 1, development_key(NEW)) for block in (b"1", b"2")
     ]
@@ -104,8 +125,8 @@ def test_evidence_costs_the_stake(run: Run, tmp_path: Path) -> None:
     assert run("evidence", file, "--dev-key", REPORTER).result["code"] == "no_evidence"
 
 
-def test_who_is_lost_is_replaced(run: Run) -> None:
-    joined(run)
+def test_who_is_lost_is_replaced(run: Run, place: Path) -> None:
+    joined(run, place)
     assert run("announce", name(NEW), "--dev-key", OWNER).result["code"] == "not_admin"
     announced = run("announce", name(NEW), "--dev-key", 1)
     assert announced.code == 0, announced.err

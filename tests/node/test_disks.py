@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EIO, ENOSPC
+from errno import EIO, ENOSPC, EROFS
 from os import strerror
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,13 @@ CHAIN = b"g" * 32
 
 
 class Disk:
-    """A LevelDB on a disk that obeys. sync_s: how long a sync takes. error: what it ends in, 0 when it works."""
+    """
+    A LevelDB on a disk that obeys. sync_s: how long a sync takes. error: what it ends in, 0 when it works. file: which
+    one LevelDB names then.
+    """
 
     def __init__(self) -> None:
-        self.sync_s, self.error = 0.0, 0
+        self.sync_s, self.error, self.file = 0.0, 0, "000005.log"
         self.failed = False
         self.tried_again = 0
 
@@ -62,16 +65,26 @@ class _Database:
             time.sleep(disk.sync_s)
             if disk.error:
                 disk.failed = True
-                raise plyvel.IOError(f"IO error: 000005.log: {strerror(disk.error)}".encode())
+                raise plyvel.IOError(f"IO error: {disk.file}: {strerror(disk.error)}".encode())
 
 
-@pytest.mark.parametrize(("error", "remedy"), [(EIO, "Look at the disk"), (ENOSPC, "The disk is full: free space")])
-def test_after_a_failed_sync_nothing_is_written_any_more(tmp_path: Path, error: int, remedy: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "file", "remedy"),
+    [
+        (EIO, "000005.log", "Look at the disk"),
+        (ENOSPC, "000005.log", "The disk is full: free space"),
+        (ENOSPC, "000005.ldb", "The disk is full: free space"),
+        (EROFS, "lock/LOCK", "Look at the disk"),
+    ],
+)
+def test_after_a_failed_sync_nothing_is_written_any_more(tmp_path: Path, error: int, file: str, remedy: str) -> None:
+    """LevelDB's word for the file leads nobody astray: a table that found no room is not damaged, a lock not held."""
     disk = Disk()
+    disk.file = file
     with Store(tmp_path / "db", CHAIN, disk.open) as store:
         store.put([], [Note(1, 0, b"said")])
         disk.error = error
-        with pytest.raises(Corrupt, match=f"the disk failed .*{strerror(error)}.*{remedy}"):
+        with pytest.raises(Corrupt, match=rf"the disk failed .*\): IO error: {file}: {strerror(error)}.*{remedy}"):
             store.put([], [Note(2, 0, b"never said")])
         disk.error = 0
         with pytest.raises(Corrupt, match=strerror(error)):

@@ -21,13 +21,14 @@ import trio
 
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid, Unavailable
-from node.app import Ready, run_node
+from node.app import Ready, check_settlement, run_node
 from node.client import Client, connect
 from node.config import NOWHERE, load
 from node.life import Place
 from node.lives import Lives
 from node.localnet import free_ports
 from node.programs import Programs
+from node.store import Store, StoredBlock
 from node.sync.serving import Snapshots
 from node.watch.words import sentences
 from p2p.identity import NodeKey
@@ -138,6 +139,7 @@ def play(folder: Path, test: Callable[[Pair], Awaitable[None]]) -> None:
 def test_a_follower_without_a_block_names_no_leader(tmp_path: Path) -> None:
     async def test(town: Pair) -> None:
         town.listed = {}
+        (town.folder / "settlement.sqlite").touch()
         follower = await town.start("follower")
         view = await follower.client.consensus()
         assert (view["certified_height"], view["leader"]) == (0, None)
@@ -341,6 +343,21 @@ def test_what_is_wrong_is_told_before_a_folder_is_made(tmp_path: Path, capsys: p
         assert (refused.code, refused.result["code"], folder.exists()) == (1, code, False)
 
 
+def test_who_does_not_begin_the_chain_makes_no_settlement_chain_of_its_own(tmp_path: Path) -> None:
+    """An empty one beside the validators' would tell it nothing, and be right about nothing."""
+    missing = tmp_path / "settlement.sqlite"
+    with Store(tmp_path / "store", bytes(32)) as store:
+        check_settlement(missing, SPEC, store, VALIDATOR)
+        for address in (None, development_address(9)):
+            with pytest.raises(Unavailable, match=f"There is no settlement chain at {missing}.* settlement.file"):
+                check_settlement(missing, SPEC, store, address)
+        store.put([StoredBlock(1, b"header", b"body", b"receipts")])
+        with pytest.raises(Unavailable, match="bring it back"):
+            check_settlement(missing, SPEC, store, VALIDATOR)
+        missing.touch()
+        check_settlement(missing, SPEC, store, VALIDATOR)
+
+
 PATIENT = "from node.sync import joining; joining.OFFERS_WAIT_S = 1e4; import node.cli.__main__"
 
 
@@ -351,6 +368,7 @@ def test_a_node_that_comes_up_is_stopped_at_once(tmp_path: Path, capsys: pytest.
     assert tenor(capsys, "node", "init", tmp_path / "reader", "--follow", peers, "--json").code == 0
     command = [sys.executable, "-c", PATIENT, "node", "run", "--follow", "--config", "reader/node.toml", "--json"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    (tmp_path / "settlement.sqlite").touch()
     flags = ["--gateway.port", "0", "--settlement.file", str(tmp_path / "settlement.sqlite")]
     with subprocess.Popen([*command, *flags], cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as process:
         while not (tmp_path / "reader" / "data" / "store" / "CURRENT").exists():

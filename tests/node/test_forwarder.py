@@ -16,6 +16,7 @@ from genesis.chain import Call, Receipt, SignedTransaction
 from genesis.crypto import ZERO_HASH
 from genesis.errors import Unavailable
 from node.forwarder import PROTOCOL, Forwarder
+from node.intake import HELD, Taken
 from node.mempool import Mempool, Pending
 from p2p.memory import Hub, open_memory_network
 from tests.node.running import SPEC, transaction
@@ -42,8 +43,10 @@ class Machine:
     done: list[SignedTransaction] = field(default_factory=list)
     compiled: trio.Event | None = None
     """What is seen through waits for it."""
+    holds: bool = False
+    """The compiler holds up all that comes."""
 
-    async def send(self, signed: Sequence[SignedTransaction]) -> Callable[[], Awaitable[list[Any]]]:
+    async def send(self, signed: Sequence[SignedTransaction]) -> Taken:
         self.ran += signed
 
         async def answers() -> list[Any]:
@@ -52,7 +55,10 @@ class Machine:
             self.done += signed
             return [Receipt(one.id, 1, 0, "done", "", 5, 7, (), (), (0, 0)).encode() for one in signed]
 
-        return answers
+        async def at_hand() -> list[Any]:
+            return [HELD for _ in signed] if self.holds else await answers()
+
+        return Taken(answers, at_hand)
 
     def take_orphans(self, count: int) -> list[bytes]:
         taken, self.orphans = self.orphans[:count], self.orphans[count:]
@@ -231,6 +237,117 @@ def test_what_runs_again_or_for_somebody_who_has_left_is_seen_through() -> None:
                 await _until(lambda: {one.id for one in machine.done} == {FIRST.id, SECOND.id})
 
     trio.run(main)
+
+
+def compiles(hub: Hub, name: str, held: set[bytes]) -> list[bytes]:
+    """A leader whose compiler holds up some of what it is sent, as long as they are in `held`; all that it was sent."""
+    asked = list[bytes]()
+
+    async def answer(_: str, payload: bytes) -> bytes:
+        asked.extend(raws(payload))
+        rows = zip(raws(payload), codec.decode(answered(payload), 1 << 16), strict=True)
+        return codec.encode(tuple(tuple(HELD) if raw in held else done for raw, done in rows))
+
+    hub.join(name).serve(PROTOCOL, answer)
+    return asked
+
+
+def test_what_the_leaders_compiler_holds_up_holds_up_nothing_else() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            held, machine, first, second = {FIRST.raw}, Machine(leader="leads"), list[Any](), list[Any]()
+            compiles(hub, "leads", held)
+            with forwarding(nursery, machine, hub.join("node")) as forwarder:
+                forwarder.submit(Pending(FIRST, first.append))
+                forwarder.submit(Pending(SECOND, second.append))
+                await trio.sleep(10)
+                assert len(second) == 1 and first == []
+                assert forwarder.statistics()["waiting"] == 1
+                await sent(forwarder, payment(2))
+                held.clear()
+                await trio.sleep(1)
+                assert len(first) == 1 and forwarder.statistics()["waiting"] == 0
+
+    run(main)
+
+
+def test_what_is_held_up_goes_to_the_next_leader_ahead_of_what_came_since() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            machine, told = Machine(leader="old"), list[Any]()
+            compiles(hub, "old", {FIRST.raw})
+            asked = compiles(hub, "next", set())
+            with forwarding(nursery, machine, hub.join("node")) as forwarder:
+                forwarder.submit(Pending(FIRST, told.append))
+                await trio.sleep(1)
+                machine.leader = "next"
+                await sent(forwarder, SECOND)
+                assert asked == [FIRST.raw, SECOND.raw] and len(told) == 1
+
+    run(main)
+
+
+def test_what_is_held_up_runs_here_once_this_node_leads() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            machine, told = Machine(leader="old"), list[Any]()
+            compiles(hub, "old", {FIRST.raw})
+            with forwarding(nursery, machine, hub.join("node")) as forwarder:
+                forwarder.submit(Pending(FIRST, told.append))
+                await trio.sleep(1)
+                machine.leader, machine.open = None, True
+                await trio.sleep(1)
+                assert machine.ran == [FIRST] and len(told) == 1
+
+    run(main)
+
+
+def test_a_validator_is_told_at_once_what_the_compiler_holds_up_and_who_follows_waits() -> None:
+    """By the clock on the wall: signers are recovered on a thread."""
+
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            machine, network = Machine(open=True, compiled=trio.Event(), holds=True), hub.join("me")
+            validator, follower = hub.join("validator"), hub.join("follower")
+            forwarder = Forwarder(
+                Mempool(SPEC, 100), network, lambda: None, machine.send, machine.take_orphans, lambda: True,
+                lambda peer: peer == "follower",
+            )  # fmt: skip
+            await nursery.start(forwarder.run)
+            answers = list[Any]()
+
+            async def ask(of: Any, signed: SignedTransaction) -> None:
+                answers.extend(
+                    codec.decode(await of.request("me", PROTOCOL, codec.encode((signed.raw,)), 60.0), 1 << 16)
+                )
+
+            await ask(validator, FIRST)
+            assert answers == [tuple(HELD)]
+            nursery.start_soon(ask, follower, SECOND)
+            await _until(lambda: machine.ran == [FIRST, SECOND])
+            assert len(answers) == 1
+            assert machine.compiled is not None
+            machine.compiled.set()
+            await _until(lambda: len(answers) == 2)
+            assert Receipt.decode(answers[1]).transaction == SECOND.id
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+@pytest.mark.timeout(60)
+def test_a_deployment_that_is_compiled_here_stops_nothing_when_another_leads() -> None:
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            machine, pool = Machine(leader="leads"), Mempool(SPEC, 100)
+            runs_all(hub, "leads")
+            pool.learn(pool.unknown([FIRST]), [-1])
+            pool.hold(Pending(FIRST, lambda _: None), 0)
+            with forwarding(nursery, machine, hub.join("node"), pool) as forwarder:
+                await sent(forwarder, SECOND)
+                assert len(pool) == 1
+
+    run(main)
 
 
 async def _until(holds: Callable[[], bool]) -> None:

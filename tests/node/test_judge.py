@@ -22,6 +22,7 @@ from genesis.header import HEADER_VERSION
 from genesis.membership import ValidatorSet
 from genesis.presets import load_preset
 from genesis.settling import InboxEntry
+from node.compiling import Compiler
 from node.deployments import prepare
 from node.judge import Judge
 from node.membership import Membership
@@ -98,7 +99,7 @@ def run(tmp_path: Path) -> Run:
             membership = Membership(SPEC, settlement, (ValidatorSet(0, 0, SPEC.stakes),), lambda _: None)
             genesis = await settlement.head(0)
             parent = Tip(None, b"\1" * 32, PARENT_MS, Anchor(0, genesis.hash, 0), [], {})
-            court = Court(settlement, Judge(SPEC, settlement, membership, no_programs), parent)
+            court = Court(settlement, Judge(SPEC, settlement, membership, no_programs, Compiler()), parent)
             await settlement.fund(development_address(TRADER), 0, 1_000)
             await test(court)
 
@@ -211,7 +212,7 @@ def test_what_a_block_records_of_a_program_is_what_its_source_compiles_to_here(r
             )
 
         signed, call = deployment(), transaction(TRADER, CALLS)
-        right = await prepare(signed, SPEC, court.judge._programs)
+        right = await prepare(signed, SPEC, court.judge._programs, Compiler())
         assert await judged((right,), signed) is None
         assert await judged((), signed) is None, "it failed, say"
         assert await judged((right,), signed, validators=1) == "wrong_set"

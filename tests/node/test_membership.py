@@ -13,7 +13,7 @@ from genesis.spec import Validator
 from genesis.verify import verify_state
 from node.audit import audit
 from settlement.actions import Exit, Register
-from tests.node.running import SPEC, Node, running
+from tests.node.running import SPEC, Node, activate, running
 
 SMALL = 5
 OWNER = development_address(6)
@@ -43,6 +43,7 @@ def test_blocks_name_the_set_that_holds_at_their_parents_anchor(tmp_path: Path) 
         async def join() -> dict[str, Any]:
             await node.settlement.fund(OWNER, 0, STAKE_UNIT)
             await node.settlement.act(OWNER, Register(development_address(SMALL), 1, consent), b"")
+            await activate(node.settlement, SMALL)
             return await until_set(node, 1)
 
         block = node.do(join)

@@ -12,11 +12,15 @@ import pytest
 import trio
 
 from execution.compiler.abi_values import image
-from genesis.chain import Receipt
+from genesis.chain import Receipt, VoteKind, certify, sign_vote
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid, Unavailable
+from genesis.presets import load_preset
+from genesis.settling import check_certificate
 from genesis.spec import genesis_address
 from genesis.verify import verify_receipt, verify_state
+from node.cli.proof import _by_one_of, _first_sets
+from node.localnet import VALIDATORS_MAX, validator_key
 from node.proofs import check_value
 from node.wallet import Wallet
 from tests.node.command import Ran, tenor
@@ -210,3 +214,22 @@ def test_other_validators_prove_nothing(node: Node, run: Callable[..., Ran], tmp
     others.write_text(json.dumps({"0x" + RICH.hex(): 5}))
     ended = run("proof", "check", saved(tmp_path, held(node, RICH)), "--validators", others)
     assert (ended.code, ended.result["code"]) == (1, "unknown_validator")
+
+
+def known_of_the_devnet(keys: list[bytes]) -> None:
+    """Check a certificate of these as `tenor proof check` does. Raises Invalid."""
+    spec = load_preset("devnet")
+    votes = [sign_vote(VoteKind.FINALISE, spec.chain_id, 1, 1, bytes(32), 0, key) for key in keys]
+    _by_one_of(_first_sets("devnet", spec), lambda stakes: check_certificate(certify(votes), spec.chain_id, stakes))
+
+
+@pytest.mark.parametrize("count", [1, 4, VALIDATORS_MAX])
+def test_a_devnet_certifies_with_as_many_validators_as_it_has(count: int) -> None:
+    known_of_the_devnet([validator_key(number) for number in range(count)])
+
+
+def test_other_keys_certify_nothing_of_the_devnet_and_presets_have_the_validators_they_name() -> None:
+    with pytest.raises(Invalid) as refused:
+        known_of_the_devnet([development_key(7)])
+    assert refused.value.code == "unknown_validator"
+    assert list(_first_sets("elsewhere", SPEC)) == [SPEC.stakes]

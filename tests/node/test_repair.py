@@ -107,6 +107,7 @@ def test_a_damaged_block_goes_with_all_above_it_and_votes_stay(several: Path) ->
     done = mended(several)
     assert [one.file for one in done.damage] == [table]
     assert (done.before, done.checkpoint, done.votes) == (BLOCKS, None, True)
+    assert "the checksum of the block" in done.lost[0] and "tenor node repair" not in " ".join(done.lost)
     assert done.after < 5, "small rows beside it share its checksum"
     assert done.aside == several / "store.damaged" and done.aside.is_dir()
     assert goes_on(several) == done.after

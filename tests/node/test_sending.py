@@ -10,14 +10,16 @@ import trio
 from trio.testing import MockClock
 
 from genesis import codec
-from genesis.chain import Call, Receipt, SignedTransaction
+from genesis.chain import Call, DeployTransaction, Receipt, SignedTransaction, sign
+from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid, Unavailable
+from genesis.transaction import KINDS_WITH_SOURCE
 from node.forwarder import ANSWER_TIMEOUT_S, PROTOCOL
 from node.mempool import Pending
 from node.sync import sending
 from node.sync.sending import AVOIDED_S, FRAME_BYTES_MAX, PATIENCE_S, Sending
 from p2p.memory import MemoryNetwork, open_memory_network
-from tests.node.running import transaction
+from tests.node.running import SPEC, transaction
 
 Rows = Sequence[bytes]
 Answer = Callable[[Rows], Awaitable[bytes]]
@@ -30,6 +32,14 @@ def payment(sequence: int, key: int = 6, calls: int = 1) -> SignedTransaction:
 
 def receipt(signed: SignedTransaction) -> Receipt:
     return Receipt(signed.id, 1, 0, "done", "", 5, 7, (), (), (0, 0))
+
+
+def deployment(key: int) -> SignedTransaction:
+    t = DeployTransaction(
+        SPEC.chain_id, development_address(key), 0, 0, 1 << 50, SPEC.gas_transaction_max, SPEC.fee_min, "two",
+        (("two.py", ""),), b"", b"",
+    )  # fmt: skip
+    return sign(t, development_key(key))
 
 
 KNOWN: dict[bytes, SignedTransaction] = {}
@@ -178,6 +188,27 @@ def test_a_lane_keeps_its_order_and_waits_for_no_other() -> None:
         assert ran == [other.raw, first.raw, behind.raw]
 
     play(test, first=slow)
+
+
+def test_deployments_go_alone_take_their_time_and_hold_up_their_own_lanes_alone() -> None:
+    async def compiles(rows: Rows) -> bytes:
+        if rows[0][0] in KINDS_WITH_SOURCE:
+            await trio.sleep(2 * ANSWER_TIMEOUT_S)
+        return await runs(rows)
+
+    async def test(town: Town) -> None:
+        told: list[Any] = []
+        behind, other = payment(1), payment(0, key=14)
+        deployments = [deployment(key) for key in range(6, 12)]
+        for signed in (*deployments, behind, other):
+            town.sending.submit(pending(signed, told))
+        await came(told, 1)
+        assert told == [receipt(other)] and trio.current_time() < ANSWER_TIMEOUT_S
+        await came(told, 8)
+        assert told.index(receipt(deployments[0])) < told.index(receipt(behind))
+        assert town.asked == [("first", 1)] * 8
+
+    play(test, first=compiles, second=runs)
 
 
 def test_frames_are_as_large_as_a_follower_may_ask_and_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from genesis.chain import VoteKind
 from genesis.crypto import checksum_address
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Corrupt, Invalid, Unavailable
+from genesis.membership import Readiness
 from node.app import run_node
 from node.client import connect
 from node.consensus.words import Rules, Said
@@ -183,6 +184,28 @@ def test_votes_proposals_and_probes_are_signed_as_in_the_process(path: Path) -> 
     play(test)
 
 
+def test_a_signer_declares_its_own_key_ready_on_its_own_chain_and_can_write_then(path: Path) -> None:
+    ready = Readiness(CHAIN, ADDRESS, 8, ONE)
+
+    async def test() -> None:
+        async with signing(path) as at, open_remote(at, CHAIN) as remote:
+            assert remote.addresses == (ADDRESS,)
+            assert await remote.declare(ready) == crypto.sign(ready.digest(), KEY)
+            assert await remote.declare(replace(ready, block_hash=OTHER)), "it contradicts nothing"
+            for other in (replace(ready, key=development_address(1)), replace(ready, chain=CHAIN + 1)):
+                with pytest.raises((Invalid, Unavailable), match="does not hold the key"):
+                    await remote.declare(other)
+            path.with_name(path.name + ".new").mkdir()
+            with pytest.raises(Unavailable):
+                await remote.declare(ready)
+
+    with pytest.raises(BaseExceptionGroup) as ended:
+        play(test)
+    assert ended.value.subgroup(Corrupt), "its memory cannot be written: it ends"
+    with Guard(path) as guard:
+        assert guard.words == 0
+
+
 def test_a_signer_is_of_one_chain_and_one_key(path: Path) -> None:
     async def test() -> None:
         async with signing(path) as at:
@@ -236,7 +259,8 @@ def test_who_does_not_speak_the_protocol_is_cut_off(path: Path, monkeypatch: pyt
             assert await answered(at, (wire.FRAME_BYTES_MAX + 1).to_bytes(4, "big")) == b""
             assert await answered(at, b"\0\0\0\2\xc1\xc1") == b""
             assert await answered(at, b"\0\0") == b""  # half a frame, until its time is over
-            for malformed in ((), (wire.VOTE,), (99, CHAIN), (wire.VOTE, CHAIN, 0, 7, 1, 1, ONE), (wire.PROBE, CHAIN)):
+            half = ((wire.PROBE, CHAIN), (wire.READY, CHAIN, 8), (wire.READY, CHAIN, 8, b"short"))
+            for malformed in ((), (wire.VOTE,), (99, CHAIN), (wire.VOTE, CHAIN, 0, 7, 1, 1, ONE), *half):
                 assert b"malformed" in await answered(at, wire.frame(*malformed))
             callers = [await trio.open_unix_socket(str(at)) for _ in range(server.CALLERS_MAX)]
             await trio.testing.wait_all_tasks_blocked(0.01)
@@ -327,6 +351,7 @@ def test_a_node_folder_is_made_for_a_signer_and_checked_with_it(
     monkeypatch.setattr("node.signing.remote.BEGIN_S", 0.1)
     away = tenor(capsys, "node", "init", node, "--signer", at, "--json")
     assert away.code == 3 and "tenor signer run" in away.result["error"]
+    assert not node.exists(), "nothing is left half made"
     with process(folder):
         monkeypatch.undo()
         made = tenor(capsys, "node", "init", node, "--signer", at, "--json").result
@@ -334,6 +359,15 @@ def test_a_node_folder_is_made_for_a_signer_and_checked_with_it(
         assert not (node / "validator.json").exists() and f'signer = "{at}"' in (node / "node.toml").read_text()
         checked = tenor(capsys, "node", "check", "--config", node / "node.toml", "--json").result
         assert checked["votes"] and checked["checks"][0]["found"] == f"signs as {checksum_address(ADDRESS)}"
+
+
+@pytest.mark.parametrize("command", ["show", "run"])
+def test_another_folder_is_no_signers(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        ran = tenor(capsys, "signer", command, folder, "--json")
+        assert (ran.code, ran.result["code"]) == (1, "not_found")
+        assert "is no signer's folder; make one with `tenor signer init`" in ran.result["error"]
+        assert list(tmp_path.iterdir()) == []
 
 
 # With a node

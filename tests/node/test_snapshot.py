@@ -299,8 +299,8 @@ def test_killed_anywhere_it_is_as_before_or_whole(origin: Path, tmp_path: Path, 
         before = (store.head(), store.checkpoint(), state(store))
 
     async def attempt(at: int) -> int:
-        async with mortal(tmp_path, at) as store, open_memory_network() as hub, trio.open_nursery() as nursery:
-            with open_store(origin) as source:
+        with open_store(origin) as source:  # outlives who reads it
+            async with mortal(tmp_path, at) as store, open_memory_network() as hub, trio.open_nursery() as nursery:
                 town = Town(hub, source, store)
                 town.serve("a", nursery)
                 await town.download()
@@ -335,8 +335,8 @@ def test_killed_amid_it_goes_on_with_what_it_has(origin: Path, tmp_path: Path, h
         return honest
 
     async def attempt(writes: int) -> None:
-        async with mortal(tmp_path, writes) as store, open_memory_network() as hub, trio.open_nursery() as nursery:
-            with open_store(origin) as source:
+        with open_store(origin) as source:  # outlives who reads it
+            async with mortal(tmp_path, writes) as store, open_memory_network() as hub, trio.open_nursery() as nursery:
                 town = Town(hub, source, store)
                 town.serve("a", nursery, wire.PAGES, note)
                 await town.download()
@@ -380,8 +380,8 @@ def _writes_of(origin: Path, folder: Path, copy: Path) -> int:
     shutil.copytree(folder, copy)
 
     async def main() -> int:
-        async with mortal(copy, 1 << 30) as store, open_memory_network() as hub, trio.open_nursery() as nursery:
-            with open_store(origin) as source:
+        with open_store(origin) as source:  # outlives who reads it
+            async with mortal(copy, 1 << 30) as store, open_memory_network() as hub, trio.open_nursery() as nursery:
                 town = Town(hub, source, store)
                 town.serve("a", nursery)
                 await town.download()

@@ -201,6 +201,11 @@ def test_a_node_says_how_it_comes_level(phase: str, said: str | None, stands: bo
     assert any("is certified" in text for text in told) is stands
 
 
+def test_what_a_registered_key_waits_for_is_told() -> None:
+    assert "Registered, waiting to enter: a signer." in sentences({**CONSENSUS, "entering": "a signer"})
+    assert not [text for text in sentences({**CONSENSUS, "entering": ""}) if "waiting to enter" in text]
+
+
 def test_the_rate_is_that_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now_s)

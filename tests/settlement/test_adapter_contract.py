@@ -30,14 +30,14 @@ from genesis.crypto import ZERO_ADDRESS, ZERO_HASH, sign
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid, Unavailable
 from genesis.header import HEADER_VERSION
-from genesis.membership import STAKE_UNIT, Evidence, ValidatorSet, possession_digest
+from genesis.membership import STAKE_UNIT, Evidence, Readiness, ValidatorSet, possession_digest
 from genesis.settling import FORCED_BYTES_MAX
-from settlement.actions import Announce, Claim, Exit, Force, Register, Replace, RotateKey
+from settlement.actions import Activate, Announce, Claim, Exit, Force, Register, Replace, RotateKey
 from settlement.adapter import Head
 from settlement.contract import FORCED_PATIENCE, Terms
 from settlement.local import LocalSettlement, open_local
 from settlement.local_fees import COIN
-from settlement.validators import BURNT, REWARD_PPM
+from settlement.validators import BURNT, READINESS_COMMITMENTS, REWARD_PPM
 
 BLOCK_TIME_MS = 500
 CHAIN = 7357
@@ -489,11 +489,33 @@ def equivocation(key: int, kind: VoteKind = VoteKind.FINALISE, **changes: Any) -
     return Evidence(sign_vote(**vote), sign_vote(**(vote | {"block_hash": b"\2" * 32} | changes)))
 
 
-async def joined(s: LocalSettlement, key: int = 5, stake: int = 2) -> ValidatorSet:
-    """Let ALICE register a key; the set that holds once it is in."""
+def readiness(key: int, block: Commitment, signer: int | None = None, chain: int = CHAIN) -> Activate:
+    """signer: who signs it in the key's place."""
+    said = Readiness(chain, development_address(key), block.last_height, block.block_hash)
+    signature = sign(said.digest(), development_key(key if signer is None else signer))
+    return Activate(said.key, said.height, said.block_hash, signature)
+
+
+async def committed(s: LocalSettlement, chain: Chain, **changes: Any) -> Commitment:
+    """The next commitment, once a block has taken it in."""
+    commitment = chain.commit(await s.head(), **changes)
+    await s.submit(commitment)
+    blocks(1)
+    assert await s.standing(commitment.id) == "posted"
+    return commitment
+
+
+async def ready(s: LocalSettlement, chain: Chain, key: int, **changes: Any) -> None:
+    """Let a key that is registered say that it is ready, and enter."""
+    await s.activate(readiness(key, await committed(s, chain, **changes)))
+    blocks(1 + TERMS.delay_blocks)
+
+
+async def joined(s: LocalSettlement, chain: Chain, key: int = 5, stake: int = 2) -> ValidatorSet:
+    """Let ALICE register a key, which is ready; the set that holds once it is in."""
     await s.fund(ALICE, 0, stake * STAKE_UNIT)
     await s.act(ALICE, register(key, stake), b"join")
-    blocks(1 + TERMS.delay_blocks)
+    await ready(s, chain, key)
     return (await s.validator_sets(0, 10**9))[-1]
 
 
@@ -511,12 +533,17 @@ def test_a_validator_joins_at_a_stated_height_with_its_stake_bonded(run: Callabl
         posting = await s.act(ALICE, register(5, 2), b"")
         assert await s.act(ALICE, register(5, 2), b"") == posting
         assert await s.balance(ALICE, 0) == STAKE_UNIT
+        commitment = await committed(s, Chain())
+        assert await s.pending_validators() == {development_address(5): 2}
+        posting = await s.activate(readiness(5, commitment))
+        assert await s.activate(readiness(5, commitment)) == posting
         blocks(1)
         assert await s.validator_sets(0, 10**9) == (
             ValidatorSet(0, 0, TERMS.stakes),
-            ValidatorSet(1, 1 + TERMS.delay_blocks, TERMS.stakes | {development_address(5): 2}),
+            ValidatorSet(1, 2 + TERMS.delay_blocks, TERMS.stakes | {development_address(5): 2}),
         )
-        assert len(await s.validator_sets(0, TERMS.delay_blocks)) == 1, "only sets that hold by then"
+        assert await s.pending_validators() == {}
+        assert len(await s.validator_sets(0, 1 + TERMS.delay_blocks)) == 1, "only sets that hold by then"
         assert len(await s.validator_sets(1, 10**9)) == 1
 
     run(test)
@@ -526,10 +553,10 @@ def test_the_block_that_moves_the_anchor_is_the_last_of_its_set(run: Callable[[T
     async def test(s: LocalSettlement) -> None:
         before = await s.head()
         chain = Chain()
-        await joined(s)
+        await joined(s, chain)
         after = await s.head()
-        assert await code_of(s.submit(Chain().commit(before, validators=1))) == "wrong_validators"
-        assert await code_of(s.submit(Chain().commit(after, keys=(0, 1, 2, 3), validators=1))) == "no_quorum"
+        assert await code_of(s.submit(replace(chain).commit(before, validators=1))) == "wrong_validators"
+        assert await code_of(s.submit(replace(chain).commit(after, keys=(0, 1, 2, 3), validators=1))) == "no_quorum"
         await s.submit(chain.commit(before, keys=(0, 1, 2)))
         await s.submit(chain.commit(after, keys=(0, 1, 2)))
         assert await code_of(s.submit(replace(chain).commit(after, keys=(0, 1, 2, 3)))) == "wrong_validators"
@@ -560,7 +587,7 @@ def test_registering_needs_the_key_the_money_and_a_new_key(run: Callable[[Test],
 def test_stake_comes_back_after_leaving_when_it_can_be_held_to_account_no_more(run: Callable[[Test], None]) -> None:
     async def test(s: LocalSettlement) -> None:
         chain, key = Chain(), development_address(5)
-        await joined(s)
+        await joined(s, chain)
         assert await code_of(s.act(BOB, Exit(key), b"")) == "not_owner"
         assert await code_of(s.act(ALICE, Exit(development_address(9)), b"")) == "unknown_validator"
         await s.act(ALICE, Exit(key), b"")
@@ -579,11 +606,11 @@ def test_stake_comes_back_after_leaving_when_it_can_be_held_to_account_no_more(r
 
 def test_the_delay_runs_from_leaving(run: Callable[[Test], None]) -> None:
     async def test(s: LocalSettlement) -> None:
-        key = development_address(5)
-        await joined(s)
+        chain, key = Chain(), development_address(5)
+        await joined(s, chain)
         await s.act(ALICE, Exit(key), b"")
         blocks(1 + TERMS.delay_blocks)
-        await final(s, Chain(), (0, 1, 2), validators=2)
+        await final(s, chain, (0, 1, 2), validators=2)
         assert await code_of(s.act(ALICE, Claim(key), b"")) == "still_held"
         blocks(TERMS.exit_blocks)
         await s.act(ALICE, Claim(key), b"")
@@ -608,9 +635,14 @@ def test_a_new_key_takes_the_place_of_the_old_one(run: Callable[[Test], None]) -
         assert await code_of(s.act(old, replace(rotated, possession=possession(8, old)), b"")) == "bad_signature"
         assert await code_of(s.act(old, RotateKey(old, development_address(1), possession(1, old)), b"")) == "key_used"
         await s.act(old, rotated, b"")
-        blocks(1 + TERMS.delay_blocks)
-        stakes = (await s.validator_sets(1, 10**9))[0].stakes
-        assert stakes == {k: v for k, v in TERMS.stakes.items() if k != old} | {new: 1}
+        chain = Chain()
+        await committed(s, chain)
+        blocks(100)
+        assert len(await s.validator_sets(0, 10**9)) == 1, "it stays until the new one's node is there"
+        assert await s.pending_validators() == {new: 1}
+        await ready(s, chain, 9)
+        (rotation,) = await s.validator_sets(1, 10**9)
+        assert rotation.stakes == {k: v for k, v in TERMS.stakes.items() if k != old} | {new: 1}
         assert await code_of(s.act(old, Exit(old), b"")) == "left"
         await s.act(old, Exit(new), b"")
 
@@ -619,7 +651,7 @@ def test_a_new_key_takes_the_place_of_the_old_one(run: Callable[[Test], None]) -
 
 def test_who_votes_for_two_blocks_in_one_view_loses_the_stake(run: Callable[[Test], None]) -> None:
     async def test(s: LocalSettlement) -> None:
-        await joined(s, stake=3)
+        await joined(s, Chain(), stake=3)
         await s.act(BOB, equivocation(5), b"")
         blocks(1 + TERMS.delay_blocks)
         assert (await s.validator_sets(2, 10**9))[0].stakes == TERMS.stakes
@@ -633,16 +665,17 @@ def test_who_votes_for_two_blocks_in_one_view_loses_the_stake(run: Callable[[Tes
 
 def test_neither_a_new_key_nor_leaving_saves_the_stake(run: Callable[[Test], None]) -> None:
     async def test(s: LocalSettlement) -> None:
-        await joined(s)
+        chain = Chain()
+        await joined(s, chain)
         rotated = RotateKey(development_address(5), development_address(9), possession(9))
         await s.act(ALICE, rotated, b"")
-        blocks(1)
+        await ready(s, chain, 9)
         await s.act(ALICE, Exit(development_address(9)), b"")
         blocks(1 + TERMS.delay_blocks)
         await s.act(BOB, equivocation(5), b"")
         blocks(1)
         assert await s.balance(BURNT, 0) > 0
-        await final(s, Chain(), (0, 1, 2), validators=(await s.validator_sets(0, 10**9))[-1].version)
+        await final(s, chain, (0, 1, 2), validators=(await s.validator_sets(0, 10**9))[-1].version)
         blocks(TERMS.exit_blocks)
         assert await code_of(s.act(ALICE, Claim(development_address(9)), b"")) == "nothing_held"
 
@@ -706,7 +739,8 @@ def test_who_left_before_his_set_had_handed_over_is_replaced_too(
     gone = Announce((development_address(5),))
 
     async def test(s: LocalSettlement) -> None:
-        chain, joined_set = Chain(), await joined(s, 5, stake=4)
+        chain = Chain()
+        joined_set = await joined(s, chain, 5, stake=4)
         if handed_over:
             await final(s, chain, (0, 1, 2))
             await final(s, chain, (0, 1, 2, 3, 5), validators=1)
@@ -739,7 +773,7 @@ def test_a_set_that_still_commits_is_not_replaced(run: Callable[[Test], None]) -
 
 def test_what_happens_to_validators_is_undone_and_done_again_by_a_reorganisation(run: Callable[[Test], None]) -> None:
     async def test(s: LocalSettlement) -> None:
-        await joined(s)
+        await joined(s, Chain())
         await s.act(BOB, equivocation(5), b"")
         blocks(1)
         await s.head()
@@ -761,12 +795,186 @@ def test_a_registration_undone_waits_with_its_stake(run: Callable[[Test], None])
         await s.fund(ALICE, 0, 2 * STAKE_UNIT)
         await s.act(ALICE, register(5), b"")
         blocks(1)
-        assert len(await s.validator_sets(0, 10**9)) == 2
+        assert await s.pending_validators() == {development_address(5): 2}
         await s.reorganise(1)
-        assert len(await s.validator_sets(0, 10**9)) == 1
+        assert await s.pending_validators() == {}
         assert await s.audit() == {} and await s.balance(ALICE, 0) == 0
         blocks(1)
+        assert await s.pending_validators() == {development_address(5): 2}
+
+    run(test)
+
+
+async def registered(s: LocalSettlement, key: int = 5) -> Commitment:
+    """Let ALICE register a key; a commitment that it may name."""
+    await s.fund(ALICE, 0, 2 * STAKE_UNIT)
+    await s.act(ALICE, register(key), b"")
+    return await committed(s, Chain())
+
+
+def test_who_registers_and_never_comes_is_never_in_the_set(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await s.fund(ALICE, 0, 99 * STAKE_UNIT)
+        await s.act(ALICE, register(5, 99), b"")
+        chain = Chain()
+        for _ in range(5):
+            await final(s, chain, (0, 1, 2))
+        assert len(await s.validator_sets(0, 10**9)) == 1
+        assert await s.pending_validators() == {development_address(5): 99}
+
+    run(test)
+
+
+@pytest.mark.parametrize("standing_still", [False, True], ids=["alive", "standing still"])
+def test_who_never_entered_takes_all_of_the_stake_back(run: Callable[[Test], None], standing_still: bool) -> None:
+    async def test(s: LocalSettlement) -> None:
+        commitment, key = await registered(s), development_address(5)
+        assert await code_of(s.act(BOB, Exit(key), b"")) == "not_owner"
+        await s.act(ALICE, Exit(key), b"")
+        blocks(1)
+        assert await code_of(s.activate(readiness(5, commitment))) == "left"
+        assert await code_of(s.act(ALICE, Claim(key), b"")) == "still_held"
+        if not standing_still:
+            await final(s, Chain(height=4), (0, 1, 2))
+        blocks(TERMS.delay_blocks + TERMS.exit_blocks)
+        await s.act(ALICE, Claim(key), b"")
+        blocks(1)
+        assert await s.balance(ALICE, 0) == 2 * STAKE_UNIT
+        assert (len(await s.validator_sets(0, 10**9)), await s.pending_validators()) == (1, {})
+        assert await code_of(s.act(ALICE, register(5), b"again")) == "key_used"
+
+    run(test)
+
+
+def test_readiness_is_of_this_chain_this_key_and_a_commitment(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        commitment = await registered(s)
+        ahead = Chain(height=4).commit(await s.head())
+        other = Chain().commit(await s.head(), state_root=b"\7" * 32)
+        for wrong, code in (
+            (readiness(5, commitment, chain=1), "bad_signature"),
+            (readiness(5, commitment, signer=6), "bad_signature"),
+            (replace(readiness(5, commitment), signature=possession(5)), "bad_signature"),
+            (replace(readiness(5, commitment), signature=bytes(65)), "bad_signature"),
+            (replace(readiness(5, commitment), height=8), "stale_commitment"),
+            (readiness(5, ahead), "stale_commitment"),
+            (readiness(5, other), "stale_commitment"),
+            (readiness(9, commitment), "unknown_validator"),
+            (readiness(0, commitment), "active"),
+        ):
+            assert await code_of(s.activate(wrong)) == code
+        await s.act(BOB, readiness(5, commitment), b"anybody may")
+        blocks(1)
+        assert await s.pending_validators() == {}
+        assert await code_of(s.activate(readiness(5, commitment))) == "active"
+
+    run(test)
+
+
+def test_readiness_before_the_first_commitment_says_nothing(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        await s.fund(ALICE, 0, 2 * STAKE_UNIT)
+        await s.act(ALICE, register(5), b"")
+        waiting = Chain().commit(await s.head())
+        await s.submit(waiting)
+        assert await code_of(s.activate(readiness(5, waiting))) == "unknown_validator"
+        blocks(1)
+        nothing = Activate(development_address(5), 0, ZERO_HASH, bytes(65))
+        assert await code_of(s.activate(nothing)) == "stale_commitment"
+        await s.activate(readiness(5, waiting))
+
+    run(test)
+
+
+def test_old_readiness_says_nothing_but_time_alone_makes_none_old(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        old, chain = await registered(s), Chain(height=4)
+        for _ in range(READINESS_COMMITMENTS - 1):
+            newest = await committed(s, chain)
+        held_back = await s.activate(readiness(5, old))
+        blocks(1)
+        assert await s.standing(held_back) == "posted", "the oldest that counts"
+        await s.reorganise(2)  # both wait again, and the commitment comes first
+        await s.submit(chain.commit(await s.head()))
+        blocks(1)
+        assert await s.standing(held_back) == "absent"
+        assert await code_of(s.activate(readiness(5, old))) == "stale_commitment"
+        await s.head()
+        blocks(1_000)
+        await s.activate(readiness(5, newest))
+        blocks(1)
+        assert await s.pending_validators() == {}
+
+    run(test)
+
+
+def test_readiness_undone_by_a_reorganisation_is_taken_in_again(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        commitment = await registered(s)
+        await s.activate(readiness(5, commitment))
+        blocks(1)
         assert len(await s.validator_sets(0, 10**9)) == 2
+        await s.reorganise(1)
+        assert await s.pending_validators() == {development_address(5): 2}
+        blocks(1)
+        (_, entered) = await s.validator_sets(0, 10**9)
+        assert entered.from_height == (await s.head()).settlement_height + TERMS.delay_blocks
+
+    run(test)
+
+
+def test_a_new_key_that_never_comes_is_replaced_by_another(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        old, chain = development_address(0), Chain()
+        for key in (9, 8):
+            await s.act(old, RotateKey(old, development_address(key), possession(key, old)), b"")
+            blocks(1)
+        assert await s.pending_validators() == {development_address(8): 1}
+        commitment = await committed(s, chain)
+        assert await code_of(s.activate(readiness(9, commitment))) == "left"
+        await ready(s, chain, 8)
+        assert development_address(8) in (await s.validator_sets(1, 10**9))[0].stakes
+
+    run(test)
+
+
+def test_a_new_key_may_be_taken_back_and_goes_with_the_old_one(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        old, new = development_address(0), development_address(9)
+        await s.act(old, RotateKey(old, new, possession(9, old)), b"")
+        blocks(1)
+        third = RotateKey(new, development_address(8), possession(8, old))
+        assert await code_of(s.act(old, third, b"")) == "pending"
+        await s.act(old, Exit(new), b"")
+        blocks(1)
+        assert (await s.pending_validators(), len(await s.validator_sets(0, 10**9))) == ({}, 1)
+        await s.act(old, RotateKey(old, development_address(8), possession(8, old)), b"")
+        blocks(1)
+        await s.act(old, Exit(old), b"")
+        blocks(1)
+        assert await s.pending_validators() == {}
+        assert await code_of(s.activate(readiness(8, await committed(s, Chain())))) == "left"
+        blocks(TERMS.delay_blocks)
+        await final(s, Chain(height=4), (1, 2, 3), validators=1)
+        blocks(TERMS.exit_blocks)
+        assert await code_of(s.act(old, Claim(new), b"")) == "nothing_held"
+        await s.act(old, Claim(old), b"")
+        blocks(1)
+        assert await s.balance(old, 0) == STAKE_UNIT
+
+    run(test)
+
+
+def test_a_key_that_waits_answers_for_nothing_of_the_one_that_stays(run: Callable[[Test], None]) -> None:
+    async def test(s: LocalSettlement) -> None:
+        old, new = development_address(0), development_address(9)
+        await s.act(old, RotateKey(old, new, possession(9, old)), b"")
+        blocks(1)
+        assert await code_of(s.act(BOB, equivocation(9), b"")) == "nothing_held"
+        await s.act(BOB, equivocation(0), b"")
+        blocks(1)
+        assert await s.balance(BURNT, 0) > 0
+        assert await s.pending_validators() == {}, "it goes with the one whose place it would have taken"
 
     run(test)
 

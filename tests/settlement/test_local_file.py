@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,15 +16,17 @@ import trio
 from trio.testing import MockClock
 
 from execution.compiler.standard import source_of
+from genesis import codec
 from genesis.devkeys import development_address
 from genesis.errors import Corrupt, Invalid
-from genesis.membership import STAKE_UNIT
+from genesis.membership import STAKE_UNIT, ValidatorSet
 from genesis.presets import load_preset
 from genesis.spec import SUPPLY_MAX
 from settlement.adapter import Poster
 from settlement.contract import Terms
 from settlement.local import open_local
 from settlement.local_fees import COIN
+from settlement.registry import Member, Registry
 from settlement.validators import BURNT
 from tests.settlement.test_adapter_contract import OTHER, POSTER, Chain, local
 
@@ -51,6 +55,31 @@ trio.run(main)
 def depositor(file: Path, name: str, count: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", DEPOSITOR, str(file), name, str(count)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def test_a_file_of_the_first_rules_is_taken_over_and_what_stands_in_it_stays(tmp_path: Path) -> None:
+    file = tmp_path / "settlement.sqlite"
+    terms = replace(TERMS, stakes={development_address(0): 1, development_address(1): 1})
+
+    async def opened() -> tuple[ValidatorSet, ...]:
+        async with open_local(file, terms, 500, lambda: 0) as settlement:
+            assert (await settlement.head()).settlement_height == 0
+            return await settlement.validator_sets(0, 10**9)
+
+    trio.run(opened)
+    member = Member(development_address(5), ALICE, 2, 5, None, 2)
+    with closing(sqlite3.connect(file)) as sql, sql:
+        (identity,) = sql.execute("SELECT value FROM meta WHERE name = 'identity'").fetchone()
+        (registry,) = sql.execute("SELECT payload FROM registry").fetchone()
+        members = (*Registry.decode(registry).members, member)
+        first = codec.encode(codec.decode_array(identity, 2, 1 << 16, "An identity", depth_max=4)[1])
+        sql.execute("UPDATE meta SET value = ? WHERE name = 'identity'", (first,))
+        sql.execute("UPDATE registry SET payload = ?", (Registry(members).encode(),))
+    for _ in range(2):
+        (_, entered) = trio.run(opened)
+        assert entered == ValidatorSet(1, 5, {**terms.stakes, member.key: 2}), "it is in without having been ready"
+    with closing(sqlite3.connect(file)) as sql:
+        assert sql.execute("SELECT value FROM meta WHERE name = 'identity'").fetchone() == (identity,)
 
 
 async def fund(file: Path, amount: int) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +104,23 @@ def test_a_torn_disk_keeps_all_that_was_synced_and_nothing_half(seed: int, fault
     left = list(disk.records())
     assert left in (synced, records[: len(synced) + 1])
     assert (len(synced) < len(records)) == (fault is not None)
+
+
+def workers_of(pid: int) -> list[str]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_who_ends_a_campaign_ends_its_workers(how: signal.Signals, code: int) -> None:
+    """Ctrl-C in a terminal goes to all of its processes; a signal for one, to that alone."""
+    command = [sys.executable, "-m", "node.cli", "network", "simulate", "--seeds", "0-9999", "--jobs", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as campaign:
+        while len(workers := workers_of(campaign.pid)) < 2:
+            assert campaign.poll() is None
+            time.sleep(0.02)
+        (os.killpg if how == signal.SIGINT else os.kill)(campaign.pid, how)
+        _, said = campaign.communicate(timeout=120)
+    assert (campaign.returncode, "Traceback" in said) == (code, False)
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        time.sleep(0.02)
