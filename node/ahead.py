@@ -10,7 +10,7 @@ processor bounded.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Set
 from contextlib import suppress
 
 import trio
@@ -26,9 +26,10 @@ from p2p.network import Network, Offence, Peer
 PROTOCOL = "deployments/1"
 AHEAD_S = 20.0
 """
-So long, at most, a deployment that is compiled waits for the others: twice what a source may take of a processor. Who
-does not answer costs those who deploy so much, and nobody else anything.
+So long, at most, a deployment that is compiled waits for the others: twice what a source may take of a processor.
 """
+GRACE_S = 2.0
+"""So long it waits for the rest once a quorum has it: a while for who is slow, no longer for who is silent."""
 TELLING_MAX = 4
 """Deployments on their way to the others; a peer answers sixteen requests at a time, others' among them."""
 TOLD_PER_S, TOLD_BURST = 2.0, 32.0
@@ -57,18 +58,19 @@ class Ahead:
         self,
         network: Network,
         peers: Callable[[], Iterable[Peer]],
+        suffice: Callable[[Set[Peer]], bool],
         check: Callable[[SignedTransaction], Awaitable[None]],
         compile_: Callable[[SignedTransaction], Awaitable[object]],
         turn: trio.CapacityLimiter,
     ) -> None:
         """
         Args:
-            peers: the other validators.
+            peers: the other validators. suffice: whether these and this node are a quorum.
             check: raises Invalid for what could not run or pay.
             compile_: raises Invalid, Unavailable. turn: taken while it runs.
         """
-        self._network, self._peers, self._check = network, peers, check
-        self._compile, self._turn = compile_, turn
+        self._network, self._peers, self._suffice = network, peers, suffice
+        self._check, self._compile, self._turn = check, compile_, turn
         self._askers: dict[Peer, _Asker] = {}
         self._telling = trio.CapacityLimiter(TELLING_MAX)
         self._told = Bucket(TOLD_PER_S, TOLD_BURST, trio.current_time())
@@ -83,17 +85,24 @@ class Ahead:
     # Of this node's
 
     async def tell(self, signed: SignedTransaction) -> None:
-        """Return when all others that are connected have compiled it, or will not; after AHEAD_S whatever they do."""
+        """
+        Return when all others that are connected have compiled it, or will not; GRACE_S after a quorum has, and after
+        AHEAD_S whatever they do.
+        """
         if not self._told.has(1, trio.current_time()):
             return
-        with trio.move_on_after(AHEAD_S):
+        compiled = set[Peer]()
+        with trio.move_on_after(AHEAD_S) as waiting:
             async with self._telling, trio.open_nursery() as nursery:
                 for peer in set(self._peers()) & set(self._network.peers()):
-                    nursery.start_soon(self._tell, peer, signed.raw)
+                    nursery.start_soon(self._tell, peer, signed.raw, compiled, waiting)
 
-    async def _tell(self, peer: Peer, raw: bytes) -> None:
+    async def _tell(self, peer: Peer, raw: bytes, compiled: set[Peer], waiting: trio.CancelScope) -> None:
         with suppress(Invalid, Unavailable):
             await self._network.request(peer, PROTOCOL, raw, AHEAD_S)
+            compiled.add(peer)
+            if self._suffice(compiled):
+                waiting.deadline = min(waiting.deadline, trio.current_time() + GRACE_S)
 
     # Of others'
 
@@ -105,9 +114,13 @@ class Ahead:
         signed = self._read(peer, asker, payload)
         if asker.waiting >= WAITING_MAX or asker.seconds.take(0, trio.current_time()) > 0:
             raise Unavailable("This node has compiled enough for you lately.")
-        await self._check(signed)
-        done = trio.Event()
         asker.waiting += 1
+        try:
+            await self._check(signed)
+        except BaseException:
+            asker.waiting -= 1
+            raise
+        done = trio.Event()
         self._nursery.start_soon(self._work, asker, signed, done)
         with trio.move_on_after(AHEAD_S):
             await done.wait()
@@ -134,14 +147,19 @@ class Ahead:
 
     async def _work(self, asker: _Asker, signed: SignedTransaction, done: trio.Event) -> None:
         """A peer's one after another, in turn with other peers'."""
-        async with asker.turn, self._turn:
-            began_s = trio.current_time()
-            try:
-                if asker.seconds.take(0, began_s) == 0:
-                    await self._compile(signed)
-            except (Invalid, Unavailable) as error:
-                log.info("what goes ahead does not compile", transaction=signed.id.hex(), reason=str(error))
-            finally:
-                asker.seconds.take(trio.current_time() - began_s, trio.current_time())
-        asker.waiting -= 1
-        done.set()
+        try:
+            async with asker.turn, self._turn:
+                await self._compile_within(asker.seconds, signed)
+        finally:
+            asker.waiting -= 1
+            done.set()
+
+    async def _compile_within(self, share: Bucket, signed: SignedTransaction) -> None:
+        began_s = trio.current_time()
+        try:
+            if share.take(0, began_s) == 0:
+                await self._compile(signed)
+        except (Invalid, Unavailable) as error:
+            log.info("what goes ahead does not compile", transaction=signed.id.hex(), reason=str(error))
+        finally:
+            share.take(trio.current_time() - began_s, trio.current_time())

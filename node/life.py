@@ -198,8 +198,9 @@ class Life:
                 )  # fmt: skip
                 intake = self._service.intake
                 ahead = Ahead(
-                    network, lambda: self._peers.values(), intake.check_ahead, intake.compile, intake.compiler.turn
-                )
+                    network, lambda: self._peers.values(), self._consensus.suffice, intake.check_ahead, intake.compile,
+                    intake.compiler.turn,
+                )  # fmt: skip
                 intake.tell = ahead.tell
                 intake.forwarder, self._service.consensus = self._forwarder, self._consensus
                 self._consensus.moved = self._forwarder.wake

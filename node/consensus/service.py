@@ -9,7 +9,7 @@ another validator set certifies what follows the newest block, another machine g
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -267,12 +267,20 @@ class Consensus:
 
     def connected(self) -> set[bytes]:
         """Validators of the set that can be reached now, this one included."""
-        names, own = set(self._network.peers()), self._signer.address if self._signer else None
+        return self._validators(self._network.peers())
+
+    def _validators(self, names: Collection[Peer]) -> set[bytes]:
+        """Those of the set at these nodes, and this one."""
+        own = self._signer.address if self._signer else None
         return {one for one in self._rules.stakes if one == own or self._peers.get(one) in names}
 
     def has_quorum(self) -> bool:
         """Whether enough validators can be reached for blocks to be certified."""
         return self._rules.has_quorum(self.connected())
+
+    def suffice(self, names: Collection[Peer]) -> bool:
+        """Whether the validators at these nodes and this one are a quorum."""
+        return self._rules.has_quorum(self._validators(names))
 
     def spare(self) -> int | None:
         """How many connected validators may be lost, heaviest first, with a quorum left; None when alone."""

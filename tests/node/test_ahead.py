@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ from genesis.chain import Call, DeployTransaction, SignedTransaction, sign
 from genesis.devkeys import development_address, development_key
 from genesis.errors import Invalid, Unavailable
 from genesis.transaction import RAW_BYTES_MAX
-from node.ahead import AHEAD_S, HEARD_BURST, PROTOCOL, SHARE, SHARE_BURST_S, WAITING_MAX, Ahead
+from node.ahead import AHEAD_S, GRACE_S, HEARD_BURST, PROTOCOL, SHARE, SHARE_BURST_S, TELLING_MAX, WAITING_MAX, Ahead
 from p2p.memory import Hub, MemoryNetwork, open_memory_network
 from p2p.network import Network
 from tests.node.running import SPEC, transaction
@@ -36,19 +36,22 @@ FIRST = deployment(0)
 
 @dataclass(slots=True)
 class Node:
-    """compiled: what it has, in order. unpaid: ids of what its chain would not run."""
+    """compiled: what it has, in order. unpaid: ids of what its chain would not run. quorum: itself included."""
 
     network: MemoryNetwork
     ahead: Ahead
     compiled: list[bytes] = field(default_factory=list)
     unpaid: set[bytes] = field(default_factory=set)
     compiles_s: float = COMPILE_S
+    checks_s: float = 0.0
+    quorum: int = 3
 
     @classmethod
     def join(cls, hub: Hub, name: str, others: tuple[str, ...]) -> Node:
         network = hub.join(name)
 
         async def check(signed: SignedTransaction) -> None:
+            await trio.sleep(node.checks_s)
             if signed.id in node.unpaid:
                 raise Invalid("It cannot pay.", "fee_unpayable")
 
@@ -56,7 +59,10 @@ class Node:
             await trio.sleep(node.compiles_s)
             node.compiled.append(signed.id)
 
-        node = cls(network, Ahead(network, lambda: others, check, work, trio.CapacityLimiter(1)))
+        def suffice(names: Set[str]) -> bool:
+            return len(names) + 1 >= node.quorum
+
+        node = cls(network, Ahead(network, lambda: others, suffice, check, work, trio.CapacityLimiter(1)))
         return node
 
 
@@ -119,6 +125,31 @@ def test_it_waits_for_nobody_who_is_away_and_not_for_long_for_who_is_silent() ->
     play(test)
 
 
+def test_who_is_slower_than_a_quorum_is_waited_for_a_while_and_who_is_silent_no_longer() -> None:
+    async def test(town: Three) -> None:
+        town.a.quorum, began = 2, trio.current_time()
+        town.c.compiles_s = COMPILE_S + GRACE_S / 2
+        await town.a.ahead.tell(FIRST)
+        assert town.c.compiled == [FIRST.id]
+        assert COMPILE_S + GRACE_S / 2 <= trio.current_time() - began < COMPILE_S + GRACE_S
+        town.c.compiles_s, began = 10 * AHEAD_S, trio.current_time()
+        await town.a.ahead.tell(deployment(1))
+        assert abs(trio.current_time() - began - COMPILE_S - GRACE_S) < 1
+
+    play(test)
+
+
+def test_one_silent_validator_keeps_no_deployment_from_the_others() -> None:
+    async def test(town: Three) -> None:
+        town.a.quorum, town.b.compiles_s, town.c.compiles_s = 2, 0.5, 10 * AHEAD_S
+        async with trio.open_nursery() as nursery:
+            for number in range(4 * TELLING_MAX):
+                nursery.start_soon(town.a.ahead.tell, deployment(number))
+        assert len(town.b.compiled) == 4 * TELLING_MAX
+
+    play(test)
+
+
 def test_what_was_begun_is_compiled_even_if_whoever_asked_waits_no_longer() -> None:
     async def test(town: Three) -> None:
         town.b.compiles_s = 2 * AHEAD_S
@@ -177,6 +208,25 @@ def test_a_flood_of_deployments_occupies_a_share_of_the_processor_and_nobody_els
         assert said.count("unavailable") > 50
         assert town.b.compiled.index(FIRST.id) <= 4, "c's waited for one of a's at most"
         assert town.b.network.statistics().offences == 0
+
+    play(test)
+
+
+def test_so_many_of_one_peer_wait_though_all_come_at_once() -> None:
+    async def test(town: Three) -> None:
+        town.b.checks_s, town.b.compiles_s = 1.0, 0.0
+        said = list[str]()
+
+        async def ask(number: int) -> None:
+            said.append(await town.asked(deployment(number).raw))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(2 * WAITING_MAX):
+                nursery.start_soon(ask, number)
+        assert said.count("unavailable") == WAITING_MAX and len(town.b.compiled) == WAITING_MAX
+        town.b.unpaid.add(FIRST.id)
+        for _ in range(2 * WAITING_MAX):
+            assert await town.asked(FIRST.raw) == "fee_unpayable", "who is refused waits no more"
 
     play(test)
 
