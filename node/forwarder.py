@@ -47,8 +47,8 @@ KEPT_MAX = 100_000
 
 log = logger("forwarder")
 
-Send = Callable[[Sequence[SignedTransaction]], Awaitable[Taken]]
-"""Takes transactions in here."""
+Send = Callable[[Sequence[SignedTransaction], bool], Awaitable[Taken]]
+"""Takes transactions in here; and whether what the compiler holds up already is waited for (`Intake.run_here`)."""
 
 
 class Forwarder:
@@ -177,7 +177,7 @@ class Forwarder:
         waiting = [*self._held.values(), *self._queue]
         self._held.clear()
         self._queue.clear()
-        taken = await self._send([one.signed for one in waiting])
+        taken = await self._send([one.signed for one in waiting], True)
 
         async def tell() -> None:
             for pending, answer in zip(waiting, await taken.finish(), strict=True):
@@ -212,17 +212,28 @@ class Forwarder:
         if pending.lane is not None:
             self._mempool.settle(pending, refused=False)
             pending.lane = None
-        self._held[pending.signed.id] = pending
+        first = self._held.setdefault(pending.signed.id, pending)
+        if first is not pending:
+            self._join(first, pending)
+
+    def _join(self, first: Pending, pending: Pending) -> None:
+        """The same transaction came here twice."""
+        try:
+            first.join(pending.done)
+        except Unavailable as error:
+            pending.done(error)
 
     def _settle(self, pending: Pending, answer: Receipt | Invalid | Unavailable) -> None:
         self.forwarded += 1
-        self._held.pop(pending.signed.id, None)
+        first = self._held.pop(pending.signed.id, pending)
         if pending.lane is not None:
             self._mempool.settle(pending, leaves_free(answer))
         if isinstance(answer, Receipt) and pending.signed.id in self._on_way:
             self._keep(pending.signed)
         self._on_way.discard(pending.signed.id)
         pending.done(answer)
+        if first is not pending:
+            first.done(answer)
 
     def _note(self, leader: Peer | None, reason: str) -> None:
         """Log, once until it changes: it is asked again many times a second."""
@@ -262,7 +273,7 @@ class Forwarder:
 
     async def _run_again(self, transactions: Sequence[SignedTransaction]) -> None:
         """Nobody is told: who sent them was answered, or asks again."""
-        self._nursery.start_soon((await self._send(transactions)).finish)
+        self._nursery.start_soon((await self._send(transactions, False)).finish)
 
     async def _ask(
         self, leader: Peer, frame: Sequence[SignedTransaction]
@@ -291,9 +302,10 @@ class Forwarder:
             raise Unavailable("This node does not lead; ask whoever does.")
         signed = await trio.to_thread.run_sync(lambda: [decode(row) for row in rows])
         await self.at_home()
-        taken = await self._send(signed)
+        waits = self._passes_on(peer)
+        taken = await self._send(signed, waits)
         finished = self._seen_through(taken)
-        answers = await (finished() if self._passes_on(peer) else taken.at_hand())
+        answers = await (finished() if waits else taken.at_hand())
         return codec.encode(tuple(_row(answer) for answer in answers))
 
     def _seen_through(self, taken: Taken) -> Callable[[], Awaitable[list[Any]]]:

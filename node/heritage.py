@@ -67,10 +67,11 @@ class Heirs(Protocol):
     async def left(self, tip: Tip, before: Sequence[bytes]) -> Left | None:
         """What one of these, the first that did, had begun above `tip`; each block is given once."""
 
-    async def takes_over(self, block: Block, parent: Tip, before: Sequence[bytes]) -> bool:
+    async def take_over(self, block: Block, parent: Tip, before: Sequence[bytes]) -> bool:
         """
-        Whether to propose again, as it is, what was executed here and failed: not if it is voted for no more, or one of
-        these, who led after its proposer, had begun something else. What was begun on it is `left`.
+        Go on from what was executed here and failed, as it is, to propose it again; whether that can be: not if it is
+        voted for no more, or one of these, who led after its proposer, had begun something else. What was begun on it
+        is `left` from now on.
         """
 
 
@@ -83,7 +84,7 @@ class NoHeirs:
     async def left(self, tip: Tip, before: Sequence[bytes]) -> Left | None:
         return None
 
-    async def takes_over(self, block: Block, parent: Tip, before: Sequence[bytes]) -> bool:
+    async def take_over(self, block: Block, parent: Tip, before: Sequence[bytes]) -> bool:
         return False
 
     def meet(self, peers: Mapping[bytes, Peer]) -> None:
@@ -270,7 +271,7 @@ class Heritage:
             self._orphan(height, (*block.batches, *block.loose))
         return None
 
-    async def takes_over(self, block: Block, parent: Tip, before: Sequence[bytes]) -> bool:
+    async def take_over(self, block: Block, parent: Tip, before: Sequence[bytes]) -> bool:
         header, batches = block.header, [batch.transactions for batch in block.body.batches]
         for author in takewhile(lambda one: one != header.proposer, before):
             begun = self._begun.get(author, {}).get(header.height)

@@ -20,7 +20,7 @@ from execution.executor import Executor
 from genesis.chain import Deployment, Receipt, SignedTransaction, Transaction
 from genesis.errors import Invalid, Unavailable
 from genesis.spec import ChainSpec
-from genesis.transaction import decode_trusted
+from genesis.transaction import KINDS_WITH_SOURCE, decode_trusted
 from node.compiling import Compiler
 from node.corelink import Later, refusal
 from node.deployments import check, prepare
@@ -92,9 +92,13 @@ class Intake:
             await self.forwarder.at_home()
         return await self._take(_Frame(signed, wait == "executed"), again=False)
 
-    async def run_here(self, transactions: Sequence[SignedTransaction]) -> Taken:
-        """Take in what another node forwards, or once more what a leader had; what has run already has its receipt."""
-        frame = _Frame(transactions, until_executed=True)
+    async def run_here(self, transactions: Sequence[SignedTransaction], waits: bool) -> Taken:
+        """
+        Take in what another node forwards, or once more what a leader had; what has run already has its receipt.
+
+        waits: for what the compiler holds up already, too; else the answer to that is HELD.
+        """
+        frame = _Frame(transactions, until_executed=True, waits=waits)
         answer = await self._take(frame, again=True)
         return Taken(answer.wait if isinstance(answer, Later) else frame.wait, frame.at_hand)
 
@@ -112,9 +116,7 @@ class Intake:
 
     async def compile(self, signed: SignedTransaction) -> Deployment:
         """Raises as `prepare`."""
-        return await prepare(
-            signed, self._spec, partial(self._engine.run, self._executor.programs), self.compiler
-        )  # fmt: skip
+        return await prepare(signed, self._spec, partial(self._engine.run, self._executor.programs), self.compiler)
 
     async def _check_payer(self, signed: SignedTransaction, now_ms: int) -> None:
         """Nothing is compiled for who may not deploy, or cannot pay. Raises Invalid."""
@@ -137,7 +139,10 @@ class Intake:
         return frame.answers if frame.left == 0 else Later(partial(self._finish, frame))
 
     async def _admit(self, frame: _Frame, indexes: Sequence[int], again: bool) -> dict[int, Invalid | Unavailable]:
-        """Let these of a frame in, deployments to be compiled; those that are refused. again: what waits is joined."""
+        """
+        Let these of a frame in, deployments to be compiled; those that are refused. again: what waits is joined, and
+        what was refused a moment ago stays so.
+        """
         signed = [frame.signed[index] for index in indexes]
         self._mempool.forget(signed)
         while keys := self._mempool.unknown(signed):
@@ -145,12 +150,14 @@ class Intake:
         now_ms = _now_ms()
         refused: dict[int, Invalid | Unavailable] = {}
         for index, one in zip(indexes, signed, strict=True):
-            answer = frame.executed(index)
-            if again and self._mempool.join(one.id, answer):
-                frame.note(index, self._mempool.is_held(one.id))
+            reason = self._outcomes.refusal(one.id) if again else None
+            if reason is not None:
+                refused[index] = reason
                 continue
-            pending = Pending(one, self._settled(one.id, answer))
+            pending = Pending(one, self._settled(one, frame.executed(index)))
             try:
+                if again and self._is_here(frame, index):
+                    continue
                 if not isinstance(one.transaction, Transaction):
                     check(one, self._spec)
                     self._mempool.hold(pending, now_ms)
@@ -164,6 +171,14 @@ class Intake:
                 refused[index] = error
         return refused
 
+    def _is_here(self, frame: _Frame, index: int) -> bool:
+        """Whether one that comes again waits here; the frame hears of it. Raises Unavailable: too many wait for it."""
+        transaction = frame.signed[index].id
+        if self._mempool.is_held(transaction) and not frame.waits:
+            frame.put(index, HELD)
+            return True
+        return self._mempool.join(transaction, frame.executed(index))
+
     async def _answer_as_before(self, frame: _Frame, index: int) -> bool:
         """Whether a transaction has run already, and so has its receipt. Needs the line's turn."""
         with suppress(Invalid):  # its block is pruned
@@ -173,15 +188,17 @@ class Intake:
                 return True
         return False
 
-    def _settled(self, transaction: bytes, answer: Answer) -> Answer:
+    def _settled(self, one: SignedTransaction, answer: Answer) -> Answer:
         """
         What is called with the outcome of a transaction that was received. Refused, for a leader before had run it, it
         has the receipt that it had then.
         """
 
         def settled(outcome: Any) -> None:
-            self._outcomes.waiting.discard(transaction)
-            before = self._outcomes.recent(transaction) if isinstance(outcome, Invalid) else None
+            self._outcomes.waiting.discard(one.id)
+            before = self._outcomes.recent(one.id) if isinstance(outcome, Invalid) else None
+            if before is None and not isinstance(outcome, Receipt) and one.transaction.kind in KINDS_WITH_SOURCE:
+                self._outcomes.refused(one.id, outcome)
             answer(before or outcome)
 
         return settled
@@ -202,7 +219,7 @@ class Intake:
 
     def _settled_elsewhere(self, one: SignedTransaction, answer: Answer) -> Answer:
         """The same, of one that another node runs: until its block is here, what that node says of it is known."""
-        settled = self._settled(one.id, answer)
+        settled = self._settled(one, answer)
 
         def told(outcome: Any) -> None:
             if isinstance(outcome, Receipt):
@@ -240,13 +257,14 @@ class _Frame:
     Answers to transactions sent together, and an event for when all are there.
 
     until_executed: an answer is the receipt, encoded; else the id, as soon as the transaction is taken in. deployments:
-    those let in that are to be compiled, by their index. held: indexes of what the compiler holds up.
+    those let in that are to be compiled, by their index. held: indexes of what the compiler holds up. waits: for what
+    it held up before, too.
     """
 
-    __slots__ = ("_at_hand", "_done", "_until_executed", "answers", "deployments", "held", "left", "signed")
+    __slots__ = ("_at_hand", "_done", "_until_executed", "answers", "deployments", "held", "left", "signed", "waits")
 
-    def __init__(self, signed: Sequence[SignedTransaction], until_executed: bool) -> None:
-        self.signed, self._until_executed = signed, until_executed
+    def __init__(self, signed: Sequence[SignedTransaction], until_executed: bool, waits: bool = True) -> None:
+        self.signed, self._until_executed, self.waits = signed, until_executed, waits
         self.answers: list[Any] = [None] * len(signed)
         self.deployments: list[tuple[int, Pending]] = []
         self.held: set[int] = set()

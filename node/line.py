@@ -271,8 +271,13 @@ class Line:
         return newest if falls else None
 
     def propose_again(self, block: Block) -> Executed:
-        """Another block of what the newest one holds takes its place; either may be certified yet. Needs `turn`."""
-        before = self._above.pop()
+        """
+        Another block of what the newest one holds takes its place; either may be certified yet. Needs `turn`, and that
+        the newest one is `undecided_on` the same parent.
+        """
+        before = self.undecided_on(block.header.parent)
+        assert before is not None, "what is for good stays"
+        self._above.pop()
         self._aside[before.tip.hash] = before
         tip = advance(before.parent, block, before.tip.span_withdrawals, self._spec)
         self._above.append(executed := replace(before, block=block, tip=tip))

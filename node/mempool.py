@@ -27,6 +27,9 @@ LANES_REMEMBERED_MAX = 200_000
 HELD_MAX = 16
 """Deployments that wait for the compiler, which takes one at a time."""
 
+HEARERS_MAX = 32
+"""Who waits for the outcome of one transaction; it may come by every node, and again when another leads."""
+
 PAST = -1
 """No lane's epoch."""
 
@@ -36,18 +39,32 @@ LaneKey = tuple[bytes, int]
 @dataclass(eq=False, slots=True)
 class Pending:
     """
-    A transaction and whoever waits for its outcome. work: what compiling a deployment gave.
+    A transaction and whoever waits for its outcome: `answer`, and `also` who joined. work: what compiling a deployment
+    gave.
 
     lane: where it was let in. epoch: of that lane then, or PAST. When one of lane 0 is refused, those behind it are of
     the past. held: it waits for the compiler.
     """
 
     signed: SignedTransaction
-    done: Callable[[Any], None]
+    answer: Callable[[Any], None]
     work: Deployment | None = None
     lane: _Lane | None = None
     epoch: int = 0
     held: bool = False
+    also: tuple[Callable[[Any], None], ...] = ()
+
+    def join(self, answer: Callable[[Any], None]) -> None:
+        """Raises Unavailable: HEARERS_MAX wait for it."""
+        if len(self.also) + 1 >= HEARERS_MAX:
+            message = f"{HEARERS_MAX} wait for this transaction's outcome, which is the limit; ask for its receipt."
+            raise Unavailable(message)
+        self.also = (*self.also, answer)
+
+    def done(self, outcome: Any) -> None:
+        """Its outcome is known: all that wait hear it, in the order they came."""
+        for answer in (self.answer, *self.also):
+            answer(outcome)
 
     @property
     def key(self) -> LaneKey:
@@ -157,18 +174,17 @@ class Mempool:
         else:
             self._enqueue(pending)
 
-    def join(self, transaction: bytes, done: Callable[[Any], None]) -> bool:
-        """Whether this very transaction waits here; if so, `done` is called as well once its outcome is known."""
+    def join(self, transaction: bytes, answer: Callable[[Any], None]) -> bool:
+        """
+        Whether this very transaction waits here; if so, `answer` is called as well once its outcome is known.
+
+        Raises:
+            Unavailable: HEARERS_MAX wait for it.
+        """
         pending = self._ids.get(transaction)
         if pending is None:
             return False
-        first = pending.done
-
-        def both(outcome: Any) -> None:
-            first(outcome)
-            done(outcome)
-
-        pending.done = both
+        pending.join(answer)
         return True
 
     def hold(self, pending: Pending, now_ms: int) -> None:

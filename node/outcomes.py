@@ -9,13 +9,17 @@ from collections.abc import Iterable
 import trio
 
 from genesis.chain import Receipt, SignedTransaction
-from genesis.errors import Invalid
+from genesis.errors import Invalid, Unavailable
 from node.open_block import OpenBlock, receipt_in
 from node.receipts import Recent
 from node.store import Store
 
 TOLD_MAX = 50_000
 """Receipts that another node has told of and no block here has shown; beyond it the oldest are forgotten."""
+
+REFUSED_MAX = 64
+REFUSED_S = 5.0
+"""Refusals of deployments that are remembered, and how long: ten times as long as who was told "held" waits to ask."""
 
 
 class Outcomes:
@@ -29,6 +33,8 @@ class Outcomes:
         """Height of the newest block certified in this life."""
         self._told: OrderedDict[bytes, tuple[Receipt, int]] = OrderedDict()
         """What another node has run and no certified block here has shown yet: its receipt, and when it expires."""
+        self._refused: OrderedDict[bytes, tuple[Invalid | Unavailable, float]] = OrderedDict()
+        """The newest last, each with when it is forgotten."""
 
     def executed(self, block: OpenBlock, receipts: Iterable[Receipt]) -> None:
         for receipt in receipts:
@@ -51,6 +57,18 @@ class Outcomes:
             if told.height > height or expiry > now_ms:
                 return
             self._told.popitem(last=False)
+
+    def refused(self, deployment: bytes, reason: Invalid | Unavailable) -> None:
+        """Whoever was not kept waiting for its outcome asks again, and must not have it compiled once more."""
+        self._refused.pop(deployment, None)
+        self._refused[deployment] = reason.with_traceback(None), trio.current_time() + REFUSED_S
+        if len(self._refused) > REFUSED_MAX:
+            self._refused.popitem(last=False)
+
+    def refusal(self, transaction: bytes) -> Invalid | Unavailable | None:
+        """Of a deployment that came to nothing in the last REFUSED_S."""
+        reason, until_s = self._refused.get(transaction, (None, 0.0))
+        return reason if trio.current_time() < until_s else None
 
     def reverted(self, receipts: Iterable[Receipt]) -> None:
         for receipt in receipts:

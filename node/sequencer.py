@@ -288,22 +288,27 @@ class Sequencer:
             return height + 1 in self._left or height == self._complete
 
     async def _propose_again(self, turn: Turn) -> bool:
-        """What a leader before this one had sealed, and was run here, needs no more than a signature; whether it is."""
+        """
+        What a leader before this one had sealed, and was run here, needs no more than a signature; whether that is all
+        there is to do. While others are asked, the turn may go, or the block become one for good.
+        """
         found = self._line.undecided_on(turn.parent)
         if found is None or found.block.header.validators != turn.validators:
             return False
-        if not await self._heirs.takes_over(found.block, found.parent, turn.before) or self._turn is not turn:
-            return False
-        self._turn, self._goes_on = None, turn.again
+        if not await self._heirs.take_over(found.block, found.parent, turn.before) or self._turn is not turn:
+            return self._turn is not turn
         header = replace(found.block.header, proposer=self._signer.address, view=turn.view)
         signature = await self._signed(header)
-        if signature is None:
-            self._goes_on = False
+        if self._turn is not turn:
             return True
-        block = Block(header, found.block.body, signature)
-        self._line.propose_again(block)
-        log.info("proposes another leader's block again", height=header.height, receipts=len(found.open_block.receipts))
-        turn.built(block)
+        self._turn, self._goes_on = None, False
+        if signature is not None and self._line.undecided_on(turn.parent) is found:
+            self._goes_on = turn.again
+            block = Block(header, found.block.body, signature)
+            self._line.propose_again(block)
+            receipts = len(found.open_block.receipts)
+            log.info("proposes another leader's block again", height=header.height, receipts=receipts)
+            turn.built(block)
         return True
 
     async def _stand_on(self, turn: Turn) -> bool:

@@ -95,6 +95,21 @@ def test_nothing_is_compiled_ahead_that_the_chain_would_not_run(
     play(tmp_path, test)
 
 
+@pytest.mark.slow
+def test_what_does_not_compile_is_refused_through_whomever_it_comes(tmp_path: Path) -> None:
+    async def test(town: Town) -> None:
+        await town.grown(0, 2)
+        client = town.members[(await town.leader() + 1) % COUNT].client
+        wallet = await Wallet.open(client, development_key(7))
+        signed = await wallet.sign_deployment("two", {"two.py": SOURCE.replace("2", "nothing")}, b"")
+        with trio.fail_after(120), pytest.raises(Invalid) as refused:
+            await wallet.send_signed(signed)
+        assert refused.value.code == "does_not_compile"
+        await town.level()
+
+    play(tmp_path, test)
+
+
 def deployment(key: int, **fields: Any) -> SignedTransaction:
     values = {
         "chain": SPEC.chain_id, "account": development_address(key), "lane": 0, "sequence": 0, "expiry": 1 << 50,

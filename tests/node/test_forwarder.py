@@ -46,7 +46,7 @@ class Machine:
     holds: bool = False
     """The compiler holds up all that comes."""
 
-    async def send(self, signed: Sequence[SignedTransaction]) -> Taken:
+    async def send(self, signed: Sequence[SignedTransaction], waits: bool) -> Taken:
         self.ran += signed
 
         async def answers() -> list[Any]:
@@ -267,6 +267,27 @@ def test_what_the_leaders_compiler_holds_up_holds_up_nothing_else() -> None:
                 held.clear()
                 await trio.sleep(1)
                 assert len(first) == 1 and forwarder.statistics()["waiting"] == 0
+
+    run(main)
+
+
+def test_what_came_twice_is_answered_twice_as_far_as_so_many_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.mempool.HEARERS_MAX", 2)
+
+    async def main() -> None:
+        async with open_memory_network() as hub, trio.open_nursery() as nursery:
+            held, machine, told = {FIRST.raw}, Machine(leader="leads"), list[Any]()
+            compiles(hub, "leads", held)
+            with forwarding(nursery, machine, hub.join("node")) as forwarder:
+                for number in range(3):
+                    forwarder.submit(Pending(FIRST, told.append))
+                    await trio.sleep(0.1)
+                    assert [type(one) for one in told] == [Unavailable] * (number == 2)
+                held.clear()
+                forwarder.submit(Pending(FIRST, told.append))
+                await trio.sleep(1)
+                assert [type(one) for one in told] == [Unavailable, *[Receipt] * 3]
+                assert forwarder.statistics()["waiting"] == 0
 
     run(main)
 

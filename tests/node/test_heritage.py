@@ -15,7 +15,7 @@ from execution.executor import Opening
 from execution.standard import standard_plan
 from execution.vm.machine import Machine
 from genesis import codec
-from genesis.chain import Block, Receipt, SignedTransaction, sign_block
+from genesis.chain import Block, Header, Receipt, SignedTransaction, sign_block
 from genesis.crypto import address_of
 from genesis.devkeys import development_key
 from genesis.errors import Invalid
@@ -302,6 +302,51 @@ def test_what_was_run_here_is_proposed_again_as_it_is_and_what_was_begun_on_it_g
     play(tmp_path, test)
 
 
+@pytest.mark.parametrize("what", ["decided", "gone"])
+def test_what_is_settled_while_the_signer_takes_its_time_is_not_proposed_again(tmp_path: Path, what: str) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        await heir.heard(blocks=2, batches=4)
+        assert await heir.leading.ledger.execute(sealed, vouched=True)
+        line, sequencer, asked, answers = heir.leading.line, heir.leading.sequencer, trio.Event(), trio.Event()
+        sign = sequencer._signer.propose
+
+        async def slow(header: Header) -> bytes:
+            asked.set()
+            await answers.wait()
+            return await sign(header)
+
+        sequencer._signer.propose = slow  # type: ignore[method-assign]
+        sequencer.lead(Turn(2, line.tip.hash, heir.leading.built.append, again=True, before=(GONE,)))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sequencer._open)
+            await asked.wait()
+            if what == "decided":
+                line.decide(sealed.hash())
+            else:
+                sequencer.stand_back()
+            answers.set()
+        assert heir.leading.built == [] and not sequencer.in_office
+        assert line.newest().hash == sealed.hash()
+        async with line.turn:
+            assert await line.stand_on(sealed.hash()) == [], "its children are executed on it"
+
+    play(tmp_path, test)
+
+
+def test_nothing_takes_the_place_of_what_is_for_good(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        line = heir.leading.line
+        assert await heir.leading.ledger.execute(sealed, vouched=True)
+        line.decide(sealed.hash())
+        with pytest.raises(AssertionError, match="for good"):
+            line.propose_again(sealed)
+        assert line.newest().hash == sealed.hash()
+
+    play(tmp_path, test)
+
+
 def test_what_a_later_leader_had_begun_goes_before_an_earlier_one_s_block(tmp_path: Path) -> None:
     async def test(gone: Node, heir: Node) -> None:
         sealed = await _two_blocks(gone)
@@ -309,10 +354,10 @@ def test_what_a_later_leader_had_begun_goes_before_an_earlier_one_s_block(tmp_pa
         await heir.heard(blocks=2, batches=4)
         later, parent = address_of(development_key(13)), heir.leading.line.tip
         heir.heritage._begun[later] = {1: _begun(sealed, (pay(9, "9")[0].raw,))}
-        assert not await heir.heritage.takes_over(sealed, parent, (later, GONE))
-        assert await heir.heritage.takes_over(sealed, parent, (GONE, later)), "that one led before it"
+        assert not await heir.heritage.take_over(sealed, parent, (later, GONE))
+        assert await heir.heritage.take_over(sealed, parent, (GONE, later)), "that one led before it"
         heir.heritage._begun[later] = {1: _begun(sealed, sealed.body.batches[0].transactions)}
-        assert await heir.heritage.takes_over(sealed, parent, (later, GONE)), "it had begun the same"
+        assert await heir.heritage.take_over(sealed, parent, (later, GONE)), "it had begun the same"
 
     play(tmp_path, test)
 
@@ -321,7 +366,7 @@ def test_what_would_be_voted_for_no_more_is_not_proposed_again(tmp_path: Path) -
     async def test(gone: Node, heir: Node) -> None:
         sealed = await _two_blocks(gone)
         late = Block(replace(sealed.header, inbox_count=7), sealed.body, sealed.signature)
-        assert not await heir.heritage.takes_over(late, heir.leading.line.tip, (GONE,))
+        assert not await heir.heritage.take_over(late, heir.leading.line.tip, (GONE,))
 
     play(tmp_path, test)
 

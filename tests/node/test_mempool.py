@@ -363,6 +363,19 @@ def test_what_comes_again_while_it_waits_is_answered_together() -> None:
     assert heard == ["outcome"] and pool.answers == {first.signed.id: "outcome"}
 
 
+def test_so_many_wait_for_one_outcome_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as would not fit on the interpreter's stack."""
+    monkeypatch.setattr(module, "HEARERS_MAX", 5_000)
+    pool, heard = Pool(), list[Any]()
+    first = pool.put(transaction(0))
+    for _ in range(5_000 - 1):
+        assert pool.join(first.signed.id, heard.append)
+    with pytest.raises(Unavailable, match="ask for its receipt"):
+        pool.join(first.signed.id, heard.append)
+    first.done("outcome")
+    assert heard == ["outcome"] * (5_000 - 1) and pool.answers == {first.signed.id: "outcome"}
+
+
 def test_a_used_sequence_leaves_no_gap_behind_it_any_other_refusal_does() -> None:
     for refusal, free in (
         (Invalid("Used.", "sequence_used"), False),

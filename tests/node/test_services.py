@@ -638,7 +638,7 @@ def test_a_service_that_is_leaving_takes_no_transactions_of_clients() -> None:
 
 async def _answers(service: Service) -> list[Any]:
     """What the node itself asks, of transactions that waited for another leader."""
-    return await (await service.intake.run_here([])).finish()
+    return await (await service.intake.run_here([], True)).finish()
 
 
 def test_what_another_node_has_run_is_known_before_its_block_is_here(tmp_path: Path) -> None:
