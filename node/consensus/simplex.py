@@ -40,7 +40,7 @@ NOTARISE, NULLIFY, FINALISE = VoteKind.NOTARISE, VoteKind.NULLIFY, VoteKind.FINA
 BACK_OFF_ROUNDS_MAX = 5
 """Time-outs double that often at most: with each round of leaders that failed, and each block that came too late."""
 BARREN_MAX = BACK_OFF_ROUNDS_MAX
-"""Blocks of a leader in a row, none final, each notarised after its view was given up here; time-outs grow meanwhile."""
+"""Blocks of a leader in a row, none final, each notarised after its view was given up; time-outs grow meanwhile."""
 REMINDERS_A_TIMEOUT = 2
 CERTIFICATES_LATE_MAX = 2
 """So many final blocks may wait for a certificate of their own before peers are asked for the first one's."""
