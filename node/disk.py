@@ -9,6 +9,7 @@ does nothing else notes the time again and again, and what is missing between is
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ class SyncPace:
         """By number, in time that the process ran."""
         self._beaten: tuple[float, float] | None = None
         """When the time was noted last, and how long the process had stood still by then, in all."""
-        self._number = 0
+        self._numbers = itertools.count()
         self._slow_until = self._last_slow_s = 0.0
         self.count = 0
         self.longest_s = 0.0
@@ -76,8 +77,8 @@ class SyncPace:
     @contextmanager
     def timed(self) -> Iterator[None]:
         """Around one synced write."""
-        self._number = number = self._number + 1
-        self._begun[number] = begun = self._ran_s()
+        number, begun = next(self._numbers), self._ran_s()
+        self._begun[number] = begun
         try:
             yield
         finally:

@@ -40,8 +40,8 @@ BATCHES_MAX = 1_024
 """Of one block; what comes later is not kept."""
 BLOCK_BYTES_MAX = 6 << 20
 """Of one block; what comes later is not kept."""
-ORPHANS_MAX = 100_000
-"""Beyond it the oldest are forgotten."""
+ORPHANS_MAX, ORPHAN_BYTES_MAX = 100_000, 64 << 20
+"""Beyond either the oldest are forgotten."""
 ORPHAN_BLOCKS_MAX = 16
 """After so many blocks more, whoever led has run them or nobody will."""
 
@@ -149,8 +149,9 @@ class Heritage:
         self._addresses = {peer: address for address, peer in peers.items()}
         self._post = Post(network, tuple(peers.values()), {BATCHES: BATCHES_WAITING_MAX}, _nobody, _nobody)
         self._begun: dict[bytes, dict[int, _Begun]] = {address: {} for address in peers}
-        self._orphans: deque[tuple[int, bytes]] = deque(maxlen=ORPHANS_MAX)
+        self._orphans: deque[tuple[int, bytes]] = deque()
         """With the height that each was run at."""
+        self._orphan_bytes = 0
         self._goes_on: tuple[tuple[bytes, ...], int, int] | None = None
         """Whose sealed block was taken over last, and who led before; its height and time."""
 
@@ -200,7 +201,7 @@ class Heritage:
         rows = codec.expect_array(raws, None, "A batch's transactions")
         if not all(type(raw) is bytes for raw in rows):
             raise Invalid("A batch's transactions are bytes.", "malformed")
-        if number == 0 and not _is_sealed(begun.get(height), opening := _head_of(head)):
+        if number == 0 and not _is_told(begun.get(height), opening := _head_of(head)):
             for gone in [one for one in begun if one >= height]:
                 del begun[gone]
             self._begin(begun, height, _Begun(opening, []))
@@ -221,11 +222,9 @@ class Heritage:
     def proposed(self, block: Block) -> None:
         """A block signed by its proposer, who may have told of all of it, of some, or of nothing yet."""
         header, begun = block.header, self._begun.get(block.header.proposer)
-        if begun is None or _is_sealed(begun.get(header.height), head := _head_in(block)):
+        if begun is None or _is_told(begun.get(header.height), head := _head_in(block)):
             return
-        told, after = begun.get(header.height), begun.get(header.height + 1)
-        if told is not None and told.taken and told.head == head:
-            return
+        after = begun.get(header.height + 1)
         if after is not None and after.head.parent != block.hash():
             for gone in [one for one in begun if one > header.height]:
                 del begun[gone]
@@ -243,11 +242,11 @@ class Heritage:
                     there = {raw for batch in block.body.batches for raw in batch.transactions}
                     self._orphan(gone, [[raw for raw in batch if raw not in there] for batch in batches])
         while self._orphans and self._orphans[0][0] + ORPHAN_BLOCKS_MAX < height:
-            self._orphans.popleft()
+            self._oldest_orphan()
 
     def orphans(self, count_max: int) -> list[bytes]:
         """Transactions, as they were signed, that this node is to run if it leads; each is given once."""
-        return [self._orphans.popleft()[1] for _ in range(min(count_max, len(self._orphans)))]
+        return [self._oldest_orphan() for _ in range(min(count_max, len(self._orphans)))]
 
     async def left(self, tip: Tip, before: Sequence[bytes]) -> Left | None:
         height, goes_on = tip.height + 1, self._goes_on
@@ -260,15 +259,15 @@ class Heritage:
             block = begun.get(height)
             if block is None or block.taken:
                 continue
-            begun[height] = _Begun(block.head, [], block.size, taken=True)
+            begun[height] = _Begun(block.head, [], block.size, sealed=block.sealed, taken=True)
+            found = None
             if block.head.parent == tip.hash or number < len(followed):
                 found = await self._judged(block, tip, block.sealed or height + 1 in begun)
-                if found is not None:
-                    self._orphan(height, block.loose)
-                    if found.complete:
-                        self._goes_on = (author, *before), height, found.opening.time_ms
-                    return found
-            self._orphan(height, (*block.batches, *block.loose))
+            self._orphan(height, (*block.batches[len(found.batches) if found else 0 :], *block.loose))
+            if found is not None:
+                if found.complete:
+                    self._goes_on = (author, *before), height, found.opening.time_ms
+                return found
         return None
 
     async def take_over(self, block: Block, parent: Tip, before: Sequence[bytes]) -> bool:
@@ -300,21 +299,29 @@ class Heritage:
             log.info("what a leader had begun cannot be taken over", height=height, reason=str(error))
             return None
         kept = tuple(takewhile(_needs_no_compiler, batches))
-        rest = block.batches[len(kept) :]
-        self._orphan(height, rest)
-        return Left(opening, head.anchor, kept, complete and not rest) if kept else None
+        return Left(opening, head.anchor, kept, complete and len(kept) == len(batches)) if kept else None
 
     def _orphan(self, height: int, batches: Sequence[Sequence[bytes]]) -> None:
-        self._orphans.extend((height, raw) for batch in batches for raw in batch)
+        for raw in (raw for batch in batches for raw in batch):
+            self._orphans.append((height, raw))
+            self._orphan_bytes += len(raw)
+        while len(self._orphans) > ORPHANS_MAX or self._orphan_bytes > ORPHAN_BYTES_MAX:
+            self._oldest_orphan()
+
+    def _oldest_orphan(self) -> bytes:
+        """Which is no orphan any more."""
+        _, raw = self._orphans.popleft()
+        self._orphan_bytes -= len(raw)
+        return raw
 
 
 def _needs_no_compiler(batch: Sequence[SignedTransaction]) -> bool:
     return all(signed.transaction.kind not in KINDS_WITH_SOURCE for signed in batch)
 
 
-def _is_sealed(block: _Begun | None, head: _Head) -> bool:
-    """Whether all of this very block is here: what was told of it on another stream comes late."""
-    return block is not None and block.sealed and block.head == head
+def _is_told(block: _Begun | None, head: _Head) -> bool:
+    """Whether all of this very block is here, or it was taken: what is told of it on another stream comes late."""
+    return block is not None and (block.sealed or block.taken) and block.head == head
 
 
 def _head_in(block: Block) -> _Head:

@@ -187,13 +187,14 @@ class Sequencer:
 
     async def release(self, fallen: Sequence[Executed] = ()) -> None:
         """
-        Give up the open block and own blocks that fell: their transactions wait again. Needs the line's turn.
+        Give up the open block and blocks that fell, if this node built or proposed them: their transactions wait again.
+        Needs the line's turn.
 
         Logged batches of an earlier life that no block took up wait again too, once this node does not lead.
         """
         transactions: list[tuple[SignedTransaction, Deployment | None]] = []
         for executed in fallen:
-            if executed.block.header.proposer == self._signer.address:
+            if executed.block.header.proposer == self._signer.address or not executed.opened:
                 transactions += _transactions(executed.open_block)
         block, self.open_block = self.open_block, None
         if block is not None:
@@ -206,6 +207,9 @@ class Sequencer:
                 works = {work.transaction_id: work for work in batch.deployments}
                 transactions += [(signed, works.get(signed.id)) for signed in batch.transactions]
         self._left.clear()
+        await self._wait_again(transactions)
+
+    async def _wait_again(self, transactions: Sequence[tuple[SignedTransaction, Deployment | None]]) -> None:
         if transactions:
             given_up = GivenUp(tuple(transactions), ())
             await put_back(self._mempool, self._engine, self._executor, given_up, self._now_ms())
@@ -342,25 +346,28 @@ class Sequencer:
     async def _go_on(self) -> bool:
         """
         Take up what a leader before this one had begun, under its opening: receipts come out as it gave them. Whether
-        there was any.
+        there was any; what cannot be taken up waits here.
         """
         tip = self._line.newest()
         left = await self._heirs.left(tip, self._turn.before if self._turn else ())
         if left is None:
             return False
+        transactions = [(one, None) for batch in left.batches for one in batch]
         if self._turn is not None and self._inbox.validators(tip.anchor, left.anchor) != self._turn.validators:
-            return False  # begun before the set that certifies now had taken a lost one's place
+            await self._wait_again(transactions)  # begun before the set that certifies now had taken a lost one's place
+            return False
         block = OpenBlock(left.opening, left.anchor)
         try:
             ran = [await self._engine.run(run_batch, self._executor, block, batch) for batch in left.batches]
         except Invalid as error:
             log.warning("what a leader had run does not run here", height=block.opening.height, reason=str(error))
             await self._line.drop_open()
+            await self._wait_again(transactions)
             return False
         self.open_block = block
         self._complete = block.opening.height if left.complete else -1
         await self._keep(block, 0, [_Cut([Pending(one, _nobody) for one in batch]) for batch in left.batches])
-        for signed in (one for batch in left.batches for one in batch):
+        for signed, _ in transactions:
             self._mempool.passed((signed.signer, signed.transaction.lane), signed.transaction.sequence)
         for receipts, result in ran:
             await self._listener.executed(block, receipts, result)

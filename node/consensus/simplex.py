@@ -39,6 +39,8 @@ from node.consensus.words import NO_BLOCK, Ballot, Link, Quorum, Rules, Said
 NOTARISE, NULLIFY, FINALISE = VoteKind.NOTARISE, VoteKind.NULLIFY, VoteKind.FINALISE
 BACK_OFF_ROUNDS_MAX = 5
 """Time-outs double that often at most: with each round of leaders that failed, and each block that came too late."""
+BARREN_MAX = BACK_OFF_ROUNDS_MAX
+"""Blocks of a leader in a row, none final, each notarised after its view was given up; time-outs grow meanwhile."""
 REMINDERS_A_TIMEOUT = 2
 CERTIFICATES_LATE_MAX = 2
 """So many final blocks may wait for a certificate of their own before peers are asked for the first one's."""
@@ -298,6 +300,7 @@ class Simplex:
         self._find_final()
         self._commit()
         self._ask_execution()
+        self._give_up_the_barren()
         self._vote_notarise()
         self._vote_finalise()
         self._give_up_the_gone()
@@ -417,12 +420,24 @@ class Simplex:
         if leader(self.rules, parent, self.view) in self.gone:
             self._nullify(self.view)
 
+    def _give_up_the_barren(self) -> None:
+        """
+        A leader whose blocks come to nothing loses the lead, though none is wrong: it may time its words so that each
+        block is notarised just when its view has been given up, and would go on so for all its lease.
+        """
+        parent = self._best_parent()
+        if parent is not None and self._is_barren(parent) and leader(self.rules, parent, self.view) == parent.proposer:
+            self._hurried = 0
+            self._nullify(self.view)
+
     def _lead(self) -> None:
         """Propose on the newest block that may have children, if that makes this validator the leader of the view."""
         parent = self._best_parent()
         if self.me is None or parent is None or self._cast(self.view).notarised is not None or self.rules.ends(parent):
             return
         if leader(self.rules, parent, self.view) != self.me or not self._is_good(parent):
+            return
+        if parent.proposer == self.me and self._is_barren(parent):
             return
         if self._led != (self.view, parent.hash):
             self._led = (self.view, parent.hash)
@@ -598,7 +613,19 @@ class Simplex:
             and self._stands(parent)
             and leader(self.rules, parent, link.view) == link.proposer
             and self._skipped(parent, link.view)
+            and not (link.proposer == parent.proposer and self._is_barren(parent))
         )
+
+    def _is_barren(self, link: Link) -> bool:
+        """Whether its proposer has had BARREN_MAX blocks that this validator could not finalise, this one the last."""
+        one: Link | None = link
+        for _ in range(BARREN_MAX):
+            if one is None or one.height <= self._final.height or one.proposer != link.proposer:
+                return False
+            if not self._cast(one.view).nullified:
+                return False
+            one = self._parent(one)
+        return True
 
     def _candidates(self) -> list[_Block]:
         """Blocks of this view that may be voted for as far as can be told without executing them."""

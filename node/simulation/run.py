@@ -48,9 +48,8 @@ def campaign(seeds: range, jobs: int, as_json: bool) -> int:
 def _running(chunks: Sequence[range], jobs: int) -> Iterator[list[Future[list[Outcome]]]]:
     """Chunks in processes of their own, which end with this one at once, whatever ends it."""
     with ProcessPoolExecutor(jobs, get_context("spawn"), _end_with_parent) as workers:
-        before = signal.pthread_sigmask(
-            signal.SIG_BLOCK, {signal.SIGINT}
-        )  # the workers inherit it: Ctrl-C is not theirs
+        # the workers inherit the mask: Ctrl-C is not theirs
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         futures = [workers.submit(run_chunk, chunk) for chunk in chunks]
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

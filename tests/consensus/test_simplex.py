@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from genesis import crypto
 from genesis.chain import VoteKind
-from node.consensus.simplex import Memory, Simplex
-from node.consensus.words import VIEWS_A_SET, Link, Said, taken_over
+from node.consensus.schedule import leader
+from node.consensus.simplex import BARREN_MAX, Memory, Simplex
+from node.consensus.words import VIEWS_A_SET, Ballot, Link, Said, taken_over
 from tests.consensus.town import GENESIS, KEYS, Liar, Silent, Town, Twins, Weather, rules_of, storm
 
 SEEDS = range(6)
@@ -56,6 +60,52 @@ def test_a_network_that_is_slower_than_its_time_out_certifies_all_the_same(delay
     height = town.height()
     town.run(town.now + 10_000)
     assert town.height() > height + 50, "and is quick again when the network is"
+
+
+class Tardy:
+    """Leads, and lets each block come to a quorum just when all have given its view up: notarised, and never final."""
+
+    def __init__(self, town: Town, number: int) -> None:
+        self.town, self.key, self.led = town, KEYS[number], 0
+        town.at(1, self.lead)
+
+    def receive(self, sender: int, way: str, what: Any) -> None:
+        return
+
+    def lead(self) -> None:
+        town, rules = self.town, self.town.rules
+        first, *others = (one.machine for one in town.members.values())
+        parent = first._best_parent()
+        me = crypto.address_of(self.key)
+        abreast = first.view > self.led and all(one.view == first.view for one in others)
+        if abreast and parent is not None and leader(rules, parent, first.view) == me:
+            self.led = first.view
+            link = town.block(first.view, parent, self.key, b"")
+            said = Said(VoteKind.NOTARISE, link.view, link.height, link.hash)
+            ballot = Ballot(said, me, crypto.sign(said.digest(rules), self.key))
+            given_up = max(one._deadline_ms for one in (first, *others)) + town.weather.delay_ms // 2
+            self.tell(town.now + 1, list(town.members)[:2], "propose", (link, ()))
+            self.tell(given_up, town.members, "propose", (link, ()))
+            self.tell(given_up, town.members, "hear", ballot)
+        town.at(town.now + 1, self.lead)
+
+    def tell(self, when: int, whom: Iterable[int], way: str, what: Any) -> None:
+        for number in whom:
+            self.town.at(when, partial(self.town._deliver, -1, number, way, what))
+
+
+def test_a_leader_whose_blocks_come_to_nothing_loses_the_lead() -> None:
+    rules = rules_of(4, lease_views=10_000)
+    first = leader(rules, GENESIS, 1)
+    number = next(n for n, key in enumerate(KEYS) if crypto.address_of(key) == first)
+    town = Town(17, rules=rules, liars={number: Tardy})
+    town.weather = Weather(delay_ms=60, jitter_ms=0)
+    town.run(30_000)
+    assert town.liars[number].led == BARREN_MAX + 1, "once more in vain"
+    town.run(60_000)
+    assert not town.broken
+    assert town.height() > 50
+    assert all(one.machine._timeout_ms() == rules.timeout_ms for one in town.members.values())
 
 
 def test_a_leader_that_resigns_is_not_waited_for() -> None:

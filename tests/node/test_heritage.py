@@ -13,16 +13,18 @@ import trio
 
 from execution.executor import Opening
 from execution.standard import standard_plan
+from execution.transition import opening_of
 from execution.vm.machine import Machine
 from genesis import codec
-from genesis.chain import Block, Header, Receipt, SignedTransaction, sign_block
+from genesis.chain import Block, Header, Receipt, SignedTransaction, decode, sign_block
 from genesis.crypto import address_of
 from genesis.devkeys import development_key
 from genesis.errors import Invalid
 from genesis.spec import genesis_hash
+from node import heritage
 from node.consensus.doors import Certified, Kept
 from node.engine import EngineThread
-from node.heritage import BATCHES, HEIGHTS_MAX, Heritage, _Begun, _head_in
+from node.heritage import BATCHES, HEIGHTS_MAX, Heritage, Left, _Begun, _head_in
 from node.mempool import Mempool, Pending
 from node.open_block import Anchor
 from node.recovery import recover
@@ -31,7 +33,7 @@ from node.store import Store
 from node.tip import Tip
 from p2p.memory import Hub, Weather, open_memory_network
 from tests.node.leading import Leading, certified
-from tests.node.recovery_script import START_MS, TEST_SPEC, pay, script
+from tests.node.recovery_script import START_MS, TEST_SPEC, deployment, pay, script
 from tests.node.test_recovery import CONFIG, Deposits, Nobody
 
 KEYS = {"gone": development_key(0), "heir": development_key(12)}
@@ -219,6 +221,31 @@ def test_what_nobody_would_vote_for_is_not_taken_over_but_its_transactions_run(t
     play(tmp_path, test)
 
 
+@pytest.mark.parametrize("validators", [0, 1])
+def test_what_others_certify_now_or_does_not_run_as_it_was_cut_runs_in_a_block_of_its_own(
+    tmp_path: Path, validators: int
+) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        batches = [tuple(map(decode, batch.transactions)) for batch in sealed.body.batches]
+        opening, anchor = opening_of(sealed, ()), _head_in(sealed).anchor
+        if validators == 0:
+            opening = replace(opening, height=opening.height + 1)
+
+        async def left(*_: object) -> Left:
+            return Left(opening, anchor, tuple(batches), complete=False)
+
+        heir.heritage.left = left  # type: ignore[method-assign]
+        turn = Turn(2, heir.leading.line.tip.hash, heir.leading.built.append, True, validators=validators)
+        heir.leading.sequencer.lead(turn)
+        await heir.leading.sequencer._open()
+        block = heir.leading.sequencer.open_block
+        assert block is not None and block.opening.time_ms != sealed.header.time_ms
+        assert {one.transaction for one in block.receipts} == {one.id for batch in batches for one in batch}
+
+    play(tmp_path, test)
+
+
 def test_what_another_block_left_out_runs_again_soon_or_never(tmp_path: Path) -> None:
     async def test(gone: Node, heir: Node) -> None:
         await _two_blocks(gone)
@@ -267,6 +294,50 @@ def test_batches_that_come_after_their_block_was_taken_over_run_again(tmp_path: 
     play(tmp_path, test)
 
 
+def test_a_first_batch_that_comes_after_its_block_was_taken_over_begins_nothing(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed = await _two_blocks(gone)
+        await heir.heard(blocks=2, batches=4)
+        begun, first = heir.heritage._begun[GONE], _first_batch(sealed)
+        del begun[1]  # of this one nothing has come yet
+        heir.heritage.proposed(sealed)
+        await heir.leading.open(GONE)
+        heir.heritage._take_in(begun, first)
+        assert set(begun) == {1, 2}, "nor is the one begun on it forgotten"
+        assert await heir.heritage.left(heir.leading.line.tip, (GONE,)) is None, "each is given once"
+        assert heir.heritage.orphans(10) == [], "all of it was in the proposal"
+
+    play(tmp_path, test)
+
+
+def test_what_begins_with_a_deployment_runs_again_once(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        sealed, (deployed, _), (paid, _) = await _two_blocks(gone), deployment(), pay(9, "9")
+        begun = _Begun(_head_in(sealed), [(deployed.raw,), (paid.raw,)])
+        heir.heritage._begun[GONE] = {1: begun}
+        assert await heir.heritage.left(heir.leading.line.tip, (GONE,)) is None
+        assert heir.heritage.orphans(10) == [deployed.raw, paid.raw]
+
+    play(tmp_path, test)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("ORPHANS_MAX", 3), ("ORPHAN_BYTES_MAX", 30)])
+def test_orphans_are_bounded_and_the_oldest_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, limit: int
+) -> None:
+    monkeypatch.setattr(heritage, name, limit)
+
+    async def test(_: Node, heir: Node) -> None:
+        rows = [bytes([at]) * 10 for at in range(9)]
+        for row in rows:
+            heir.heritage._orphan(1, [[row]])
+        assert heir.heritage.orphans(10) == rows[-3:]
+        heir.heritage._orphan(1, [rows[:3]])
+        assert heir.heritage.orphans(10) == rows[:3], "there is room again for what was taken"
+
+    play(tmp_path, test)
+
+
 def test_a_block_that_another_leader_proposes_again_is_not_run_again(tmp_path: Path) -> None:
     async def test(gone: Node, heir: Node) -> None:
         sealed = await _two_blocks(gone)
@@ -280,6 +351,26 @@ def test_a_block_that_another_leader_proposes_again_is_not_run_again(tmp_path: P
         assert line.newest().hash == again.hash() and line.holds(sealed.hash())
         await ledger.keep(Kept(committed=(Certified(sealed, certified(sealed, TEST_SPEC)),)))
         assert line.tip.hash == sealed.hash(), "the first one may be certified after all"
+
+    play(tmp_path, test)
+
+
+def test_what_another_leader_proposed_again_waits_again_where_it_was_built_when_it_falls(tmp_path: Path) -> None:
+    async def test(gone: Node, heir: Node) -> None:
+        await heir.leading.open()
+        await heir.leading.seal()
+        (other,) = heir.leading.built
+        sealed = await _two_blocks(gone)
+        async with gone.leading.line.turn:
+            await gone.leading.sequencer.release()
+        gone.pool.empty()
+        header = replace(sealed.header, proposer=address_of(development_key(13)), view=sealed.header.view + 1)
+        again = sign_block(header, sealed.body, development_key(13))
+        assert await gone.leading.ledger.execute(again, vouched=True)
+        assert len(gone.pool) == 0, "it stands yet"
+        assert await gone.leading.ledger.execute(other, vouched=True)
+        waiting = {pending.signed.raw for pending in gone.pool.waiting()}
+        assert waiting == {raw for batch in sealed.body.batches for raw in batch.transactions} != set()
 
     play(tmp_path, test)
 
@@ -369,6 +460,14 @@ def test_what_would_be_voted_for_no_more_is_not_proposed_again(tmp_path: Path) -
         assert not await heir.heritage.take_over(late, heir.leading.line.tip, (GONE,))
 
     play(tmp_path, test)
+
+
+def _first_batch(block: Block) -> bytes:
+    """As its leader tells it."""
+    header, body = block.header, block.body
+    inbox = tuple(entry.fields() for entry in body.inbox)
+    head = (header.time_ms, header.parent, inbox, header.anchor_number, header.anchor_hash, header.inbox_count)
+    return codec.encode((header.height, 0, head, body.batches[0].transactions))
 
 
 def _begun(block: Block, batch: Sequence[bytes]) -> _Begun:
