@@ -13,7 +13,7 @@ class OutOfGasInTry(Program):
     def attack(self, other: ProgramRef[Face]) -> None:
         self.before += 1
         try:
-            other.poke(3, gas=5_000)
+            other.poke(3, gas=20_000)
             while True:
                 self.inside += 1
         except Rejected:
