@@ -39,8 +39,6 @@ WAITING_MAX = 8
 """Of one peer, the one that is being compiled among them."""
 SHARE, SHARE_BURST_S = 0.25, 30.0
 """Of the time that compiling for one peer takes: seconds a second, and at once."""
-LED, LED_BURST_S = 0.2, 20.0
-"""The same of what a node leads with: less, for the others may be slower by a quarter, and count it when it is done."""
 
 log = logger("ahead")
 
@@ -76,7 +74,6 @@ class Ahead:
         self._askers: dict[Peer, _Asker] = {}
         self._telling = trio.CapacityLimiter(TELLING_MAX)
         self._told = Bucket(TOLD_PER_S, TOLD_BURST, trio.current_time())
-        self._led = Bucket(LED, LED_BURST_S, trio.current_time())
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         self._network.serve(PROTOCOL, self._answer)
@@ -87,31 +84,18 @@ class Ahead:
 
     # Of this node's
 
-    async def tell(self, signed: SignedTransaction, took_s: float) -> None:
+    async def tell(self, signed: SignedTransaction) -> None:
         """
-        Return when all others that are connected have compiled it, or will not; GRACE_S after a quorum has, and AHEAD_S
-        after they were told whatever they do. took_s: what compiling took here; told once that is within their share.
+        Return when all others that are connected have compiled it, or will not; GRACE_S after a quorum has, and after
+        AHEAD_S whatever they do.
         """
-        if not self._connected():
-            return
-        await self._pace(took_s)
         if not self._told.has(1, trio.current_time()):
             return
         compiled = set[Peer]()
         with trio.move_on_after(AHEAD_S) as waiting:
             async with self._telling, trio.open_nursery() as nursery:
-                for peer in self._connected():
+                for peer in set(self._peers()) & set(self._network.peers()):
                     nursery.start_soon(self._tell, peer, signed.raw, compiled, waiting)
-
-    def _connected(self) -> set[Peer]:
-        return set(self._peers()) & set(self._network.peers())
-
-    async def _pace(self, took_s: float) -> None:
-        """What is beyond the others' share they would compile when they judge its block."""
-        now_s = trio.current_time()
-        wait_s = self._led.take(0, now_s)
-        self._led.take(took_s, now_s)
-        await trio.sleep(wait_s)
 
     async def _tell(self, peer: Peer, raw: bytes, compiled: set[Peer], waiting: trio.CancelScope) -> None:
         with suppress(Invalid, Unavailable):

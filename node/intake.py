@@ -60,7 +60,7 @@ class Taken:
 class Intake:
     """
     unpaid: see `Reads`. line, forwarder: set before anything comes in; no forwarder on a chain of one. tell: lets other
-    validators compile a deployment that took this one so many seconds, and waits for it a while. compiler: this node's.
+    validators compile a deployment, and waits for it a while. compiler: this node's.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Intake:
         self.line: Line
         self.forwarder: Carrier | None = None
         self.compiler = Compiler()
-        self.tell: Callable[[SignedTransaction, float], Awaitable[None]] = _nobody
+        self.tell: Callable[[SignedTransaction], Awaitable[None]] = _nobody
 
     async def send(self, transactions: Sequence[tuple[bytes, bytes, bytes]], wait: str) -> Any:
         """
@@ -240,9 +240,8 @@ class Intake:
         try:
             await self._check_payer(signed, _now_ms())
             async with self.compiler.turn:
-                began_s = trio.current_time()
                 work = await self.compile(signed)
-            await self.tell(signed, trio.current_time() - began_s)
+            await self.tell(signed)
         except (Invalid, Unavailable) as error:
             self._mempool.drop(pending, error)
         except BaseException:
@@ -310,7 +309,7 @@ class _Frame:
         return [HELD if answer is None else answer for answer in self.answers]
 
 
-async def _nobody(_: SignedTransaction, __: float) -> None:
+async def _nobody(_: SignedTransaction) -> None:
     """There are no others."""
 
 
