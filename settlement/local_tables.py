@@ -8,6 +8,7 @@ posting is anything somebody sent to the chain; height NULL means that it waits 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -17,6 +18,7 @@ from typing import Any
 from genesis.errors import Corrupt, Unavailable
 
 LOCK_WAIT_SECONDS = 10
+LOCK_LOOK_SECONDS = 0.05
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -67,9 +69,21 @@ class Tables:
 
     def __init__(self, path: Path) -> None:
         self._sql = sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
-        self._sql.execute("PRAGMA journal_mode = WAL")
+        self._log_ahead()
         self._sql.execute("PRAGMA synchronous = FULL")
         self._sql.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+
+    def _log_ahead(self) -> None:
+        """The one statement that does not wait for other processes by itself while they open the same new file."""
+        until_s = time.monotonic() + LOCK_WAIT_SECONDS
+        while True:
+            try:
+                self._sql.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                    raise
+            time.sleep(LOCK_LOOK_SECONDS)
 
     def close(self) -> None:
         self._sql.close()

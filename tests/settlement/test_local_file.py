@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Timer
 
 import pytest
 import trio
@@ -26,6 +27,7 @@ from settlement.adapter import Poster
 from settlement.contract import Terms
 from settlement.local import open_local
 from settlement.local_fees import COIN
+from settlement.local_tables import Tables
 from settlement.registry import Member, Registry
 from settlement.validators import BURNT
 from tests.settlement.test_adapter_contract import OTHER, POSTER, Chain, local
@@ -222,3 +224,15 @@ def test_no_more_is_given_out_than_the_bank_could_credit(tmp_path: Path) -> None
 def test_the_limit_is_the_banks_own() -> None:
     source = source_of("execution.programs.bank") or ""
     assert f'SUPPLY_MAX = Decimal("{SUPPLY_MAX // 10**18}")' in source
+
+
+def test_a_new_file_that_another_process_writes_to_is_waited_for(tmp_path: Path) -> None:
+    """Going over to a write-ahead log is the one step for which SQLite itself does not wait."""
+    path = tmp_path / "chain.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE begun(word)")
+        later = Timer(0.3, other.execute, ("COMMIT",))
+        later.start()
+        Tables(path).close()
+        later.join()
