@@ -25,10 +25,10 @@ LOOK_S = 0.5
 """How long what was told as executed waits before it is looked for."""
 ANSWER_S = 5.0
 GIVE_UP_S = 1.2 * EXPIRY_MS / 1_000
-"""What no node knows as certified so long after it was told as executed has come to nothing, for it has expired."""
+"""What all nodes say is not certified so long after it was told as executed has come to nothing: it has expired."""
 SETTLE_S = 600.0
 ASKED_AT_ONCE = 16
-"""Receipts asked of a node at the end, together: one by one, those of half an hour take as long."""
+"""Receipts asked of a node together: one by one, those of half an hour take as long."""
 CERTIFIED = ("certified", "posted", "final")
 
 
@@ -66,6 +66,7 @@ class Journal:
     reverted: int = 0
     certified: dict[bytes, Told] = field(default_factory=dict)
     _told: dict[bytes, tuple[float, Receipt]] = field(default_factory=dict)
+    _denied: dict[bytes, set[int]] = field(default_factory=dict)
     _turn: int = 0
 
     def hear(self, receipt: Receipt) -> None:
@@ -80,14 +81,15 @@ class Journal:
             await trio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Once through all that waits, at one node."""
+        """Once through all that waits, the oldest first, at one node."""
         self._turn = (self._turn + 1) % len(self.urls)
+        asked_s = trio.current_time() - LOOK_S
+        due = [(identity, *told) for identity, told in self._told.items() if told[0] < asked_s][::-1]
         with trio.move_on_after(ANSWER_S):
             try:
-                async with connect(self.urls[self._turn]) as client:
-                    for identity, (since_s, told) in list(self._told.items()):
-                        if since_s + LOOK_S < trio.current_time():
-                            await self._look_for(client, identity, since_s, told)
+                async with connect(self.urls[self._turn]) as client, trio.open_nursery() as nursery:
+                    for _ in range(ASKED_AT_ONCE):
+                        nursery.start_soon(self._look_for_some, client, due)
             except* (TenorError, OSError):
                 pass
 
@@ -98,19 +100,33 @@ class Journal:
                 await self.look()
         return len(self._told)
 
+    async def _look_for_some(self, client: Client, due: list[tuple[bytes, float, Receipt]]) -> None:
+        while due:
+            await self._look_for(client, *due.pop())
+
     async def _look_for(self, client: Client, identity: bytes, since_s: float, told: Receipt) -> None:
+        receipt, answered = None, True
         try:
             receipt = await client.receipt(identity)
-        except (Invalid, Unavailable):  # not known here, or waiting
-            receipt = None
+        except Unavailable:  # it waits, or the node does not say
+            answered = False
+        except Invalid as error:
+            answered = error.code == "not_found"
         if receipt is not None and receipt.stage in CERTIFIED:
             self.certified[identity] = _told(self._turn, receipt)
             self.reverted += (receipt.status, receipt.results) != (told.status, told.results)
-        elif since_s + GIVE_UP_S > trio.current_time():
+        elif since_s + GIVE_UP_S > trio.current_time() or not answered or not self._is_denied(identity):
             return
         else:
             self.reverted += 1
         self._told.pop(identity, None)
+        self._denied.pop(identity, None)
+
+    def _is_denied(self, identity: bytes) -> bool:
+        """Whether all nodes have said by now that it is not certified: one may be behind the others."""
+        by = self._denied.setdefault(identity, set())
+        by.add(self._turn)
+        return len(by) == len(self.urls)
 
     async def check(self) -> Found:
         """Ask again for everything certified: each receipt at one of the nodes, all nodes in turn."""

@@ -55,6 +55,7 @@ MANY_BLOCKS = 12 * SPEC.validators_delay_blocks
 async def gone_on(town: Town, settlement: LocalSettlement, number: int) -> None:
     """Wait until a node has certified a block whose anchor lies MANY_BLOCKS ahead of settlement's newest."""
     wanted = (await settlement.head()).settlement_height + MANY_BLOCKS
+    await town.grown(number, 1)
     while (await town.members[number].client.block())["anchor"] < wanted:
         await town.grown(number, 1)
 
