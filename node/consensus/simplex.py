@@ -426,7 +426,7 @@ class Simplex:
         block is notarised just when its view has been given up, and would go on so for all its lease.
         """
         parent = self._best_parent()
-        if parent is not None and self._is_barren(parent) and leader(self.rules, parent, self.view) == parent.proposer:
+        if parent is not None and self._is_barren(parent, leader(self.rules, parent, self.view)):
             self._hurried = 0
             self._nullify(self.view)
 
@@ -437,7 +437,7 @@ class Simplex:
             return
         if leader(self.rules, parent, self.view) != self.me or not self._is_good(parent):
             return
-        if parent.proposer == self.me and self._is_barren(parent):
+        if self._is_barren(parent, self.me):
             return
         if self._led != (self.view, parent.hash):
             self._led = (self.view, parent.hash)
@@ -613,14 +613,14 @@ class Simplex:
             and self._stands(parent)
             and leader(self.rules, parent, link.view) == link.proposer
             and self._skipped(parent, link.view)
-            and not (link.proposer == parent.proposer and self._is_barren(parent))
+            and not self._is_barren(parent, link.proposer)
         )
 
-    def _is_barren(self, link: Link) -> bool:
-        """Whether its proposer has had BARREN_MAX blocks that this validator could not finalise, this one the last."""
-        one: Link | None = link
+    def _is_barren(self, parent: Link, proposer: bytes) -> bool:
+        """Whether the last BARREN_MAX blocks, this one included, are a proposer's, and could not be finalised here."""
+        one: Link | None = parent
         for _ in range(BARREN_MAX):
-            if one is None or one.height <= self._final.height or one.proposer != link.proposer:
+            if one is None or one.height <= self._final.height or one.proposer != proposer:
                 return False
             if not self._cast(one.view).nullified:
                 return False
