@@ -10,7 +10,9 @@ import os
 import socket
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
+from random import SystemRandom
 
 from genesis.crypto import address_of, checksum_address, keccak256
 from genesis.devkeys import development_key
@@ -22,6 +24,8 @@ from p2p.identity import NodeKey
 
 CONFIG_NAME = "node.toml"
 PASSWORD = "devnet"
+PORTS = range(10_000, 32_768)
+"""Below those that Linux and others give to connections that name none, above those of most services."""
 VALIDATORS_MAX = 16
 """Of a devnet, as `tenor devnet` takes them."""
 
@@ -121,19 +125,43 @@ def _peer_line(number: int, port: int) -> str:
 def check_free(ports: Sequence[int]) -> None:
     """Raises Unavailable, naming the first port that somebody has."""
     for port in ports:
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError as error:
-            why = os.strerror(error.errno or 0)
+        why = _hindered(port)
+        if why is not None:
             raise Unavailable(
                 f"Port {port} cannot be used: {why}; stop what listens there, or name other ports with --port."
-            ) from error
+            )
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """
+    Ports of PORTS that nobody has now, and that nobody else is given while this process lives, though who is to listen
+    there may come later, and come and go: they are outside what connections get, and each draw holds its own.
+
+    Raises:
+        Unavailable: there are not so many.
+    """
+    drawn = SystemRandom().sample(PORTS, len(PORTS))
+    free = list(islice((port for port in drawn if _hindered(port) is None and _held(port)), count))
+    if len(free) < count:
+        raise Unavailable(f"Only {len(free)} of {count} ports are free from {PORTS.start} to {PORTS.stop - 1}.")
+    return free
+
+
+def _held(port: int) -> bool:
+    """Whether the port's name among the abstract sockets is now this process's, which keeps it open."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0tenor port {port}")
+    except OSError:
+        name.close()
+        return False
+    name.detach()
+    return True
+
+
+def _hindered(port: int) -> str | None:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        return os.strerror(error.errno or 0)
+    return None

@@ -18,11 +18,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
-from socket import socket
 
 import trio
 
 from genesis.errors import Unavailable
+from node.localnet import free_ports
 from p2p.address import Address, StaticPeer
 from p2p.identity import NodeKey
 from p2p.network import MESSAGE_BYTES_MAX, Peer
@@ -57,7 +57,7 @@ def key(number: int) -> NodeKey:
 
 async def measure(plan: Plan) -> Figures:
     """Start the others, join them, ask."""
-    ports = _free_ports(plan.nodes)
+    ports = free_ports(plan.nodes)
     processes = [_start(ports, number) for number in range(1, plan.nodes)]
     try:
         async with _joined(ports, 0) as network:
@@ -256,16 +256,6 @@ async def _answer(ports: list[int], number: int) -> None:
                 nursery.start_soon(task)
             await _until_connected(network, len(ports) - 1)
             joined = time.perf_counter() - started
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket() for _ in range(count)]
-    for one in sockets:
-        one.bind((HOST, 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def main(as_json: bool = True, plan: Plan | None = None) -> int:

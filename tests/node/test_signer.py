@@ -198,6 +198,7 @@ def test_a_signer_declares_its_own_key_ready_on_its_own_chain_and_can_write_then
             path.with_name(path.name + ".new").mkdir()
             with pytest.raises(Unavailable):
                 await remote.declare(ready)
+            await trio.sleep_forever()  # until the signer has ended
 
     with pytest.raises(BaseExceptionGroup) as ended:
         play(test)
