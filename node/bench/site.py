@@ -174,8 +174,8 @@ async def _list_market(client: Client, programs: Programs) -> None:
 
 async def _report(client: Client, site: Site, task_status: trio.TaskStatus[None]) -> None:
     """
-    Three reporters, four prices a second each; started once the chain has taken two of each. From then on one that comes
-    to nothing, as a report does that waited for longer than its age allows, has the next behind it.
+    Three reporters, four prices a second each; started once the chain has taken two of each. From then on one that
+    comes to nothing, as a report does that waited for longer than its age allows, has the next behind it.
     """
     wallets = [await Wallet.open(client, development_key(key)) for key in REPORTERS]
     turn = 0
