@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, TypeVar
 
 import trio
@@ -27,6 +29,7 @@ from node.engine import EngineThread
 from node.log import logger
 from node.meters import Meters
 from node.open_block import Anchor, OpenBlock
+from node.signatures import Opened, Signatures, with_signers
 from node.store import Note, Pages, Store, StoredBlock
 from node.tip import Tip, advance, span_withdrawals
 
@@ -36,8 +39,6 @@ PREPARED_MAX = 1_024
 REFUSED_MAX = 16
 """Blocks that did not come out, remembered so that none is run twice."""
 
-Opened = Sequence[Sequence[SignedTransaction]]
-"""A block's transactions with their signers, batch by batch."""
 T = TypeVar("T")
 
 log = logger("line")
@@ -116,16 +117,19 @@ class Line:
         self._checkpoint = checkpoint
         self._to_write, self._writing = trio.open_memory_channel[tuple[int, Copied]](1)
         self._write_pending = False
+        self._signatures = Signatures()
         self._prepared: OrderedDict[bytes, tuple[int, Opened]] = OrderedDict()
         """With their heights."""
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write checkpoints beside the chain's work, one at a time."""
         task_status.started()
-        async for height, copied in self._writing:
-            await trio.to_thread.run_sync(self._store.put_checkpoint, height, copied.meta, copied.chunks, copied.trees)
-            self._write_pending = False
-            log.info("checkpoint", height=height, pages=sum(len(chunk.data) // 1024 for chunk in copied.chunks))
+        with closing(self._signatures):
+            async for height, copied in self._writing:
+                put = partial(self._store.put_checkpoint, height, copied.meta, copied.chunks, copied.trees)
+                await trio.to_thread.run_sync(put)
+                self._write_pending = False
+                log.info("checkpoint", height=height, pages=sum(len(chunk.data) // 1024 for chunk in copied.chunks))
 
     async def written(self) -> None:
         """Wait until no checkpoint is on its way to the disk."""
@@ -214,7 +218,7 @@ class Line:
         """Recover the signers of a block that comes soon; may be called on a thread. Raises Invalid."""
         if block.header.height <= self.tip.height:
             return
-        self._prepared[block.hash()] = block.header.height, _open(block)
+        self._prepared[block.hash()] = block.header.height, self._signatures.with_signers(block.body)
         while len(self._prepared) > PREPARED_MAX:
             self._prepared.popitem(last=False)
 
@@ -239,7 +243,7 @@ class Line:
             return self.propose_again(block), []
         _, opened = self._prepared.pop(block.hash(), (0, None))
         if opened is None:
-            opened = await trio.to_thread.run_sync(_open, block)
+            opened = await trio.to_thread.run_sync(with_signers, block.body)
         fallen = await self.stand_on(block.header.parent)
         parent = self.newest()
         try:
@@ -353,7 +357,7 @@ def run_block(
     Raises:
         Invalid: "wrong_block" names what differs; the block may be open in the executor, or sealed.
     """
-    opened = _open(block) if opened is None else opened
+    opened = with_signers(block.body) if opened is None else opened
     height = block.header.height
     opening = opening_of(block, parent.waiting_deployments.get(height, ()))
     anchor = Anchor(block.header.anchor_number, block.header.anchor_hash, block.header.inbox_count)
@@ -373,10 +377,6 @@ def run_block(
         raise Invalid(difference(header, block.header), "wrong_block")
     tip = advance(parent, block, withdrawals, spec)
     return Executed(block, tip, parent, again, burnt, sealed, tuple(results), opened=opened)
-
-
-def _open(block: Block) -> Opened:
-    return [batch.open() for batch in block.body.batches]
 
 
 def _check_kernels(block: Block, transactions: Sequence[SignedTransaction], spec: ChainSpec) -> None:

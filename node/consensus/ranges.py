@@ -95,7 +95,9 @@ class Ranges:
         """Bring windows from one peer until it fails or has no more."""
         try:
             while (window := await windows.claim()) is not None:
-                blocks = [] if peer in windows.gone else await self._window(windows, peer, *window)
+                found = [] if peer in windows.gone else await self._window(windows, peer, *window)
+                window = windows.shorten(window, len(found))
+                blocks = await self._checked(windows, peer, found)
                 windows.put(window, blocks)
                 if not blocks:
                     windows.gone.add(peer)
@@ -103,8 +105,8 @@ class Ranges:
         finally:
             windows.leave()
 
-    async def _window(self, windows: _Windows, peer: Peer, first: int, last: int) -> list[Fetched]:
-        """As many blocks of the window as the peer brings; none when it fails."""
+    async def _window(self, windows: _Windows, peer: Peer, first: int, last: int) -> Sequence[Certified]:
+        """As many blocks of the window as the peer brings, in order; none when it fails."""
         try:
             data = await self._network.request(peer, wire.RANGE, wire.encode_range(first, last), ANSWER_TIMEOUT_S)
         except (Invalid, Unavailable) as error:
@@ -116,36 +118,50 @@ class Ranges:
                 log.info("peer does not answer for blocks", peer=peer, first=first, reason=str(error))
             return []
         self._meter.came(len(data))
+        return await self._found(windows, peer, partial(_decoded, data, first, last))
+
+    async def _checked(self, windows: _Windows, peer: Peer, found: Sequence[Certified]) -> list[Fetched]:
+        """All of them, or none."""
+
+        def check() -> Sequence[Certified]:
+            for one in found:
+                self._check(one)
+                self._prepare(one.block)
+            return found
+
+        return [Fetched(one, peer) for one in await self._found(windows, peer, check)] if found else []
+
+    async def _found(
+        self, windows: _Windows, peer: Peer, work: Callable[[], Sequence[Certified]]
+    ) -> Sequence[Certified]:
+        """What work on a peer's answer returns; none if that was a lie, or cannot be told here."""
         try:
-            blocks = await self._beside(partial(self._checked, data, first, last))
+            return await self._beside(work)
         except Invalid as error:
             if peer not in windows.gone:
                 windows.gone.add(peer)
                 self.lies += 1
                 self._meter.lies += 1
                 self._network.report(peer, Offence.FORGED)
-            log.warning("peer brings blocks that nobody certified", peer=peer, first=first, reason=str(error))
-            return []
+            log.warning("peer brings blocks that nobody certified", peer=peer, reason=str(error))
         except Unavailable as error:
-            log.info("blocks cannot be checked here yet", peer=peer, first=first, reason=str(error))
-            return []
-        return [Fetched(one, peer) for one in blocks]
+            log.info("blocks cannot be checked here yet", peer=peer, reason=str(error))
+        return []
 
-    def _checked(self, data: bytes, first: int, last: int) -> Sequence[Certified]:
-        """Raises Invalid, Unavailable."""
-        found = wire.decode_certified(data)
-        if len(found) > last - first + 1:
-            raise Invalid(f"{len(found)} blocks answer a question for {last - first + 1}.", "wrong_range")
-        parent: bytes | None = None
-        for height, one in enumerate(found, first):
-            header, certificate = one.block.header, one.certificate
-            stated = (header.height, certificate.height, certificate.block_hash)
-            if stated != (height, height, header.hash()) or parent not in (None, header.parent):
-                raise Invalid(f"A range of blocks has not height {height} where it belongs.", "wrong_range")
-            self._check(one)
-            self._prepare(one.block)
-            parent = certificate.block_hash
-        return found
+
+def _decoded(data: bytes, first: int, last: int) -> Sequence[Certified]:
+    """Raises Invalid."""
+    found = wire.decode_certified(data)
+    if len(found) > last - first + 1:
+        raise Invalid(f"{len(found)} blocks answer a question for {last - first + 1}.", "wrong_range")
+    parent: bytes | None = None
+    for height, one in enumerate(found, first):
+        header, certificate = one.block.header, one.certificate
+        stated = (header.height, certificate.height, certificate.block_hash)
+        if stated != (height, height, header.hash()) or parent not in (None, header.parent):
+            raise Invalid(f"A range of blocks has not height {height} where it belongs.", "wrong_range")
+        parent = certificate.block_hash
+    return found
 
 
 @dataclass(slots=True)
@@ -184,14 +200,22 @@ class _Windows:
                 return None
             await self.changed.wait()
 
+    def shorten(self, window: tuple[int, int], count: int) -> tuple[int, int]:
+        """A claimed window's first blocks, as many as have come, if any; the rest is asked for again."""
+        first, last = window[0], window[0] + count - 1
+        if not first <= last < window[1]:
+            return window
+        self.again.append((last + 1, window[1]))
+        self._wake()
+        return first, last
+
     def put(self, window: tuple[int, int], blocks: Sequence[Fetched]) -> None:
-        """What of a claimed window has come; the rest is asked for again."""
+        """What has come of a claimed window is right; if nothing is, it is asked for again."""
         self.on_way -= 1
         for one in blocks:
             self.ready[one.certified.block.header.height] = one
-        first = window[0] + len(blocks)
-        if first <= window[1]:
-            self.again.append((first, window[1]))
+        if not blocks:
+            self.again.append(window)
         self._wake()
 
     def leave(self) -> None:

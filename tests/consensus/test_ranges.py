@@ -131,6 +131,26 @@ def test_blocks_come_in_order_and_all_peers_help() -> None:
     play(test)
 
 
+def test_what_an_answer_left_is_asked_for_while_the_answer_is_checked() -> None:
+    async def test(hub: Hub) -> None:
+        town = Town(hub, a=honest(most=4))
+        firsts: list[int] = []
+
+        async def slowly(work: Callable[[], Sequence[Certified]]) -> Sequence[Certified]:
+            found = work()
+            firsts.append(found[0].block.header.height)
+            await trio.sleep(1.0)
+            return found
+
+        town.ranges = Ranges(town.network, check, lambda _: None, slowly)
+        await town.fetch(16)
+        assert town.taken == list(range(1, 17))
+        assert sorted(firsts) == sorted(2 * [1, 5, 9, 13]), "each is decoded and checked once"
+        assert firsts.index(5) < 3, "before the first four blocks are checked the next four are there"
+
+    play(test)
+
+
 def test_fetching_runs_ahead_of_the_work_and_not_without_bound() -> None:
     async def test(hub: Hub) -> None:
         town = Town(hub, a=honest())
