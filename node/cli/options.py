@@ -46,8 +46,10 @@ Wait = Annotated[Stage, typer.Option("--wait", help="Return when the receipt has
 Timeout = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait at most.")]
 
 
-def private_key(key_file: Path | None, password_file: Path | None, dev_key: int | None) -> bytes:
-    """The key that the options name. Raises Invalid unless exactly one is named."""
+def private_key(
+    key_file: Path | None, password_file: Path | None, dev_key: int | None, option: str = "--password-file"
+) -> bytes:
+    """The key that the options name; option: for the password file. Raises Invalid unless exactly one is named."""
     if (key_file is None) == (dev_key is None):
         raise Invalid("Name one key: --key-file FILE, or --dev-key N on a development chain.", "no_key")
     if dev_key is not None:
@@ -58,7 +60,7 @@ def private_key(key_file: Path | None, password_file: Path | None, dev_key: int 
     from node.keystore import load
 
     path = key_path(key_file)
-    return load(path, password(password_file, path))
+    return load(path, password(password_file, path, option=option))
 
 
 def key_path(which: Path) -> Path:
@@ -68,8 +70,8 @@ def key_path(which: Path) -> Path:
     return KEYS_FOLDER.expanduser() / f"{which.name}.json"
 
 
-def password(file: Path | None, path: Path, new: bool = False) -> str:
-    """The password of a keystore file, from a file or asked for on the terminal; twice when new."""
+def password(file: Path | None, path: Path, new: bool = False, option: str = "--password-file") -> str:
+    """Of a keystore file, from the file that `option` names, or asked for on the terminal; twice when new."""
     import sys
     from getpass import getpass
 
@@ -78,7 +80,7 @@ def password(file: Path | None, path: Path, new: bool = False) -> str:
 
         return first_line(file)
     if not sys.stdin.isatty():
-        raise Invalid(f"No terminal to ask for the password of {path}; use --password-file.", "bad_password")
+        raise Invalid(f"No terminal to ask for the password of {path}; use {option}.", "bad_password")
     first = getpass(f"Password for {path}: ")
     if new and getpass("Again: ") != first:
         raise Invalid("The two passwords differ; try again.", "bad_password")

@@ -294,7 +294,7 @@ def _owner(key_file: Path | None, password_file: Path | None, dev_key: int | Non
 def _validator_key(key_file: Path | None, password_file: Path | None, dev_key: int | None) -> bytes:
     if (key_file is None) == (dev_key is None):
         raise Invalid("Name the key that validates: --validator-key FILE, or --validator-dev-key N.", "no_key")
-    return private_key(key_file, password_file, dev_key)
+    return private_key(key_file, password_file, dev_key, "--validator-password-file")
 
 
 def _consent(spec: ChainSpec, owner: bytes, key: bytes) -> bytes:

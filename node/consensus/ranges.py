@@ -113,9 +113,7 @@ class Ranges:
             self._slow[peer] += 1
             if isinstance(error, Invalid) and error.code == "pruned":
                 windows.pruned = max(windows.pruned, first)
-            if self._told.get(peer) != str(error):  # once, however often it is asked
-                self._told[peer] = str(error)
-                log.info("peer does not answer for blocks", peer=peer, first=first, reason=str(error))
+            self._tell("peer does not answer for blocks", peer, error)
             return []
         self._meter.came(len(data))
         return await self._found(windows, peer, partial(_decoded, data, first, last))
@@ -145,8 +143,14 @@ class Ranges:
                 self._network.report(peer, Offence.FORGED)
             log.warning("peer brings blocks that nobody certified", peer=peer, reason=str(error))
         except Unavailable as error:
-            log.info("blocks cannot be checked here yet", peer=peer, reason=str(error))
+            self._tell("blocks cannot be checked here yet", peer, error)
         return []
+
+    def _tell(self, what: str, peer: Peer, error: Exception) -> None:
+        """Once, however often it comes to the same."""
+        if self._told.get(peer) != str(error):
+            self._told[peer] = str(error)
+            log.info(what, peer=peer, reason=str(error))
 
 
 def _decoded(data: bytes, first: int, last: int) -> Sequence[Certified]:

@@ -15,6 +15,7 @@ from genesis.crypto import checksum_address
 from genesis.devkeys import development_address, development_key
 from genesis.membership import STAKE_UNIT, Evidence
 from genesis.presets import parse_spec, preset_text
+from node import keystore
 from settlement.contract import Terms
 from settlement.local import open_local
 from tests.node.command import Ran, tenor
@@ -100,9 +101,12 @@ def test_what_comes_next_is_told(run: Run) -> None:
     assert "the old key stays" in rotated.err
 
 
-def test_what_is_lacking_is_named(run: Run) -> None:
+def test_what_is_lacking_is_named(run: Run, place: Path) -> None:
     keyless = run("register", 3, "--dev-key", OWNER).result
     assert keyless["code"] == "no_key" and "--validator-key" in keyless["error"]
+    keystore.save(place / "new.json", development_key(NEW), "word", keystore.SCRYPT_N_LIGHT)
+    locked = run("register", 3, "--validator-key", place / "new.json", "--dev-key", OWNER).result
+    assert (locked["code"], "; use --validator-password-file." in locked["error"]) == ("bad_password", True)
     poor = run("register", 11, "--validator-dev-key", NEW, "--dev-key", OWNER).result
     assert (poor["code"], f"{name(OWNER)} holds 10" in poor["error"]) == ("insufficient_balance", True)
 
