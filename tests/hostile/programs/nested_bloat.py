@@ -14,11 +14,15 @@ class NestedBloat(Program):
     @external
     def attack(self, count: int) -> int:
         for i in range(count):
-            drawer = self.drawers.obtain(i)
-            drawer.marks[i] = True
-            drawer.items.append(i)
+            self._fill(i)
         return len(self.drawers)
 
     @external
     def clear(self, key: int) -> None:
+        self._fill(key)
         del self.drawers[key]
+
+    def _fill(self, key: int) -> None:
+        drawer = self.drawers.obtain(key)
+        drawer.marks[key] = True
+        drawer.items.append(key)
