@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,12 +142,15 @@ def test_programs_are_listed_and_described(run: Run) -> None:
     assert not any(row["entry"].startswith("create") for row in shown["entries"])
 
 
-def test_a_program_from_anywhere_is_deployed_and_trades(run: Run, tmp_path: Path) -> None:
-    created = ("bank", "clearing", "exchange", "0", "0.1")
+def deploy(run: Run, file: Path) -> Any:
+    """The template's program, under the file's name."""
     source = Path(__file__).parents[2] / "node" / "cli" / "template" / "accumulator.py.txt"
-    file = tmp_path / "accumulator.py"
     file.write_text(source.read_text())
-    deployed = run("program", "deploy", file, "--args", " ".join(created), *KEY).result
+    return run("program", "deploy", file, "--args", "bank clearing exchange 0 0.1", *KEY).result
+
+
+def test_a_program_from_anywhere_is_deployed_and_trades(run: Run, tmp_path: Path) -> None:
+    deployed = deploy(run, tmp_path / "accumulator.py")
     assert deployed["address"] == deployed["created"] and deployed["hooks"] == "0.1"
     run("tx", "transfer", "5000", "--to", "accumulator", *KEY)
     assert run("program", "call", "accumulator", "fund", "5000", *KEY).code == 0
@@ -157,14 +161,15 @@ def test_a_program_from_anywhere_is_deployed_and_trades(run: Run, tmp_path: Path
     assert run("program", "call", "accumulator", "stop", *OTHER).result["reason"] == "not the owner"
 
 
-def test_what_a_program_does_by_itself_is_paid_from_its_purse(run: Run, node: Node) -> None:
+def test_what_a_program_does_by_itself_is_paid_from_its_purse(run: Run, node: Node, tmp_path: Path) -> None:
     def purse() -> float:
-        return float(run("program", "call", "bank", "gas_balance", "accumulator").result["result"])
+        return float(run("program", "call", "bank", "gas_balance", "saver").result["result"])
 
-    assert run("tx", "fund", "accumulator", "0.5", *KEY).result["status"] == "done"
+    deploy(run, tmp_path / "saver.py")
+    assert run("tx", "fund", "saver", "0.5", *KEY).result["status"] == "done"
     full = purse()
     assert full == 0.6
-    assert run("program", "call", "accumulator", "start", "1", "5", "1s", *KEY).result["status"] == "done"
+    assert run("program", "call", "saver", "start", "1", "5", "1s", *KEY).result["status"] == "done"
     for _ in range(1_500 // SPEC.block_time_ms):  # longer than the pause
         node.do(node.next_block)
     assert 0.59 < purse() < full, "the least price of a run's gas, and no more"
