@@ -27,7 +27,7 @@ from node.signature_job import FOUND_BYTES, receive, send
 WORTH = 64
 """Transactions of a block: fewer are recovered here, in as many tenths of a millisecond."""
 ANSWER_S = 30.0
-"""Ten times what the largest block takes on a busy machine."""
+"""For which 300,000 transactions would be recovered: beyond it that process stands still."""
 FAILURES_MAX = 3
 """After so many in one life nothing is asked of that process any more."""
 
